@@ -1,0 +1,33 @@
+/* A batch's memory: allocate freely, give all back at once, never beyond a hard cap. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_ARENA_H
+#define BASE_ARENA_H
+
+#include "base/str.h"
+
+struct arena_block;
+
+struct arena {
+    struct arena_block *block; /* newest first */
+    size_t used;               /* bytes in the newest block */
+    size_t total;              /* bytes of all blocks */
+    size_t max;                /* ceiling of total */
+};
+
+void arena_init(struct arena *a, size_t max);
+void arena_release(struct arena *a);
+
+/* Forget all allocations; keeps the largest block, so a steady load allocates nothing. */
+void arena_reset(struct arena *a);
+
+/* n * size bytes, aligned for any type, not zeroed. NULL when the cap or memory is reached; the
+ * arena stays usable. */
+void *arena_alloc(struct arena *a, size_t n, size_t size);
+
+/* The same, zeroed. */
+void *arena_zalloc(struct arena *a, size_t n, size_t size);
+
+/* Copy s, adding a NUL that is not counted. p is NULL when there is no room. */
+struct str arena_str(struct arena *a, struct str s);
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/dec.h"
+
+#include <float.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MAX_DIGITS 18 /* any 18 digits fit int64_t */
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Collects significant digits; the value so far is mant * 10^exp. */
+struct digits {
+    int64_t mant;
+    int exp;
+    int n;             /* significant digits taken */
+    bool is_truncated; /* a nonzero digit did not fit */
+};
+
+static void take_digit(struct digits *d, char c, bool is_fraction)
+{
+    if (d->n == MAX_DIGITS) {
+        d->is_truncated |= c != '0';
+        d->exp += is_fraction ? 0 : 1;
+        return;
+    }
+    d->mant = d->mant * 10 + (c - '0');
+    d->n += d->mant != 0;
+    d->exp -= is_fraction ? 1 : 0;
+}
+
+/* Scan the fraction and exponent parts after the integer part; returns false off the grammar. */
+static bool scan_exponent(const char **p, const char *end, int *ret_exp)
+{
+    bool is_negative = false;
+    int exp = 0;
+
+    ++*p;
+    if (*p < end && (**p == '+' || **p == '-'))
+        is_negative = *(*p)++ == '-';
+    if (*p == end || !is_digit(**p))
+        return false;
+    for (; *p < end && is_digit(**p); ++*p)
+        if (exp < 100000)
+            exp = exp * 10 + (**p - '0');
+    *ret_exp = is_negative ? -exp : exp;
+    return true;
+}
+
+static bool scan(struct str s, struct digits *d, bool *ret_is_negative)
+{
+    const char *p = s.p, *end = s.p + s.len;
+    int exp = 0;
+
+    *ret_is_negative = p < end && *p == '-';
+    p += *ret_is_negative;
+    if (p == end || !is_digit(*p))
+        return false;
+    if (*p == '0' && p + 1 < end && is_digit(p[1]))
+        return false;
+    for (; p < end && is_digit(*p); p++)
+        take_digit(d, *p, false);
+    if (p < end && *p == '.') {
+        if (++p == end || !is_digit(*p))
+            return false;
+        for (; p < end && is_digit(*p); p++)
+            take_digit(d, *p, true);
+    }
+    if (p < end && (*p == 'e' || *p == 'E') && !scan_exponent(&p, end, &exp))
+        return false;
+    d->exp += exp;
+    return p == end;
+}
+
+enum dec_result dec_parse(struct str lexeme, struct dec *ret_dec)
+{
+    struct digits d = {0};
+    bool is_negative;
+
+    if (lexeme.len > DEC_MAX_LEXEME)
+        return DEC_OUT_OF_RANGE;
+    if (lexeme.len == 0 || !scan(lexeme, &d, &is_negative))
+        return DEC_NOT_A_NUMBER;
+    while (d.mant != 0 && d.mant % 10 == 0) {
+        d.mant /= 10;
+        d.exp++;
+    }
+    if (d.mant == 0)
+        d.exp = 0;
+    if (d.exp > DEC_MAX_EXP || d.exp < -DEC_MAX_EXP)
+        return DEC_OUT_OF_RANGE;
+    *ret_dec = (struct dec){
+        .mant = is_negative ? -d.mant : d.mant,
+        .exp = (int16_t)d.exp,
+        .is_exact = !d.is_truncated,
+    };
+    return DEC_OK;
+}
+
+struct dec dec_of(int64_t value)
+{
+    int exp = 0;
+
+    while (value != 0 && value % 10 == 0) {
+        value /= 10;
+        exp++;
+    }
+    return (struct dec){.mant = value, .exp = (int16_t)exp, .is_exact = true};
+}
+
+bool dec_to_i64(struct dec d, int64_t *ret_value)
+{
+    int64_t value = d.mant;
+
+    if (!d.is_exact || d.exp < 0 || d.exp > MAX_DIGITS)
+        return false;
+    for (int i = 0; i < d.exp; i++)
+        if (__builtin_mul_overflow(value, 10, &value))
+            return false;
+    *ret_value = value;
+    return true;
+}
+
+/* The shortest text that reads back as x (x finite); its decimal must equal d. */
+static bool shortest_equals(double x, struct dec d)
+{
+    char text[40];
+    struct dec again;
+
+    for (int precision = DBL_DIG; precision <= DBL_DECIMAL_DIG; precision++) {
+        int n = snprintf(text, sizeof(text), "%.*e", precision - 1, x);
+        if (strtod(text, NULL) == x)
+            return dec_parse((struct str){text, (size_t)n}, &again) == DEC_OK && again.is_exact &&
+                   again.mant == d.mant && again.exp == d.exp;
+    }
+    return false;
+}
+
+double dec_to_double(struct dec d, struct str lexeme, bool *ret_is_same)
+{
+    static const double power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                   1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                   1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    const int64_t fifteen_digits = 1000000000000000, two53 = (int64_t)1 << 53;
+    char text[DEC_MAX_LEXEME + 1];
+
+    /* Up to 15 digits survive a double (DBL_DIG); integers below 2^53 and powers up to 10^22 are
+     * exact in one, and one operation on exact operands rounds correctly. */
+    if (d.is_exact && d.mant <= two53 && d.mant >= -two53 && d.exp >= -22 && d.exp <= 22) {
+        double x = d.exp < 0 ? (double)d.mant / power[-d.exp] : (double)d.mant * power[d.exp];
+        *ret_is_same =
+            (d.mant < fifteen_digits && d.mant > -fifteen_digits) || shortest_equals(x, d);
+        return x;
+    }
+    size_t n = lexeme.len <= DEC_MAX_LEXEME ? lexeme.len : 0;
+    if (n > 0)
+        memcpy(text, lexeme.p, n);
+    text[n] = '\0';
+    double x = strtod(text, NULL); /* the program never leaves the C locale */
+    bool is_normal = x >= DBL_MIN || x <= -DBL_MIN || x == 0;
+    bool is_finite = x <= DBL_MAX && x >= -DBL_MAX;
+    *ret_is_same = is_normal && is_finite && d.is_exact && shortest_equals(x, d);
+    return x;
+}
+
+size_t dec_format(struct dec d, char ret_text[DEC_MAX_TEXT])
+{
+    char digits[24];
+    bool is_negative = d.mant < 0;
+    uint64_t mant = is_negative ? 0 - (uint64_t)d.mant : (uint64_t)d.mant;
+    int n = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)mant);
+    const char *sign = is_negative ? "-" : "";
+    int point = n + d.exp; /* digits in front of the decimal point */
+
+    if (point > 21 || point < -6)
+        n = n == 1 ? snprintf(ret_text, DEC_MAX_TEXT, "%s%ce%d", sign, digits[0], point - 1)
+                   : snprintf(ret_text, DEC_MAX_TEXT, "%s%c.%se%d", sign, digits[0], digits + 1,
+                              point - 1);
+    else if (d.exp >= 0)
+        n = snprintf(ret_text, DEC_MAX_TEXT, "%s%s%.*s", sign, digits, d.exp,
+                     "000000000000000000000");
+    else if (point > 0)
+        n = snprintf(ret_text, DEC_MAX_TEXT, "%s%.*s.%s", sign, point, digits, digits + point);
+    else
+        n = snprintf(ret_text, DEC_MAX_TEXT, "%s0.%.*s%s", sign, -point, "000000", digits);
+    return (size_t)n;
+}

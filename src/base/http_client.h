@@ -1,0 +1,54 @@
+/* One HTTP request at a time, over libcurl, that can be cancelled from another thread and cannot be
+ * flooded.
+ *
+ * TLS is verified, redirects are not followed (a key must not travel elsewhere), the body has a
+ * ceiling, there are time limits for connecting, for silence and in total; keep-alive and gzip are
+ * on.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_HTTP_CLIENT_H
+#define BASE_HTTP_CLIENT_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct http_client;
+
+struct http_client_setup {
+    const char *user_agent;
+    int64_t connect_timeout_us;
+    int64_t stall_timeout_us; /* no byte for so long */
+    int64_t total_timeout_us;
+    size_t max_body;
+};
+
+/* Owner: http_client_free(). ST_FATAL when libcurl cannot start. */
+enum st http_client_new(const struct http_client_setup *setup, struct http_client **ret_client,
+                        struct err *err) MUST_USE;
+void http_client_free(struct http_client *c);
+
+struct http_answer {
+    long status;
+    int64_t latency_us; /* from the call to the last byte */
+    struct buf body;    /* decompressed; JSON_PADDING bytes of room follow it */
+    struct buf headers; /* "name: value\n", names in lower case, as sent */
+};
+
+void http_answer_init(struct http_answer *a, size_t max_body);
+void http_answer_release(struct http_answer *a);
+
+/* Value of a header in `headers` of the form above, trimmed; p is NULL when it is not there. */
+struct str http_answer_header(struct str headers, const char *name);
+
+/* GET url. extra_header: one "Name: value" or NULL (a key: never logged, never in errors).
+ * Returns: ST_OK for every complete answer, whatever its status; ST_AGAIN when no or no whole
+ * answer came (timeouts, resets, a body beyond the ceiling, bad gzip); ST_REJECT when cancelled;
+ * ST_FATAL for a URL that can never work. */
+enum st http_client_get(struct http_client *c, const char *url, const char *extra_header,
+                        struct http_answer *ret_answer, struct err *err) MUST_USE;
+
+/* Any thread, signal-safe enough for a stop path: the running and every later call return ST_REJECT
+ * at once. */
+void http_client_cancel(struct http_client *c);
+
+#endif

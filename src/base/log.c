@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/log.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#define MAX_LINE (size_t)(16 * 1024) /* bytes; a longer event is cut to its message */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct log_setup now = {.level = LOG_INFO, .format = LOG_TEXT, .fd = STDERR_FILENO};
+static int file_fd = -1;
+
+const char *log_level_name(enum log_level level)
+{
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+    return names[level];
+}
+
+enum st log_setup(const struct log_setup *setup, struct err *err)
+{
+    int fd = -1;
+
+    if (setup->file) {
+        fd = open(setup->file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+        if (fd < 0)
+            return err_sys(err, ST_FATAL, errno, "--log-file %s", setup->file);
+    }
+    pthread_mutex_lock(&lock);
+    if (file_fd >= 0)
+        close(file_fd);
+    file_fd = fd;
+    now = *setup;
+    pthread_mutex_unlock(&lock);
+    return ST_OK;
+}
+
+void log_close(void)
+{
+    pthread_mutex_lock(&lock);
+    if (file_fd >= 0)
+        close(file_fd);
+    file_fd = -1;
+    pthread_mutex_unlock(&lock);
+}
+
+static bool needs_quotes(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if ((unsigned char)s.p[i] <= ' ' || s.p[i] == '"' || s.p[i] == '\\' ||
+            (unsigned char)s.p[i] >= 0x7F)
+            return true;
+    return s.len == 0;
+}
+
+static void text_line(struct buf *b, enum log_level level, const char *area, const char *msg,
+                      const struct log_field *fields)
+{
+    static const char *const padded[] = {"ERROR", "WARN ", "INFO ", "DEBUG"};
+
+    buf_addf(b, " %s %s: %s", padded[level], area, msg);
+    for (const struct log_field *f = fields; f->key; f++) {
+        buf_addf(b, " %s=", f->key);
+        if (f->kind == LOG_FIELD_INT)
+            buf_add_i64(b, f->i);
+        else if (needs_quotes(f->s))
+            buf_add_json_str(b, f->s);
+        else
+            buf_add_str(b, f->s);
+    }
+    if (now.is_simulated)
+        buf_add_z(b, " SIMULATED");
+}
+
+static void json_line(struct buf *b, enum log_level level, const char *area, const char *msg,
+                      const struct log_field *fields)
+{
+    buf_addf(b, "\",\"level\":\"%s\",\"area\":\"%s\",\"msg\":", log_level_name(level), area);
+    buf_add_json_str(b, str_of(msg));
+    for (const struct log_field *f = fields; f->key; f++) {
+        buf_addf(b, ",\"%s\":", f->key);
+        if (f->kind == LOG_FIELD_INT)
+            buf_add_i64(b, f->i);
+        else
+            buf_add_json_str(b, f->s);
+    }
+    if (now.is_simulated)
+        buf_add_z(b, ",\"simulated\":true");
+    buf_add_char(b, '}');
+}
+
+static void put(int fd, const struct buf *b)
+{
+    /* A log that cannot be written must not stop the collector. */
+    if (fd >= 0 && write(fd, b->p, b->len) < 0)
+        return;
+}
+
+void log_event(enum log_level level, const char *area, const char *msg,
+               const struct log_field *fields)
+{
+    static const struct log_field none[] = {{.key = NULL}};
+    struct buf b = BUF_INIT(MAX_LINE);
+    char ts[TIME_TEXT];
+
+    pthread_mutex_lock(&lock);
+    if (level <= now.level) {
+        time_format_ms(clock_wall_us(clock_system()), ts);
+        for (int try = 0; try < 2; try++) {
+            buf_clear(&b);
+            buf_addf(&b, "%s%s", now.format == LOG_JSON ? "{\"ts\":\"" : "", ts);
+            (now.format == LOG_JSON ? json_line : text_line)(&b, level, area, msg,
+                                                             try == 0 ? fields : none);
+            buf_add_char(&b, '\n');
+            if (!b.is_overflow)
+                break;
+        }
+        if (!b.is_overflow) {
+            put(now.fd, &b);
+            put(file_fd, &b);
+        }
+    }
+    pthread_mutex_unlock(&lock);
+    buf_release(&b);
+}

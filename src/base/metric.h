@@ -1,0 +1,86 @@
+/* The program's numbers, as Prometheus sees them: every metric is one row of METRICS, everything
+ * else
+ * (/metrics, docs/metrics.md) is derived from it.
+ *
+ * Threads: any thread may count, set, observe and write. A series (metric + label values) appears
+ * at its first use and stays; at most METRIC_MAX_SERIES of them, later ones are dropped and
+ * counted.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_METRIC_H
+#define BASE_METRIC_H
+
+#include "base/buf.h"
+
+#define METRIC_MAX_SERIES 512
+
+enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
+
+/*  id, name without the "geckotape_" in front, kind, labels ("" or "a" or "a,b"), help */
+/* clang-format off */
+#define METRICS(X)                                                                                             \
+    X(BUILD_INFO, "build_info", GAUGE, "version", "Always 1; the version is its label.")                       \
+    X(POLLS, "polls_total", COUNTER, "job,outcome", "Polls ended, by outcome (ok, partial, failed, aborted).") \
+    X(REQUESTS, "requests_total", COUNTER, "job,class", "API answers by class; no answer at all is class "     \
+                                                        "\"transport\".")                                      \
+    X(REQUEST_SECONDS, "request_seconds", HISTOGRAM, "job", "Time from sending a request to its last byte.")   \
+    X(RESPONSE_BYTES, "response_bytes_total", COUNTER, "job", "Bytes of response bodies, decompressed.")       \
+    X(RETRIES, "retries_total", COUNTER, "job", "Requests sent again within a poll.")                          \
+    X(LIMITER_WAIT_SECONDS, "limiter_wait_seconds_total", COUNTER, "", "Time requests waited for the pace.")   \
+    X(MISSED_SLOTS, "missed_slots_total", COUNTER, "job", "Slots that passed while a poll was still running.") \
+    X(TAPE_HEAD, "tape_head_offset", GAUGE, "job", "Offset of the newest synced record.")                      \
+    X(TAPE_BYTES, "tape_written_bytes_total", COUNTER, "job", "Bytes written to the tape.")                    \
+    X(TAPE_ERRORS, "tape_errors_total", COUNTER, "job", "Failed writes or syncs of the tape.")                 \
+    X(TAPE_TORN, "tape_torn_total", COUNTER, "job", "Torn tails cut off at start.")                            \
+    X(TAPE_HOLES, "tape_holes_total", COUNTER, "job", "Damaged places that a reader skipped.")                 \
+    X(FRESHNESS, "newest_row_timestamp_seconds", GAUGE, "job", "When the newest row was fetched.")             \
+    X(SINK_OFFSET, "sink_offset", GAUGE, "sink,job", "Offset up to which the sink has committed.")             \
+    X(SINK_LAG, "sink_lag_records", GAUGE, "sink,job", "Records between the sink and the head of the tape.")   \
+    X(SINK_UP, "sink_up", GAUGE, "sink", "1 while the sink works, 0 while it waits or has stopped.")           \
+    X(SINK_ROWS, "sink_rows_total", COUNTER, "sink", "Rows stored.")                                           \
+    X(SINK_UNCHANGED, "sink_rows_unchanged_total", COUNTER, "sink", "Rows not stored, as they had not "        \
+                                                                    "changed.")                                \
+    X(SINK_ERRORS, "sink_errors_total", COUNTER, "sink,disposition", "Failed loads: again, reject, fatal.")    \
+    X(SINK_COMMIT_SECONDS, "sink_commit_seconds", HISTOGRAM, "sink", "Time one load took, commit included.")   \
+    X(QUARANTINED, "quarantined_total", COUNTER, "sink", "Values that the transform or a sink refused.")       \
+    X(HTTP_REQUESTS, "http_requests_total", COUNTER, "code", "Requests served, by status code.")               \
+    X(PROCESS_CPU, "process_cpu_seconds_total", COUNTER, "", "User and system time of the process.")           \
+    X(PROCESS_RSS, "process_resident_memory_bytes", GAUGE, "", "Resident memory.")                             \
+    X(PROCESS_FDS, "process_open_fds", GAUGE, "", "Open file descriptors.")                                    \
+    X(PROCESS_START, "process_start_time_seconds", GAUGE, "", "When the process started.")                     \
+    X(SERIES_DROPPED, "series_dropped_total", COUNTER, "", "Series beyond the limit, not kept.")
+
+/* clang-format on */
+
+enum metric_id {
+#define METRIC_ENUM(id, name, kind, labels, help) METRIC_##id,
+    METRICS(METRIC_ENUM)
+#undef METRIC_ENUM
+        N_METRICS
+};
+
+struct metric_def {
+    const char *name;
+    enum metric_kind kind;
+    const char *labels;
+    const char *help;
+};
+
+extern const struct metric_def metric_defs[N_METRICS];
+
+/* Label values in the order of the row's labels; NULL where there is none. */
+void metric_add(enum metric_id id, const char *label1, const char *label2, double delta);
+void metric_set(enum metric_id id, const char *label1, const char *label2, double value);
+void metric_observe_us(enum metric_id id, const char *label1, int64_t duration_us);
+
+/* The present value (a histogram: its count); 0 for a series that is not there. */
+double metric_get(enum metric_id id, const char *label1, const char *label2);
+
+/* Append all series in the Prometheus text format 0.0.4; process figures are read at this moment.
+ */
+void metric_write(struct buf *b);
+
+/* Tests: forget all series. */
+void metric_reset(void);
+
+#endif

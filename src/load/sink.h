@@ -1,0 +1,79 @@
+/* What a sink driver implements, and what it may count on.
+ *
+ * Threads: the loader calls all functions of one sink from one thread.
+ * Order:   open; attach per stream; any number of loads of attached streams; close. close also runs
+ * after a failed open. After a load that did not return ST_OK the loader attaches again. Exactly
+ * once: the position moves in the same transaction as the rows, and only from the position the sink
+ *          has to the one given. A batch is a run of loads of one stream of which only the last has
+ * is_last: all of it becomes visible and durable when that load returns ST_OK, or none of it. A new
+ * sink is one file or folder, one line in registry.c, and passes tests/conformance.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LOAD_SINK_H
+#define LOAD_SINK_H
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "load/url.h"
+#include "transform/transform.h"
+
+struct sink_load {
+    const struct stream_id *stream;
+    const struct tape_record *end;
+    const struct poll_page *pages; /* raw bodies */
+    size_t n_pages;
+    /* NULL: nothing to store but the poll itself (failed, aborted, or refused by the transform: see
+     * error) */
+    const struct poll_rows *rows;
+    struct str error;         /* why there are no rows although the poll bears some */
+    struct position old, new; /* old: where the sink is before this load, within the batch */
+    bool is_last;             /* commit */
+};
+
+struct sink_result {
+    size_t n_stored, n_unchanged; /* rows */
+    bool is_duplicate;            /* (job, slot) was already there: recorded, no rows stored */
+};
+
+struct sink {
+    const struct sink_driver *driver;
+    const struct sink_url *url;
+    struct clock *clock;
+    bool is_simulated; /* the rows come from the simulator: a store that people look at must say so
+                        */
+    void *state;       /* driver's, state_size zeroed bytes */
+};
+
+struct sink_driver {
+    const char *scheme;  /* "sqlite" */
+    const char *summary; /* one line for help */
+    const char *example; /* "sqlite:./data/market.db" */
+    size_t state_size;
+    bool needs_history; /* wants unchanged rows and absences: the loader then keeps earlier polls */
+
+    /* Make or open the store; migrate it. ST_REJECT: not ours or newer than we know (the message
+     * has the mend); ST_AGAIN: not reachable now; ST_FATAL: never will be. */
+    enum st (*open)(struct sink *s, struct err *err) MUST_USE;
+
+    /* Take the stream over: raise its epoch, so that an older owner's next commit fails; return
+     * where it is. */
+    enum st (*attach)(struct sink *s, const struct stream_id *stream, struct position *ret_position,
+                      struct err *err) MUST_USE;
+
+    /* ST_AGAIN: not now, or the outcome is unknown; ST_REJECT: this poll can never be stored as it
+     * is (the loader then loads it without rows and says why); ST_FATAL: lost the stream to another
+     * owner, or broken. */
+    enum st (*load)(struct sink *s, const struct sink_load *load, struct sink_result *ret_result,
+                    struct err *err) MUST_USE;
+
+    void (*close)(struct sink *s);
+};
+
+/* All drivers of this build, NULL-ended. */
+extern const struct sink_driver *const sink_drivers[];
+
+/* The driver of a URL's scheme. ST_REJECT names the known ones. */
+enum st sink_driver_find(struct str scheme, const struct sink_driver **ret_driver,
+                         struct err *err) MUST_USE;
+
+#endif

@@ -1,0 +1,32 @@
+/* The tape of one data directory: its lock and its streams.
+ *
+ * DATA/tape/<job>/<first offset, 20 digits>-<UTC start>.jsonl.zst    segments, see format.h
+ * DATA/lock                                                          held by the one writer
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TAPE_TAPE_H
+#define TAPE_TAPE_H
+
+#include "base/err.h"
+#include "tape/record.h"
+
+#include <sys/types.h>
+
+struct tape;
+
+/* Open DATA for writing: make it, take its lock. ST_REJECT when another process writes it (the
+ * message has its pid), ST_FATAL when the directory cannot be used. Owner: the caller,
+ * tape_close(). */
+enum st tape_open(const char *data_dir, struct tape **ret_tape, struct err *err) MUST_USE;
+void tape_close(struct tape *t); /* NULL is fine; after all its writers are closed */
+
+const char *tape_data_dir(const struct tape *t);
+
+/* DATA/tape/<job>; for readers, which need no lock. */
+enum st tape_stream_dir(const char *data_dir, const char *job, char *ret_path,
+                        struct err *err) MUST_USE;
+
+/* True for a name that can be a job's: see TAPE_MAX_JOB. */
+bool tape_job_name_is_valid(struct str name);
+
+#endif

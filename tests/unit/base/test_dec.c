@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/dec.h"
+#include "tap.h"
+
+static void dec_is_canonical(void)
+{
+    static const struct {
+        const char *lexeme;
+        int64_t mant;
+        int exp;
+    } rows[] = {
+        {"0", 0, 0},
+        {"-0.0", 0, 0},
+        {"21000000.0", 21, 6},
+        {"9.68e-06", 968, -8},
+        {"2.1e+15", 21, 14},
+        {"1.0e15", 1, 15},
+        {"-12.50", -125, -1},
+        {"420000000000000000", 42, 16},
+        {"0.0000026", 26, -7},
+        {"1E2", 1, 2},
+        {"123456789012345678", 123456789012345678, 0},
+        {"1.9026007997779706e+37", 19026007997779706, 21},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct dec d;
+        CHECK_EQ(dec_parse(str_of(rows[i].lexeme), &d), DEC_OK);
+        CHECK_EQ(d.mant, rows[i].mant);
+        CHECK_EQ(d.exp, rows[i].exp);
+        CHECK(d.is_exact);
+    }
+}
+
+static void dec_refuses_what_json_refuses(void)
+{
+    static const char *const bad[] = {"",    "-",   "01",   "1.",       ".5",   "1e",
+                                      "1e+", "+1",  "0x1",  "1_0",      "nan",  "1 ",
+                                      " 1",  "--1", "1.e5", "Infinity", "1e5.5"};
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct dec d;
+        CHECK_EQ(dec_parse(str_of(bad[i]), &d), DEC_NOT_A_NUMBER);
+    }
+}
+
+static void dec_says_when_it_is_not_exact(void)
+{
+    struct dec d;
+
+    CHECK_EQ(dec_parse(STR("1234567890123456789012345"), &d), DEC_OK);
+    CHECK(!d.is_exact);
+    CHECK_EQ(dec_parse(STR("1000000000000000000000000"), &d), DEC_OK);
+    CHECK(d.is_exact);
+    CHECK_EQ(dec_parse(STR("1e1001"), &d), DEC_OUT_OF_RANGE);
+    CHECK_EQ(dec_parse(STR("1e99999999999999999999"), &d), DEC_OUT_OF_RANGE);
+}
+
+static void dec_knows_when_a_double_is_enough(void)
+{
+    static const struct {
+        const char *lexeme;
+        bool is_same;
+    } rows[] = {
+        {"0.1", true},
+        {"77074", true},
+        {"2.6e-9", true},
+        {"1.9026007997779706e+37", true},
+        {"9007199254740993", false},
+        {"0.10000000000000001", false},
+        {"1e400", false},
+        {"-2002.5500261049601", true},
+        {"0.30000000000000004", true},
+        {"123456789012345678", false},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct dec d;
+        bool is_same;
+        CHECK_EQ(dec_parse(str_of(rows[i].lexeme), &d), DEC_OK);
+        double x = dec_to_double(d, str_of(rows[i].lexeme), &is_same);
+        CHECK(x == strtod(rows[i].lexeme, NULL));
+        CHECK_EQ(is_same, rows[i].is_same);
+    }
+}
+
+static void dec_formats_what_it_parsed(void)
+{
+    static const char *const texts[] = {"0",     "-12.5",    "0.0000026", "4.2e30",
+                                        "1e-12", "21000000", "-1.25e-9"};
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct dec d;
+        char text[DEC_MAX_TEXT];
+        CHECK_EQ(dec_parse(str_of(texts[i]), &d), DEC_OK);
+        size_t n = dec_format(d, text);
+        CHECK_STR(((struct str){text, n}), texts[i]);
+    }
+}
+
+TAP_MAIN(TAP_CASE(dec_is_canonical), TAP_CASE(dec_refuses_what_json_refuses),
+         TAP_CASE(dec_says_when_it_is_not_exact), TAP_CASE(dec_knows_when_a_double_is_enough),
+         TAP_CASE(dec_formats_what_it_parsed))

@@ -1,0 +1,46 @@
+/* The verbs: one file each, one row each in main.c's table. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CMD_CMD_H
+#define CMD_CMD_H
+
+#include "config/config.h"
+
+/* What scripts can rely on (sysexits.h where it has a number). */
+enum exit_code {
+    EXIT_DONE = 0,
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_AGAIN = 75,
+    EXIT_CONFIG = 78,
+};
+
+#define CMD_MAX_WORDS 8
+
+struct verb {
+    const char *name;
+    uint32_t bit; /* enum verb_bit */
+    const char *summary;
+    const char *form;     /* "geckotape tape ls|cat|verify [options]" */
+    const char *examples; /* lines, indented by two */
+    size_t min_words, max_words;
+    /* words: what stood behind the verb and is no option. Returns an enum exit_code. */
+    int (*run)(const struct config *config, const char *const *words, size_t n_words);
+};
+
+extern const struct verb verb_run, verb_once, verb_query, verb_tape, verb_simulate;
+
+/* Print "geckotape: <message>" on stderr and return the exit code that fits st: ST_AGAIN 75, else
+ * `code`. */
+int cmd_fail(enum st st, const struct err *err, int code);
+
+/* The data directory that config means. */
+const char *cmd_data_dir(const struct config *config);
+
+/* Block SIGINT, SIGTERM and SIGPIPE in this and all later threads; cmd_wait_signal() takes them. */
+void cmd_block_signals(void);
+
+/* Wait for SIGINT or SIGTERM; timeout_us < 0: for ever. Returns the signal, 0 when the time is
+ * over. */
+int cmd_wait_signal(int64_t timeout_us);
+
+#endif

@@ -1,0 +1,78 @@
+/* The configuration of every verb: one option table, one struct. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include "base/log.h"
+#include "base/opts.h"
+
+enum verb_bit {
+    VERB_RUN = 1 << 0,
+    VERB_ONCE = 1 << 1,
+    VERB_QUERY = 1 << 2,
+    VERB_TAPE = 1 << 3,
+    VERB_SIMULATE = 1 << 4,
+};
+
+enum api_plan { PLAN_KEYLESS, PLAN_DEMO, PLAN_PRO };
+enum output_format { OUTPUT_TABLE, OUTPUT_CSV, OUTPUT_JSON, OUTPUT_JSONL };
+
+struct config {
+    /* what to keep, and where */
+    char *data; /* empty: ./data, or ./data-sim with --simulate */
+    struct opt_list sinks;
+
+    /* the API */
+    char *api_url; /* empty: the plan's host */
+    int api_plan;  /* enum api_plan */
+    char *api_key;
+    int64_t api_rate; /* calls per minute; 0: by plan */
+    int64_t api_timeout_us;
+
+    /* the job */
+    char *vs;
+    int64_t top;
+    int64_t every_us; /* once: 0 = now */
+
+    /* the process */
+    char *listen;
+    int log_format; /* enum log_format */
+    int log_level;  /* enum log_level */
+    char *log_file;
+    int64_t stop_timeout_us;
+
+    /* the simulator */
+    bool is_simulated;
+    int64_t sim_coins, sim_seed, sim_speed, sim_rate;
+    struct opt_list sim_faults;
+
+    /* reading */
+    char *job;
+    char *from; /* query: the store; tape: first offset */
+    char *until;
+    char *columns;
+    int output; /* enum output_format */
+    bool has_headers;
+};
+
+extern const struct opt_def config_options[];
+extern const size_t n_config_options;
+
+/* "127.0.0.1:8080", "[::1]:8080", ":8080" (all addresses), "none" (port -1). ST_REJECT with the
+ * mend. */
+enum st config_listen(const char *text, char ret_address[64], int *ret_port,
+                      struct err *err) MUST_USE;
+
+/* The plan's host, header and pace. Sources: CoinGecko's documentation as of 2026-11 (keyless 5
+ * calls a minute, demo 100, the smallest paid plan 250); the pace leaves 40 % of it to retries and
+ * other programs behind the same key or address. */
+struct plan {
+    const char *name, *url, *key_header;
+    uint32_t calls_per_minute;
+};
+const struct plan *config_plan(int api_plan);
+
+/* What options alone cannot say: combinations and forms, each a problem with its mend. */
+void config_check(const struct config *config, uint32_t verb, struct opt_problems *problems);
+
+#endif

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "load/url.h"
+#include "query/query.h"
 #include "transform/transform.h"
 
 struct sink_load {
@@ -67,6 +68,10 @@ struct sink_driver {
                     struct err *err) MUST_USE;
 
     void (*close)(struct sink *s);
+
+    /* A read-only view of the store for another thread, NULL in drivers that cannot be read back. It opens
+     * lazily: until the store exists its answers are ST_AGAIN. Owner: query->driver->close(). */
+    enum st (*open_query)(const struct sink_url *url, struct query **ret_query, struct err *err) MUST_USE;
 };
 
 /* All drivers of this build, NULL-ended. */

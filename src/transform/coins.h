@@ -5,11 +5,12 @@
 
 #include "base/arena.h"
 
-#define COINS_NO_ROW UINT32_MAX /* seen, but its row was refused */
+#define COINS_NO_ROW UINT32_MAX          /* seen, but its row was refused */
+#define COINS_MAX    (64u * 1024 * 1024) /* far above what fits any tape record */
 
 struct coin_index;
 
-/* For at most max_coins coins; NULL when the arena is full. */
+/* For at most max_coins coins, itself at most COINS_MAX; NULL when the arena is full. */
 struct coin_index *coins_new(struct arena *arena, size_t max_coins);
 
 /* Note that coin `id` stands in `row`. False when it was there already (nothing changes). id is

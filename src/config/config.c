@@ -45,11 +45,12 @@ const struct opt_def config_options[] = {
     {.name = "every",
      .kind = OPT_DURATION,
      .metavar = "TIME",
-     .fallback = "30s",
      .min = US_PER_S,
      .max = 7 * DAY,
-     .verbs = VERB_RUN,
-     .help = "how often to poll, on a fixed grid of UTC",
+     .verbs = COLLECT,
+     .help = "how often to poll, on a fixed grid of UTC (run: default 30s; once: default now; with "
+             "it, the present slot "
+             "of the grid unless it is on the tape)",
      .offset = AT(every_us)},
     {.name = "api-url",
      .kind = OPT_TEXT,
@@ -236,6 +237,18 @@ const struct plan *config_plan(int api_plan)
     return &plans[api_plan];
 }
 
+int64_t config_pages(const struct config *config)
+{
+    return (config->top + CONFIG_PER_PAGE - 1) / CONFIG_PER_PAGE;
+}
+
+uint32_t config_rate(const struct config *config)
+{
+    if (config->api_rate > 0)
+        return (uint32_t)config->api_rate;
+    return config->is_simulated ? CONFIG_SIM_RATE : config_plan(config->api_plan)->calls_per_minute;
+}
+
 enum st config_listen(const char *text, char ret_address[64], int *ret_port, struct err *err)
 {
     struct str all = str_of(text);
@@ -302,6 +315,26 @@ static void check_api(const struct config *config, struct opt_problems *problems
         opt_problem(problems, "--api-key: more than 200 bytes; copy it again");
 }
 
+/* A poll that cannot end before the next one begins would only ever miss slots. */
+static void check_pace(const struct config *config, struct opt_problems *problems)
+{
+    int64_t calls = config_pages(config),
+            every_us = config->every_us ? config->every_us : CONFIG_EVERY_US;
+    uint32_t rate = config_rate(config);
+    char wanted[TIME_TEXT], fitting[TIME_TEXT];
+
+    if (calls * 60 * US_PER_S <= every_us * rate)
+        return;
+    int64_t minutes = (calls + rate - 1) / rate;
+    duration_format(every_us, wanted);
+    duration_format(minutes * 60 * US_PER_S, fitting);
+    opt_problem(
+        problems,
+        "--every %s: a poll of the top %lld takes %lld calls, and the pace is %u calls a minute; "
+        "--every %s fits, or a plan with a higher --api-rate",
+        wanted, (long long)config->top, (long long)calls, rate, fitting);
+}
+
 void config_check(const struct config *config, uint32_t verb, struct opt_problems *problems)
 {
     struct err err = ERR_INIT;
@@ -313,6 +346,8 @@ void config_check(const struct config *config, uint32_t verb, struct opt_problem
                     config->vs);
     if (verb & (VERB_RUN | VERB_ONCE))
         check_api(config, problems);
+    if (verb & VERB_RUN)
+        check_pace(config, problems);
     if ((verb & (VERB_RUN | VERB_SIMULATE)) &&
         config_listen(config->listen, address, &port, &err) != ST_OK)
         opt_problem(problems, "%s", err.msg);

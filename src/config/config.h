@@ -32,7 +32,7 @@ struct config {
     /* the job */
     char *vs;
     int64_t top;
-    int64_t every_us; /* once: 0 = now */
+    int64_t every_us; /* 0: run: CONFIG_EVERY_US, once: now */
 
     /* the process */
     char *listen;
@@ -71,6 +71,14 @@ struct plan {
     uint32_t calls_per_minute;
 };
 const struct plan *config_plan(int api_plan);
+
+#define CONFIG_EVERY_US (30 * INT64_C(1000000))
+#define CONFIG_PER_PAGE 250 /* CoinGecko's largest page */
+#define CONFIG_SIM_RATE 600 /* nobody limits the built-in simulator */
+
+/* Calls that one poll takes, and the pace in calls a minute. */
+int64_t config_pages(const struct config *config);
+uint32_t config_rate(const struct config *config);
 
 /* What options alone cannot say: combinations and forms, each a problem with its mend. */
 void config_check(const struct config *config, uint32_t verb, struct opt_problems *problems);

@@ -16,7 +16,7 @@
 struct status_job {
     char name[64];
     char vs_currency[32];
-    char what[128]; /* "top 250 of coins/markets in usd, every 30s" */
+    char what[192]; /* "top 250 of coins/markets in usd, every 30s" */
     int64_t every_us;
     bool is_polling;
     int64_t last_slot_us; /* 0: none yet */

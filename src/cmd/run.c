@@ -1,0 +1,144 @@
+/* geckotape run: extract, load every sink, serve, until a signal. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/cmd.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "cmd/report.h"
+#include "pipeline/pipeline.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* A line per poll on a terminal; in a pipe the log has the changes of state. */
+static void print_poll(void *ctx, const struct sink_load *load, const struct sink_result *result)
+{
+    struct buf b = BUF_INIT(4096);
+
+    (void)ctx;
+    report_poll(&b, load, result);
+    printf("%s\n", buf_z(&b));
+    fflush(stdout);
+    buf_release(&b);
+}
+
+static void greet(struct pipeline *p, const struct config *config)
+{
+    struct status_snapshot *s = mem_new(1, sizeof(*s));
+    char address[64] = "";
+    int port;
+    struct err err = ERR_INIT;
+
+    status_copy(pipeline_status(p), s);
+    printf("geckotape %s%s\n", GECKOTAPE_VERSION,
+           s->is_simulated ? " · SIMULATED data, not the real market" : "");
+    if (pipeline_port(p) != 0 && config_listen(config->listen, address, &port, &err) == ST_OK)
+        printf("  page   http://%s%s%s:%u/\n", strchr(address, ':') ? "[" : "", address,
+               strchr(address, ':') ? "]" : "", pipeline_port(p));
+    printf("  api    %s, at most %u calls a minute\n", pipeline_api_url(p), config_rate(config));
+    printf("  data   %s (tape: %s/tape/%s)\n", s->data_dir, s->data_dir, s->jobs[0].name);
+    for (size_t i = 0; i < s->n_jobs; i++)
+        printf("  job    %s: %s, %lld calls a day\n", s->jobs[i].name, s->jobs[i].what,
+               (long long)(config_pages(config) * 86400 * US_PER_S / s->jobs[i].every_us));
+    for (size_t i = 0; i < s->n_sinks; i++)
+        printf("  sink   %s\n", s->sinks[i].url);
+    printf("Data provided by CoinGecko. Stop with Ctrl-C; a kill loses nothing either.\n\n");
+    fflush(stdout);
+    mem_free(s);
+}
+
+static void log_start(struct pipeline *p, const struct config *config, const char *data_dir)
+{
+    log_info("run", "started", LOG_Z("version", GECKOTAPE_VERSION), LOG_Z("data", data_dir),
+             LOG_Z("api", pipeline_api_url(p)), LOG_I("port", pipeline_port(p)),
+             LOG_I("calls_per_minute", config_rate(config)));
+}
+
+static void leave_at_once(int sig)
+{
+    _exit(128 + sig); /* safe, because kill -9 is */
+}
+
+/* From here on a second signal does not wait for anybody. */
+static void arm_second_signal(void)
+{
+    struct sigaction action = {.sa_handler = leave_at_once};
+    sigset_t set;
+
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static int run(const struct config *config, const char *const *words, size_t n_words)
+{
+    const char *data_dir = cmd_data_dir(config);
+    bool is_terminal = isatty(STDOUT_FILENO) == 1;
+    struct log_setup log = {
+        .level = (enum log_level)config->log_level,
+        .format = (enum log_format)config->log_format,
+        .fd = STDOUT_FILENO,
+        .file = config->log_file[0] ? config->log_file : NULL,
+        .is_simulated = config->is_simulated,
+    };
+    struct pipeline_setup setup = {
+        .config = config,
+        .data_dir = data_dir,
+        .poll_loaded = is_terminal && config->log_format == LOG_TEXT ? print_poll : NULL,
+    };
+    struct pipeline *p;
+    struct err err = ERR_INIT;
+
+    (void)words, (void)n_words;
+    cmd_block_signals();
+    enum st st = log_setup(&log, &err);
+    if (st != ST_OK)
+        return cmd_fail(st, &err, EXIT_CONFIG);
+    st = pipeline_open(&setup, &p, &err);
+    if (st != ST_OK)
+        return cmd_fail(st, &err, st == ST_REJECT ? EXIT_CONFIG : EXIT_FAILED);
+    st = pipeline_start(p, &err);
+    if (st == ST_OK) {
+        if (setup.poll_loaded)
+            greet(p, config);
+        else
+            log_start(p, config, data_dir);
+        int sig = cmd_wait_signal(-1);
+        log_info("run", "stopping", LOG_Z("signal", sig == SIGINT ? "SIGINT" : "SIGTERM"));
+    }
+    arm_second_signal();
+    struct err stop_err = ERR_INIT;
+    enum st stop_st = pipeline_stop(p, &stop_err);
+    if (st == ST_OK && stop_st != ST_OK) {
+        st = stop_st;
+        err = stop_err;
+    }
+    if (stop_st == ST_OK)
+        pipeline_close(p);
+    if (st != ST_OK)
+        return cmd_fail(st, &err, EXIT_FAILED);
+    log_info("run", "stopped");
+    log_close();
+    return EXIT_DONE;
+}
+
+const struct verb verb_run = {
+    .name = "run",
+    .bit = VERB_RUN,
+    .summary = "Collect, store and serve, until stopped.",
+    .form = "geckotape run [options]",
+    .examples =
+        "  geckotape run --simulate\n"
+        "      watch it work on made-up data, without a network\n"
+        "  geckotape run\n"
+        "      the top 250 coins in usd every 30 s into ./data; page on http://127.0.0.1:8080/\n"
+        "  geckotape run --top 100 --vs eur --every 5m --data /var/lib/geckotape\n"
+        "      another selection is another stream beside the first\n"
+        "  geckotape run --api-plan demo --sink sqlite:./market.db --listen none\n"
+        "      with a key in GECKOTAPE_API_KEY, one sink, no web server\n",
+    .run = run,
+};

@@ -1,0 +1,55 @@
+/* The composition: one data directory's tape, its jobs, its sinks, the web server, and their
+ * threads.
+ *
+ * Threads: extract · one per sink · HTTP. Whoever calls these functions is the main thread.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PIPELINE_PIPELINE_H
+#define PIPELINE_PIPELINE_H
+
+#include "base/err.h"
+#include "config/config.h"
+#include "load/sink.h"
+#include "status/status.h"
+
+#define PIPELINE_MAX_SINKS STATUS_MAX_SINKS
+
+struct pipeline_setup {
+    const struct config *config; /* outlives the pipeline */
+    const char *data_dir;
+    /* Each poll once, when the first sink has taken it (on that sink's thread). May be NULL. */
+    void (*poll_loaded)(void *ctx, const struct sink_load *load, const struct sink_result *result);
+    void *ctx;
+};
+
+struct pipeline;
+
+/* Open and recover the tape, check the sinks' URLs, start the simulator if asked for; no thread of
+ * ours yet. ST_AGAIN: try later; ST_REJECT: configuration; ST_FATAL: will not work. Owner:
+ * pipeline_close(). */
+enum st pipeline_open(const struct pipeline_setup *setup, struct pipeline **ret_pipeline,
+                      struct err *err) MUST_USE;
+void pipeline_close(struct pipeline *p); /* NULL is fine; after pipeline_stop() when started */
+
+/* Start all threads. When the extractor cannot go on later, the process gets SIGTERM and
+ * pipeline_stop() tells why. */
+enum st pipeline_start(struct pipeline *p, struct err *err) MUST_USE;
+
+/* Stop in order: not ready, extract, sinks (they may finish what is on the tape until the stop
+ * timeout), HTTP. ST_FATAL when the extractor had died or a sink did not stop in time. */
+enum st pipeline_stop(struct pipeline *p, struct err *err) MUST_USE;
+
+struct pipeline_once {
+    bool is_already_polled; /* the slot is on the tape: no call was made */
+    enum poll_outcome outcome;
+};
+
+/* One poll of the job and all sinks loaded to the head, in this thread; the first failure of a sink
+ * is returned after all had their turn. */
+enum st pipeline_once(struct pipeline *p, struct pipeline_once *ret_once, struct err *err) MUST_USE;
+
+struct status *pipeline_status(struct pipeline *p);
+uint16_t pipeline_port(const struct pipeline *p); /* of the web server; 0: none */
+const char *pipeline_api_url(const struct pipeline *p);
+
+#endif

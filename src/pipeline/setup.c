@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pipeline/setup.h"
+
+#include "base/file.h"
+#include "load/sink.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#define DEFAULT_TOP        250
+#define MAX_ATTEMPTS       5 /* per page and poll: with full jitter about 15 s */
+#define CONNECT_TIMEOUT_US (10 * US_PER_S)
+#define STALL_TIMEOUT_US   (15 * US_PER_S)
+
+static int64_t at_most(int64_t value, int64_t ceiling)
+{
+    return value < ceiling ? value : ceiling;
+}
+
+void setup_api(const struct config *config, struct extract_api *ret_api)
+{
+    const struct plan *plan = config_plan(config->api_plan);
+    const char *url = config->api_url[0] ? config->api_url : plan->url;
+    size_t len = strlen(url);
+
+    *ret_api = (struct extract_api){
+        .key_header = config->api_key[0] ? plan->key_header : NULL,
+        .calls_per_minute = config_rate(config),
+        .connect_timeout_us = at_most(CONNECT_TIMEOUT_US, config->api_timeout_us),
+        .stall_timeout_us = at_most(STALL_TIMEOUT_US, config->api_timeout_us),
+        .total_timeout_us = config->api_timeout_us,
+        .max_attempts = MAX_ATTEMPTS,
+    };
+    while (len > 0 && url[len - 1] == '/')
+        len--;
+    snprintf(ret_api->base_url, sizeof(ret_api->base_url), "%.*s", (int)len, url);
+    snprintf(ret_api->key, sizeof(ret_api->key), "%s", config->api_key);
+}
+
+void setup_job(const struct config *config, struct extract_job *ret_job)
+{
+    *ret_job = (struct extract_job){
+        .id = {.endpoint = "coins/markets"},
+        .top = (uint32_t)config->top,
+        .every_us = config->every_us ? config->every_us : CONFIG_EVERY_US,
+    };
+    struct stream_id *id = &ret_job->id;
+    snprintf(id->vs_currency, sizeof(id->vs_currency), "%s", config->vs);
+    snprintf(id->selection, sizeof(id->selection), "top=%lld", (long long)config->top);
+    if (config->top == DEFAULT_TOP)
+        snprintf(id->job, sizeof(id->job), "markets-%s", config->vs);
+    else
+        snprintf(id->job, sizeof(id->job), "markets-%s-top%lld", config->vs,
+                 (long long)config->top);
+}
+
+void setup_status_job(const struct extract_job *job, struct status_job *ret_job)
+{
+    char every[TIME_TEXT];
+
+    duration_format(job->every_us, every);
+    *ret_job = (struct status_job){.every_us = job->every_us};
+    snprintf(ret_job->name, sizeof(ret_job->name), "%s", job->id.job);
+    snprintf(ret_job->vs_currency, sizeof(ret_job->vs_currency), "%s", job->id.vs_currency);
+    snprintf(ret_job->what, sizeof(ret_job->what), "top %u of %s in %s, every %s", job->top,
+             job->id.endpoint, job->id.vs_currency, every);
+}
+
+int64_t setup_poll_budget_us(const struct config *config)
+{
+    return config_pages(config) * 60 * US_PER_S / config_rate(config) + 120 * US_PER_S;
+}
+
+static enum st add_sink(const char *text, struct sink_url *urls, size_t *n, struct err *err)
+{
+    const struct sink_driver *driver;
+
+    if (*n == STATUS_MAX_SINKS)
+        return err_set(err, ST_REJECT, "--sink: more than %d sinks", STATUS_MAX_SINKS);
+    enum st st = sink_url_parse(str_of(text), &urls[*n], err);
+    if (st == ST_OK)
+        st = sink_driver_find(str_of(urls[*n].scheme), &driver, err);
+    for (size_t i = 0; st == ST_OK && i < *n; i++)
+        if (strcmp(urls[i].text, urls[*n].text) == 0)
+            st = err_set(err, ST_REJECT, "%s: given twice", urls[*n].shown);
+    *n += st == ST_OK;
+    return st == ST_OK ? st : err_wrap(err, st, "--sink: ");
+}
+
+enum st setup_sinks(const struct config *config, const char *data_dir, struct sink_url *ret_urls,
+                    size_t *ret_n, struct err *err)
+{
+    static const char *const defaults[] = {"sqlite:%s/market.db", "json:%s?keep=1d"};
+    char text[FILE_MAX_PATH];
+    enum st st = ST_OK;
+
+    *ret_n = 0;
+    for (size_t i = 0; st == ST_OK && i < config->sinks.n; i++)
+        st = add_sink(config->sinks.items[i], ret_urls, ret_n, err);
+    for (size_t i = 0; st == ST_OK && config->sinks.n == 0 && i < 2; i++) {
+        struct buf url = BUF_INIT(FILE_MAX_PATH - 1);
+        struct str format = str_of(defaults[i]), head;
+        str_cut(&format, '%', &head);
+        buf_add_str(&url, head);
+        /* the path of a URL: what would end or escape it is percent-encoded */
+        for (const char *c = data_dir; *c; c++) {
+            if (*c == '%' || *c == '?' || *c == '&' || *c == '#')
+                buf_addf(&url, "%%%02X", (unsigned)*c);
+            else
+                buf_add_char(&url, *c);
+        }
+        buf_add(&url, format.p + 1, format.len - 1);
+        st = buf_check(&url, "--data", err);
+        snprintf(text, sizeof(text), "%s", buf_z(&url));
+        buf_release(&url);
+        if (st == ST_OK)
+            st = add_sink(text, ret_urls, ret_n, err);
+    }
+    return st;
+}
+
+enum st setup_simulator(const struct config *config, struct sim_setup *setup, struct err *err)
+{
+    setup->n_coins = (uint32_t)config->sim_coins;
+    setup->seed = (uint64_t)config->sim_seed;
+    setup->speed = (uint32_t)config->sim_speed;
+    setup->calls_per_minute = (uint32_t)config->sim_rate;
+    if (config->sim_faults.n > SIM_MAX_FAULTS)
+        return err_set(err, ST_REJECT, "--fault: more than %d", SIM_MAX_FAULTS);
+    for (size_t i = 0; i < config->sim_faults.n; i++) {
+        enum st st = fault_parse(str_of(config->sim_faults.items[i]), &setup->faults[i], err);
+        if (st != ST_OK)
+            return err_wrap(err, st, "--fault: ");
+    }
+    setup->n_faults = config->sim_faults.n;
+    return ST_OK;
+}
+
+enum st setup_mark_simulated(const struct config *config, const char *data_dir, struct err *err)
+{
+    char marker[FILE_MAX_PATH], tape[FILE_MAX_PATH];
+
+    enum st st = file_path(marker, err, "%s/SIMULATED", data_dir);
+    if (st == ST_OK)
+        st = file_path(tape, err, "%s/tape", data_dir);
+    if (st != ST_OK)
+        return st;
+    bool is_marked = access(marker, F_OK) == 0, has_tape = access(tape, F_OK) == 0;
+    if (!config->is_simulated && is_marked)
+        return err_set(err, ST_REJECT,
+                       "%s: holds simulated data; give --data another directory, or add --simulate",
+                       data_dir);
+    if (!config->is_simulated || is_marked)
+        return ST_OK;
+    if (has_tape)
+        return err_set(err, ST_REJECT,
+                       "%s: holds real data, simulated data may not mix with it; leave --data out "
+                       "or name another",
+                       data_dir);
+    return file_replace(
+        marker, STR("The data in this directory is made up by geckotape's simulator.\n"), err);
+}

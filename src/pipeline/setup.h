@@ -1,0 +1,34 @@
+/* From the configuration to the structs that the stages take. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PIPELINE_SETUP_H
+#define PIPELINE_SETUP_H
+
+#include "config/config.h"
+#include "extract/extract.h"
+#include "load/url.h"
+#include "sim/sim.h"
+
+void setup_api(const struct config *config, struct extract_api *ret_api);
+
+/* The one job of the flags: "markets-usd" for the default selection, "markets-usd-top100" for
+ * another. */
+void setup_job(const struct config *config, struct extract_job *ret_job);
+void setup_status_job(const struct extract_job *job, struct status_job *ret_job);
+
+/* How long a poll of `once` may take: its calls at the limiter's pace, and two minutes for retries.
+ */
+int64_t setup_poll_budget_us(const struct config *config);
+
+/* The sinks of --sink, else the default ones below data_dir. ret_urls has room for
+ * STATUS_MAX_SINKS. */
+enum st setup_sinks(const struct config *config, const char *data_dir, struct sink_url *ret_urls,
+                    size_t *ret_n, struct err *err) MUST_USE;
+
+enum st setup_simulator(const struct config *config, struct sim_setup *setup,
+                        struct err *err) MUST_USE;
+
+/* Real and simulated data never share a directory: DATA/SIMULATED marks the simulated ones. */
+enum st setup_mark_simulated(const struct config *config, const char *data_dir,
+                             struct err *err) MUST_USE;
+
+#endif

@@ -1,9 +1,9 @@
 /* One HTTP request at a time, over libcurl, that can be cancelled from another thread and cannot be
  * flooded.
  *
- * TLS is verified, redirects are not followed (a key must not travel elsewhere), the body has a
- * ceiling, there are time limits for connecting, for silence and in total; keep-alive and gzip are
- * on.
+ * TLS is verified, redirects are not followed (a key must not travel elsewhere), body and headers
+ * have ceilings, there are time limits for connecting, for silence and in total; keep-alive and
+ * gzip are on. Proxies come from the environment, as in every program over libcurl.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef BASE_HTTP_CLIENT_H
@@ -14,18 +14,20 @@
 
 struct http_client;
 
+#define HTTP_MAX_HEADERS (64u * 1024) /* bytes of all header lines of an answer */
+
 struct http_client_setup {
-    const char *user_agent;
+    const char *user_agent; /* always sent; copied */
     int64_t connect_timeout_us;
-    int64_t stall_timeout_us; /* no byte for so long */
-    int64_t total_timeout_us;
-    size_t max_body;
+    int64_t stall_timeout_us; /* no byte for so long; whole seconds, rounded up */
+    size_t max_body;          /* ceiling of a body, compressed and decompressed */
 };
 
-/* Owner: http_client_free(). ST_FATAL when libcurl cannot start. */
+/* Owner: http_client_free(). ST_FATAL when libcurl cannot start. Also makes the process ignore
+ * SIGPIPE where nobody handles it: a peer that hangs up must not end the collector. */
 enum st http_client_new(const struct http_client_setup *setup, struct http_client **ret_client,
                         struct err *err) MUST_USE;
-void http_client_free(struct http_client *c);
+void http_client_free(struct http_client *c); /* NULL is fine; nobody may be about to cancel */
 
 struct http_answer {
     long status;
@@ -40,15 +42,16 @@ void http_answer_release(struct http_answer *a);
 /* Value of a header in `headers` of the form above, trimmed; p is NULL when it is not there. */
 struct str http_answer_header(struct str headers, const char *name);
 
-/* GET url. extra_header: one "Name: value" or NULL (a key: never logged, never in errors).
+/* GET url within timeout_us. extra_header: one "Name: value" or NULL (a key: never logged, never in
+ * errors).
  * Returns: ST_OK for every complete answer, whatever its status; ST_AGAIN when no or no whole
  * answer came (timeouts, resets, a body beyond the ceiling, bad gzip); ST_REJECT when cancelled;
- * ST_FATAL for a URL that can never work. */
+ * ST_FATAL for a URL or header that can never work. */
 enum st http_client_get(struct http_client *c, const char *url, const char *extra_header,
-                        struct http_answer *ret_answer, struct err *err) MUST_USE;
+                        int64_t timeout_us, struct http_answer *ret_answer,
+                        struct err *err) MUST_USE;
 
-/* Any thread, signal-safe enough for a stop path: the running and every later call return ST_REJECT
- * at once. */
+/* Any thread: the running and every later call return ST_REJECT at once. */
 void http_client_cancel(struct http_client *c);
 
 #endif

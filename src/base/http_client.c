@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/http_client.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+struct http_client {
+    CURLM *multi;
+    CURL *easy;
+    size_t max_body;
+    atomic_bool is_cancelled;
+
+    /* the request at hand */
+    struct http_answer *answer;
+    const char *refusal; /* why a callback of ours stopped it; NULL: none did */
+    char curl_text[CURL_ERROR_SIZE];
+};
+
+void http_answer_init(struct http_answer *a, size_t max_body)
+{
+    *a = (struct http_answer){.status = 0};
+    buf_init(&a->body, max_body + JSON_PADDING);
+    buf_init(&a->headers, HTTP_MAX_HEADERS);
+}
+
+void http_answer_release(struct http_answer *a)
+{
+    buf_release(&a->body);
+    buf_release(&a->headers);
+}
+
+static struct str trimmed(struct str s)
+{
+    while (s.len > 0 && (unsigned char)s.p[0] <= ' ')
+        s = (struct str){s.p + 1, s.len - 1};
+    while (s.len > 0 && (unsigned char)s.p[s.len - 1] <= ' ')
+        s.len--;
+    return s;
+}
+
+struct str http_answer_header(struct str headers, const char *name)
+{
+    struct str line, key;
+
+    while (headers.len > 0) {
+        str_cut(&headers, '\n', &line);
+        if (str_cut(&line, ':', &key) && str_eq(key, str_of(name)))
+            return trimmed(line.p ? line : STR(""));
+    }
+    return STR_NONE;
+}
+
+/* One call per header line; also for those of a 1xx answer before the real one. */
+static size_t on_header(char *bytes, size_t size, size_t n, void *ctx)
+{
+    struct http_client *c = ctx;
+    struct buf *headers = &c->answer->headers;
+    struct str line = trimmed((struct str){bytes, size * n}), name;
+
+    if (str_starts(line, STR("HTTP/"))) {
+        buf_clear(headers);
+        return size * n;
+    }
+    struct str value = line;
+    if (!str_cut(&value, ':', &name))
+        return size * n;
+    for (size_t i = 0; i < name.len; i++)
+        buf_add_char(headers, (char)(name.p[i] >= 'A' && name.p[i] <= 'Z' ? name.p[i] + ('a' - 'A')
+                                                                          : name.p[i]));
+    buf_add_z(headers, ": ");
+    buf_add_str(headers, trimmed(value));
+    buf_add_char(headers, '\n');
+    if (!headers->is_overflow)
+        return size * n;
+    c->refusal = "the answer's headers are larger than 64 KiB";
+    return 0;
+}
+
+static const char too_large[] = "the answer is larger than the ceiling";
+
+static size_t on_body(char *bytes, size_t size, size_t n, void *ctx)
+{
+    struct http_client *c = ctx;
+    struct buf *body = &c->answer->body;
+
+    if (size * n > c->max_body - body->len) {
+        c->refusal = too_large;
+        return 0;
+    }
+    buf_add(body, bytes, size * n);
+    if (body->is_overflow) {
+        c->refusal = "no memory for the answer";
+        return 0;
+    }
+    return size * n;
+}
+
+static CURLcode global_result;
+
+static void init_once(void)
+{
+    struct sigaction now;
+
+    global_result = curl_global_init(CURL_GLOBAL_DEFAULT);
+    if (sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_DFL)
+        signal(SIGPIPE, SIG_IGN);
+}
+
+static long ms_of(int64_t us)
+{
+    int64_t ms = us / 1000;
+    return ms < 1 ? 1 : (long)ms;
+}
+
+/* Everything that is the same for all requests of the client. */
+static CURLcode set_up(struct http_client *c, const struct http_client_setup *setup)
+{
+    const struct {
+        CURLoption option;
+        long value;
+    } numbers[] = {
+        {CURLOPT_NOSIGNAL, 1},
+        {CURLOPT_FOLLOWLOCATION, 0},
+        {CURLOPT_SSL_VERIFYPEER, 1},
+        {CURLOPT_SSL_VERIFYHOST, 2},
+        {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1}, /* one request at a time gains nothing */
+        {CURLOPT_SUPPRESS_CONNECT_HEADERS, 1},
+        {CURLOPT_QUICK_EXIT, 1}, /* do not wait for a name server that is silent */
+        {CURLOPT_CONNECTTIMEOUT_MS, ms_of(setup->connect_timeout_us)},
+        {CURLOPT_LOW_SPEED_LIMIT, 1},
+        {CURLOPT_LOW_SPEED_TIME, (ms_of(setup->stall_timeout_us) + 999) / 1000},
+    };
+    const struct {
+        CURLoption option;
+        const char *value;
+    } texts[] = {
+        {CURLOPT_PROTOCOLS_STR, "http,https"},
+        {CURLOPT_ACCEPT_ENCODING, "gzip"},
+        {CURLOPT_USERAGENT, setup->user_agent},
+    };
+    CURLcode code = CURLE_OK;
+
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]) && code == CURLE_OK; i++)
+        code = curl_easy_setopt(c->easy, numbers[i].option, numbers[i].value);
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]) && code == CURLE_OK; i++)
+        code = curl_easy_setopt(c->easy, texts[i].option, texts[i].value);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(c->easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)setup->max_body);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(c->easy, CURLOPT_WRITEFUNCTION, on_body);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(c->easy, CURLOPT_WRITEDATA, c);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(c->easy, CURLOPT_HEADERFUNCTION, on_header);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(c->easy, CURLOPT_HEADERDATA, c);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(c->easy, CURLOPT_ERRORBUFFER, c->curl_text);
+    return code;
+}
+
+enum st http_client_new(const struct http_client_setup *setup, struct http_client **ret_client,
+                        struct err *err)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, init_once);
+    if (global_result != CURLE_OK)
+        return err_set(err, ST_FATAL, "libcurl: %s", curl_easy_strerror(global_result));
+    struct http_client *c = mem_new(1, sizeof(*c));
+    c->max_body = setup->max_body;
+    atomic_init(&c->is_cancelled, false);
+    c->multi = curl_multi_init();
+    c->easy = curl_easy_init();
+    CURLcode code = c->multi && c->easy ? set_up(c, setup) : CURLE_OUT_OF_MEMORY;
+    if (code != CURLE_OK) {
+        http_client_free(c);
+        return err_set(err, ST_FATAL, "libcurl: %s", curl_easy_strerror(code));
+    }
+    *ret_client = c;
+    return ST_OK;
+}
+
+void http_client_free(struct http_client *c)
+{
+    if (c == NULL)
+        return;
+    curl_easy_cleanup(c->easy);
+    curl_multi_cleanup(c->multi);
+    mem_free(c);
+}
+
+void http_client_cancel(struct http_client *c)
+{
+    atomic_store(&c->is_cancelled, true);
+    curl_multi_wakeup(c->multi);
+}
+
+/* A URL that libcurl cannot take apart, or another scheme, will never work. */
+static enum st check_request(const char *url, const char *extra_header, struct err *err)
+{
+    char *scheme = NULL;
+    CURLU *u = curl_url();
+    CURLUcode code = u ? curl_url_set(u, CURLUPART_URL, url, 0) : CURLUE_OUT_OF_MEMORY;
+    if (code == CURLUE_OK)
+        code = curl_url_get(u, CURLUPART_SCHEME, &scheme, 0);
+    bool is_http = scheme && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+    curl_free(scheme);
+    curl_url_cleanup(u);
+    if (code == CURLUE_OUT_OF_MEMORY)
+        return err_set(err, ST_AGAIN, "no memory for the request");
+    if (code != CURLUE_OK)
+        return err_set(err, ST_FATAL, "not a URL: %s", curl_url_strerror(code));
+    if (!is_http)
+        return err_set(err, ST_FATAL, "not an http:// or https:// URL");
+    for (const char *p = extra_header; p && *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            return err_set(err, ST_FATAL, "the extra header has control characters in it");
+    return ST_OK;
+}
+
+/* Drive the transfer to its end, or to the cancellation. */
+static CURLcode transfer(struct http_client *c)
+{
+    CURLcode result = CURLE_ABORTED_BY_CALLBACK;
+    int n_running = 1, n_left;
+
+    CURLMcode code = curl_multi_add_handle(c->multi, c->easy);
+    while (code == CURLM_OK && n_running > 0 && !atomic_load(&c->is_cancelled)) {
+        code = curl_multi_perform(c->multi, &n_running);
+        if (code == CURLM_OK && n_running > 0)
+            code = curl_multi_poll(c->multi, NULL, 0, 1000, NULL);
+    }
+    if (code != CURLM_OK)
+        result = code == CURLM_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY : CURLE_FAILED_INIT;
+    for (const CURLMsg *m; (m = curl_multi_info_read(c->multi, &n_left)) != NULL;)
+        if (m->msg == CURLMSG_DONE)
+            result = m->data.result;
+    curl_multi_remove_handle(c->multi, c->easy);
+    return result;
+}
+
+/* Why no whole answer came; libcurl's texts begin with a capital, ours do not. */
+static enum st no_answer(struct http_client *c, CURLcode code, struct err *err)
+{
+    if (code == CURLE_FILESIZE_EXCEEDED || c->refusal == too_large)
+        return err_set(err, ST_AGAIN, "%s of %zu bytes", too_large, c->max_body);
+    if (c->refusal)
+        return err_set(err, ST_AGAIN, "%s", c->refusal);
+    char *text = c->curl_text;
+    if (text[0] == '\0')
+        snprintf(text, sizeof(c->curl_text), "%s", curl_easy_strerror(code));
+    if (text[0] >= 'A' && text[0] <= 'Z' && text[1] >= 'a' && text[1] <= 'z')
+        text[0] = (char)(text[0] + ('a' - 'A'));
+    return err_set(err, ST_AGAIN, "%s", text);
+}
+
+enum st http_client_get(struct http_client *c, const char *url, const char *extra_header,
+                        int64_t timeout_us, struct http_answer *ret_answer, struct err *err)
+{
+    curl_off_t latency_us = 0;
+
+    if (atomic_load(&c->is_cancelled))
+        return err_set(err, ST_REJECT, "cancelled");
+    enum st st = check_request(url, extra_header, err);
+    if (st != ST_OK)
+        return st;
+    buf_clear(&ret_answer->body);
+    buf_clear(&ret_answer->headers);
+    c->answer = ret_answer;
+    c->refusal = NULL;
+    c->curl_text[0] = '\0';
+    struct curl_slist *headers = extra_header ? curl_slist_append(NULL, extra_header) : NULL;
+    CURLcode code = extra_header && !headers ? CURLE_OUT_OF_MEMORY
+                                             : curl_easy_setopt(c->easy, CURLOPT_URL, url);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, headers);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(c->easy, CURLOPT_TIMEOUT_MS, ms_of(timeout_us));
+    if (code == CURLE_OK)
+        code = transfer(c);
+    curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, NULL);
+    curl_slist_free_all(headers);
+    if (code == CURLE_ABORTED_BY_CALLBACK)
+        return err_set(err, ST_REJECT, "cancelled");
+    if (code != CURLE_OK)
+        return no_answer(c, code, err);
+    char *padding = buf_room(&ret_answer->body, JSON_PADDING);
+    if (padding == NULL)
+        return err_set(err, ST_AGAIN, "no memory for the answer");
+    memset(padding, 0, JSON_PADDING);
+    curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &ret_answer->status);
+    curl_easy_getinfo(c->easy, CURLINFO_TOTAL_TIME_T, &latency_us);
+    ret_answer->latency_us = latency_us;
+    return ST_OK;
+}

@@ -1,0 +1,82 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Format, static analysis, spelling, scripts, commit subjects. Each check is one case; closes with the counts.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+passed=0
+failed=0
+check() {
+    name=$1
+    shift
+    out=$(mktemp)
+    if "$@" >"$out" 2>&1; then
+        passed=$((passed + 1))
+        echo "ok $name"
+    else
+        failed=$((failed + 1))
+        echo "not ok $name"
+        head -n 60 "$out" | sed 's/^/# /'
+    fi
+    rm -f "$out"
+}
+
+tool() { # the newest of a versioned tool
+    for v in 19 18 16; do
+        command -v "$1-$v" && return
+    done
+    command -v "$1"
+}
+
+sources() { git ls-files 'src/*.c' 'src/*.h' 'src/*.cc' 'tests/*.c' 'tests/*.h' 'bench/*.c'; }
+
+format() { sources | xargs "$(tool clang-format)" --dry-run --Werror; }
+
+tidy() {
+    # our own translation units of the program; generated ones are the generator's business
+    git ls-files 'src/*.c' | xargs -P "$(nproc)" -n 4 "$(tool clang-tidy)" -p build --quiet --warnings-as-errors='*'
+}
+
+long_functions() {
+    # a function that does not fit two screens, or a file nobody holds in the head
+    git ls-files 'src/*.c' 'src/*.cc' | xargs awk '
+        FNR == 1 { n = 0 }
+        /^[a-zA-Z].*\)$/ || /^[a-zA-Z].*,$/ { start = FNR }
+        /^}/ { if (FNR - start > 100) { print FILENAME ":" start ": a function of " FNR - start " lines"; bad = 1 } }
+        END { exit bad }' &&
+        git ls-files 'src/*.c' 'src/*.h' 'src/*.cc' | xargs wc -l |
+        awk '$2 != "total" && $1 > 700 { print $2 ": " $1 " lines"; bad = 1 } END { exit bad }'
+}
+
+banned() {
+    ! git grep -nE '\b(strcpy|strcat|sprintf|vsprintf|strtok|atoi|atol|atof|gets|gmtime|localtime|alloca|setjmp|longjmp)\(' -- 'src/*.c' 'src/*.h' 'src/*.cc' &&
+        ! git grep -nE '\b(malloc|calloc|realloc|free)\(' -- 'src/*.c' 'src/*.cc' ':!src/base/mem.c' &&
+        ! git grep -nE '\bexit\(' -- 'src/*.c' ':!src/cmd/*'
+}
+
+unfinished() {
+    ! git grep -nE 'TODO|FIXME|XXX|HACK' -- src tests tools bench ':!tools/lint.sh' ':!tests/fuzz/corpus/*'
+}
+
+subjects() {
+    git log --format=%s -50 | awk '
+        !/^[a-z0-9_, .\/-]+: [^A-Z]/ { print "subject is not \"area: what it does\": " $0; bad = 1 }
+        length($0) > 72 { print "longer than 72: " $0; bad = 1 }
+        END { exit bad }'
+}
+
+tools/build.sh build || exit 1
+
+check format format
+check clang-tidy tidy
+check layers python3 tools/layers.py
+check sizes long_functions
+check banned-functions banned
+check unfinished-work unfinished
+check spelling sh -c "git ls-files ':!LICENSE' ':!tests/fuzz/corpus/*' ':!*.zst' | xargs codespell -L crate,fo,te,ot,nd,thi,inout,wan"
+check scripts sh -c "git ls-files 'tools/*.sh' .ci/run | xargs shellcheck -x"
+check python sh -c "git ls-files '*.py' | xargs -n 20 python3 -m py_compile"
+check commit-subjects subjects
+
+echo "$passed passed, $failed failed, 0 skipped"
+[ "$failed" -eq 0 ]

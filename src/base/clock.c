@@ -76,11 +76,14 @@ static struct civil civil_of(int64_t ts_us)
     };
 }
 
-/* A time outside the years 0001..9999 would not fit the texts: clamp it to them. */
+/* The years 0001..9999. */
+static const int64_t first_us = INT64_C(-62135596800) * US_PER_S;
+static const int64_t last_us = INT64_C(253402300800) * US_PER_S - 1;
+
+/* A time outside them would not fit the texts: clamp it. */
 static struct civil civil_clamped(int64_t ts_us)
 {
-    const int64_t first = INT64_C(-62135596800) * US_PER_S, last = INT64_C(253402300799) * US_PER_S;
-    return civil_of(ts_us < first ? first : ts_us > last ? last : ts_us);
+    return civil_of(ts_us < first_us ? first_us : ts_us > last_us ? last_us : ts_us);
 }
 
 static size_t format(const struct civil *c, const char *colon, bool is_always_ms, char *ret_text)
@@ -223,7 +226,10 @@ bool time_parse(struct str s, int64_t *ret_ts_us)
         return false;
     if (!parse_offset(&p, end, &offset_us) || p != end || !is_valid(&c))
         return false;
-    *ret_ts_us = ts_of(&c) - offset_us;
+    int64_t ts_us = ts_of(&c) - offset_us;
+    if (ts_us < first_us || ts_us > last_us) /* the offset led out of it */
+        return false;
+    *ret_ts_us = ts_us;
     return true;
 }
 

@@ -5,6 +5,7 @@ extern "C" {
 #include "base/dec.h"
 }
 
+#include <cctype>
 #include <new>
 #include <simdjson.h>
 #include <utility>
@@ -31,9 +32,10 @@ struct json {
     ondemand::document doc;
     struct arena *arena;
     struct str text;
-    bool is_repaired; /* text is a copy in which ill-formed bytes are bad_byte */
-    bool is_begun;    /* the top-level value was handed out */
-    bool has_value;   /* a key was handed out, its value is next */
+    struct str sent; /* where text is a copy in which ill-formed bytes are bad_byte: the original */
+    uint8_t *undone; /* room for all strings of the text without their escapes; NULL: none yet */
+    bool is_begun;   /* the top-level value was handed out */
+    bool has_value;  /* a key was handed out, its value is next */
     ondemand::value value;
     size_t depth;
     level stack[JSON_MAX_DEPTH];
@@ -78,8 +80,8 @@ static bool repair(struct json *j)
         return false;
     for (size_t at = 0; (at += str_utf8_prefix({copy.p + at, copy.len - at})) < copy.len; at++)
         const_cast<char *>(copy.p)[at] = bad_byte;
+    j->sent = j->text;
     j->text = copy;
-    j->is_repaired = true;
     return true;
 }
 
@@ -121,7 +123,8 @@ enum st json_open(struct json *j, struct str text, struct arena *arena, struct e
         text = {text.p + bom.len, text.len - bom.len};
     j->arena = arena;
     j->text = text;
-    j->is_repaired = false;
+    j->sent = STR_NONE;
+    j->undone = NULL;
     j->is_begun = false;
     j->has_value = false;
     j->depth = 0;
@@ -136,26 +139,54 @@ enum st json_open(struct json *j, struct str text, struct arena *arena, struct e
     return error ? not_json(j, error, err) : ST_OK;
 }
 
-/* Undo the escapes of the string whose text between the quotes is `raw`. */
+/* The string whose text between the quotes is `raw` was well-formed as it was sent. */
+static bool is_well_formed(const struct json *j, struct str raw)
+{
+    return j->sent.p == NULL || str_is_utf8({j->sent.p + (raw.p - j->text.p), raw.len});
+}
+
+/* Every backslash begins an escape of JSON, whether or not it makes a character. */
+static bool has_json_escapes(struct str raw)
+{
+    for (size_t i = 0; i < raw.len; i++) {
+        if (raw.p[i] != '\\')
+            continue;
+        char c = raw.p[++i]; /* at worst the closing quote, which no backslash precedes */
+        if (c != 'u' && strchr("\"\\/bfnrt", c) == NULL)
+            return false;
+        for (int n = 0; c == 'u' && n < 4; n++)
+            if (++i >= raw.len || !isxdigit((unsigned char)raw.p[i]))
+                return false;
+    }
+    return true;
+}
+
+/* Undo the escapes of the string whose text between the quotes is `raw`. A string becomes shorter
+ * by it, so that room for the whole text is enough for all of them, however many there are. */
 static enum st unescape(struct json *j, struct str raw, struct json_token *token, struct err *err)
 {
-    bool has_escape = raw.len > 0 && memchr(raw.p, '\\', raw.len) != NULL;
-
-    token->is_bad = j->is_repaired && raw.len > 0 && memchr(raw.p, bad_byte, raw.len) != NULL;
-    token->text = raw;
-    if (!has_escape)
-        return ST_OK;
-    uint8_t *dst = (uint8_t *)arena_alloc(j->arena, raw.len + SIMDJSON_PADDING, 1);
-    if (dst == NULL)
-        return err_set(err, ST_AGAIN, "json: no memory for a string of %zu bytes", raw.len);
     std::string_view view;
-    /* a raw_json_string is the address behind the opening quote */
-    if (j->parser.unescape(ondemand::raw_json_string((const uint8_t *)raw.p), dst).get(view)) {
-        token->is_bad = true;
+
+    token->text = raw;
+    token->is_bad = !is_well_formed(j, raw);
+    if (raw.len == 0 || memchr(raw.p, '\\', raw.len) == NULL)
         return ST_OK;
-    }
+    if (j->undone == NULL)
+        j->undone = (uint8_t *)arena_alloc(j->arena, j->text.len + SIMDJSON_PADDING, 1);
+    if (j->undone == NULL)
+        return err_set(err, ST_AGAIN, "json: no memory for the strings of %zu bytes", j->text.len);
+    uint8_t *end = j->undone;
+    /* a raw_json_string is the address behind the opening quote */
+    error_code error =
+        j->parser.unescape(ondemand::raw_json_string((const uint8_t *)raw.p), end).get(view);
+    if (error && !has_json_escapes(raw))
+        return not_json(j, STRING_ERROR, err);
+    if (error || view.find('\0') != view.npos)
+        token->is_bad = true;
+    if (token->is_bad)
+        return ST_OK;
+    j->undone = end;
     token->text = {view.data(), view.size()};
-    token->is_bad = token->is_bad || view.find('\0') != view.npos;
     return ST_OK;
 }
 

@@ -35,7 +35,8 @@ enum json_event {
 
 struct json_token {
     enum json_event event;
-    bool is_bad;     /* a key or string that is no text (see above); `text` is what could be read */
+    bool is_bad;     /* a key or string that is no text (see above); `text` is then as sent, escapes
+                      * and all, with U+007F for each ill-formed byte */
     struct str text; /* in the text itself, or in the arena where escapes had to be undone */
 };
 

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "serve/http.h"
+
+#include "base/clock.h"
+#include "serve/gzip.h"
+#include "tap.h"
+#include "unit/serve/client.h"
+
+#include <sys/resource.h>
+#include <zlib.h>
+
+#define BIG (8u * 1024 * 1024)
+
+static struct http_server *server;
+static uint16_t port;
+static struct err err;
+
+/* The path says what to answer. */
+static void handle(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    struct str path = http_path(req), size = http_query(req, "size");
+    int64_t n = 0;
+
+    (void)ctx;
+    err_ignore(str_to_i64(size, 0, BIG, &n) ? ST_OK : ST_REJECT);
+    if (str_eq(path, STR("/fill")))
+        for (int64_t i = 0; i < n; i++)
+            buf_add_char(&res->body, (char)('a' + i % 13));
+    else if (str_eq(path, STR("/big")))
+        memset(buf_room(&res->body, BIG), 'x', BIG), buf_added(&res->body, BIG);
+    else if (str_eq(path, STR("/overflow")))
+        buf_room(&res->body, HTTP_MAX_BODY + 1);
+    else if (str_eq(path, STR("/late")))
+        res->delay_us = 300 * US_PER_MS, buf_add_z(&res->body, "late");
+    else if (str_eq(path, STR("/never")))
+        res->delay_us = -1;
+    else if (str_eq(path, STR("/cut")))
+        res->cut_after = 10, buf_add_z(&res->body, "0123456789abcdefghij");
+    else {
+        res->status = 203;
+        http_add_header(res, "X-Test", "%d", 7);
+        buf_addf(&res->body, "path=%.*s", STR_ARG(path));
+        if (http_query(req, "q").p)
+            buf_addf(&res->body, " q=%.*s", STR_ARG(http_query(req, "q")));
+        buf_addf(&res->body, " agent=%.*s", STR_ARG(http_header(req, "user-agent")));
+    }
+}
+
+static bool start(void)
+{
+    const struct http_setup setup = {.address = "127.0.0.1", .port = 0, .handler = handle};
+
+    if (http_start(&setup, &server, &err) != ST_OK)
+        return false;
+    port = http_port(server);
+    return port != 0;
+}
+
+static void stop(void)
+{
+    http_stop(server);
+    server = NULL;
+}
+
+static void http_serves_path_query_and_headers_decoded(void)
+{
+    CHECK(start());
+    struct client c = client_get(port, "/a%20b/%C3%A9+?x=1&q=%22+%2B%26", "");
+    CHECK_EQ(client_status(&c), 203);
+    CHECK(client_has(&c, "\r\nX-Test: 7\r\n"));
+    CHECK(client_has(&c, "\r\nDate: "));
+    CHECK_STR(c.body, "path=/a b/\xC3\xA9+ q=\" +& agent=test");
+    c = client_get(port, "/?q", "");
+    CHECK_STR(c.body, "path=/ q= agent=test");
+    c = client_get(port, "/?q=", "");
+    CHECK_STR(c.body, "path=/ q= agent=test");
+    stop();
+}
+
+static void http_puts_security_headers_on_answers(void)
+{
+    CHECK(start());
+    struct client c = client_get(port, "/", "");
+    CHECK(client_has(&c, "\r\nX-Content-Type-Options: nosniff\r\n"));
+    CHECK(client_has(&c, "\r\nContent-Security-Policy: default-src 'none'"));
+    CHECK(client_has(&c, "\r\nContent-Type: application/json; charset=utf-8\r\n"));
+    stop();
+}
+
+static void http_answers_head_without_a_body(void)
+{
+    CHECK(start());
+    struct client c = client_exchange(
+        port, STR("HEAD /fill?size=500 HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n"));
+    CHECK_EQ(client_status(&c), 200);
+    CHECK(client_has(&c, "\r\nContent-Length: 500\r\n"));
+    CHECK_EQ(c.body.len, 0);
+    stop();
+}
+
+static void http_keeps_connections_and_takes_pipelined_requests(void)
+{
+    CHECK(start());
+    int fd = client_connect(port);
+    client_send(fd, STR("GET /1 HTTP/1.1\r\nHost: t\r\n\r\n"));
+    struct client c = client_read(fd, false);
+    CHECK_STR(c.body, "path=/1 agent=");
+    client_send(fd, STR("GET /2 HTTP/1.1\r\nHost: t\r\n\r\n"
+                        "GET /3 HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n"));
+    char seen[4096] = "";
+    for (size_t len = 0; len < sizeof(seen) - 1;) {
+        ssize_t n = recv(fd, seen + len, sizeof(seen) - 1 - len, 0);
+        if (n <= 0)
+            break;
+        len += (size_t)n;
+    }
+    CHECK(strstr(seen, "path=/2") && strstr(seen, "path=/3"));
+    close(fd);
+    stop();
+}
+
+static void http_refuses_other_methods_without_reading_on(void)
+{
+    static const char *const methods[] = {"POST", "PUT", "DELETE", "OPTIONS", "BREW"};
+    char request[200];
+
+    CHECK(start());
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+        snprintf(request, sizeof(request),
+                 "%s / HTTP/1.1\r\nHost: t\r\nContent-Length: 99999999999\r\n\r\nabc", methods[i]);
+        struct client c = client_exchange(port, str_of(request));
+        CHECK_EQ(client_status(&c), 405);
+        CHECK(client_has(&c, "\r\nAllow: GET, HEAD\r\n"));
+    }
+    stop();
+}
+
+static void http_refuses_a_get_with_a_body(void)
+{
+    CHECK(start());
+    struct client c = client_get(port, "/", "Content-Length: 3\r\n");
+    CHECK_EQ(client_status(&c), 400);
+    c = client_get(port, "/", "Transfer-Encoding: chunked\r\n");
+    CHECK_EQ(client_status(&c), 400);
+    c = client_get(port, "/", "Content-Length: 0\r\n");
+    CHECK_EQ(client_status(&c), 203);
+    stop();
+}
+
+static void http_refuses_targets_that_do_not_decode(void)
+{
+    static const char *const bad[] = {"/%",       "/%4",     "/%zz",    "/%00",
+                                      "/%ff",     "/?q=%ff", "/?%00=1", "/?q=%c3%28",
+                                      "/a%00.js", "*",       "no-slash"};
+
+    CHECK(start());
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct client c = client_get(port, bad[i], "");
+        CHECK_EQ(client_status(&c), 400);
+    }
+    struct client c = client_get(port, "/%7e", "");
+    CHECK_STR(c.body, "path=/~ agent=test");
+    stop();
+}
+
+static void http_survives_garbage(void)
+{
+    static const struct str garbage[] = {
+        STR("\r\n\r\n\r\n"),
+        STR("\0\0\0\0\0\0\0\0\r\n\r\n"),
+        STR("GET\r\n\r\n"),
+        STR("GET / HTTP/9.9\r\n\r\n"),
+        STR("GET / HTTP/1.1\r\nHost t\r\n\r\n"),
+        STR("GET / HTTP/1.1\r\n: x\r\n\r\n"),
+        STR("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"),
+        STR("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+        STR("GET / HTTP/1.1\r\nHost: t\r\nContent-Length: -1\r\n\r\n"),
+        STR("GET / HTTP/1.1\r\nHost: t\r\nContent-Length: 99999999999999999999999\r\n\r\n"),
+    };
+
+    CHECK(start());
+    for (size_t i = 0; i < sizeof(garbage) / sizeof(garbage[0]); i++) {
+        int fd = client_connect(port);
+        client_send(fd, garbage[i]);
+        close(fd);
+        struct client c = client_get(port, "/", "");
+        CHECK_EQ(client_status(&c), 203);
+    }
+    stop();
+}
+
+static void http_refuses_floods_of_headers_and_long_targets(void)
+{
+    struct buf flood = BUF_INIT(4 * 1024 * 1024);
+
+    CHECK(start());
+    buf_add_z(&flood, "GET / HTTP/1.1\r\nHost: t\r\n");
+    for (int i = 0; i < 20000; i++)
+        buf_addf(&flood, "X-Flood-%d: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n", i);
+    buf_add_z(&flood, "\r\n");
+    struct client c = client_exchange(port, buf_str(&flood));
+    CHECK(client_status(&c) == 431 || c.error == ECONNRESET);
+
+    buf_clear(&flood);
+    buf_add_z(&flood, "GET /?ids=");
+    for (int i = 0; i < 1000000; i++)
+        buf_add_char(&flood, 'a');
+    buf_add_z(&flood, " HTTP/1.1\r\nHost: t\r\n\r\n");
+    c = client_exchange(port, buf_str(&flood));
+    CHECK(client_status(&c) == 414 || client_status(&c) == 431 || c.error == ECONNRESET);
+    buf_release(&flood);
+
+    c = client_get(port, "/", "");
+    CHECK_EQ(client_status(&c), 203);
+    stop();
+}
+
+/* What a client that reads slowly enough is told, too: the refusal itself, not only a reset. */
+static void http_says_431_when_the_headers_just_do_not_fit(void)
+{
+    static char headers[20000];
+
+    CHECK(start());
+    size_t len = 0;
+    while (len < 17000)
+        len += (size_t)snprintf(headers + len, sizeof(headers) - len, "X-%zu: aaaaaaaaaaaaaaaa\r\n",
+                                len);
+    struct client c = client_get(port, "/", headers);
+    CHECK_EQ(client_status(&c), 431);
+    stop();
+}
+
+static bool inflate_equals(struct str packed, const char *want, size_t want_len)
+{
+    static char plain[200000];
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)packed.p,
+                  .avail_in = (uInt)packed.len,
+                  .next_out = (Bytef *)plain,
+                  .avail_out = sizeof(plain)};
+
+    if (inflateInit2(&z, 15 + 16) != Z_OK)
+        return false;
+    int result = inflate(&z, Z_FINISH);
+    inflateEnd(&z);
+    return result == Z_STREAM_END && z.total_out == want_len && memcmp(plain, want, want_len) == 0;
+}
+
+static void http_compresses_for_clients_that_ask(void)
+{
+    static const struct {
+        const char *target, *header;
+        bool is_packed;
+    } cases[] = {
+        {"/fill?size=100000", "Accept-Encoding: gzip\r\n", true},
+        {"/fill?size=1024", "Accept-Encoding: br, GZIP;q=0.5\r\n", true},
+        {"/fill?size=1023", "Accept-Encoding: gzip\r\n", false},
+        {"/fill?size=100000", "", false},
+        {"/fill?size=100000", "Accept-Encoding: gzip;q=0\r\n", false},
+        {"/fill?size=100000", "Accept-Encoding: br, deflate\r\n", false},
+    };
+    static char want[100000];
+
+    for (size_t i = 0; i < sizeof(want); i++)
+        want[i] = (char)('a' + i % 13);
+    CHECK(start());
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct client c = client_get(port, cases[i].target, cases[i].header);
+        size_t size = strtoul(strchr(cases[i].target, '=') + 1, NULL, 10);
+        CHECK_EQ(client_status(&c), 200);
+        CHECK_EQ(client_has(&c, "\r\nContent-Encoding: gzip\r\n"), cases[i].is_packed);
+        CHECK(client_has(&c, "\r\nVary: Accept-Encoding\r\n"));
+        if (cases[i].is_packed)
+            CHECK(inflate_equals(c.body, want, size));
+        else
+            CHECK(c.body.len == size && memcmp(c.body.p, want, size) == 0);
+    }
+    stop();
+}
+
+static void gzip_is_accepted_reads_lists_and_weights(void)
+{
+    static const struct {
+        const char *header;
+        bool is_accepted;
+    } cases[] = {
+        {"gzip", true},
+        {"deflate, gzip, br", true},
+        {"gzip; q=0.001", true},
+        {"gzip ;q=0.0", false},
+        {", ,gzip", true},
+        {"xgzip", false},
+        {"gzipx", false},
+        {"", false},
+        {"*", false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        CHECK_EQ(gzip_is_accepted(str_of(cases[i].header)), cases[i].is_accepted);
+}
+
+static void http_says_500_when_a_body_does_not_fit(void)
+{
+    CHECK(start());
+    struct client c = client_get(port, "/overflow", "");
+    CHECK_EQ(client_status(&c), 500);
+    CHECK(memmem(c.body.p, c.body.len, "too large", 9) != NULL);
+    stop();
+}
+
+static void http_delays_one_answer_and_no_other(void)
+{
+    CHECK(start());
+    int64_t began_us = clock_mono_us(clock_system());
+    int late = client_connect(port);
+    client_send(late, STR("GET /late HTTP/1.1\r\nHost: t\r\n\r\n"));
+    struct client c = client_get(port, "/", "");
+    CHECK_EQ(client_status(&c), 203);
+    CHECK(clock_mono_us(clock_system()) - began_us < 250 * US_PER_MS);
+    c = client_read(late, false);
+    CHECK(clock_mono_us(clock_system()) - began_us >= 300 * US_PER_MS);
+    CHECK(clock_mono_us(clock_system()) - began_us < 900 * US_PER_MS);
+    CHECK_STR(c.body, "late");
+    /* the connection goes on after it */
+    client_send(late, STR("GET /next HTTP/1.1\r\nHost: t\r\n\r\n"));
+    c = client_read(late, false);
+    CHECK_STR(c.body, "path=/next agent=");
+    close(late);
+    stop();
+}
+
+static void http_stalls_one_client_until_it_gives_up(void)
+{
+    char byte;
+
+    CHECK(start());
+    int stalled[3];
+    for (int i = 0; i < 3; i++) {
+        stalled[i] = client_connect(port);
+        client_send(stalled[i], STR("GET /never HTTP/1.1\r\nHost: t\r\n\r\n"));
+    }
+    struct client c = client_get(port, "/", "");
+    CHECK_EQ(client_status(&c), 203);
+    CHECK(recv(stalled[0], &byte, 1, MSG_DONTWAIT) < 0);
+    close(stalled[0]); /* gives up; the others are there when the server stops */
+    c = client_get(port, "/", "");
+    CHECK_EQ(client_status(&c), 203);
+    stop();
+    CHECK_EQ(recv(stalled[1], &byte, 1, 0), 0);
+    close(stalled[1]);
+    close(stalled[2]);
+}
+
+static void http_cuts_a_body_and_the_connection(void)
+{
+    CHECK(start());
+    struct client c = client_get(port, "/cut", "Accept-Encoding: gzip\r\n");
+    CHECK_EQ(client_status(&c), 200);
+    CHECK(client_has(&c, "\r\nContent-Length: 20\r\n"));
+    CHECK_STR(c.body, "0123456789");
+    c = client_get(port, "/", "");
+    CHECK_EQ(client_status(&c), 203);
+    stop();
+}
+
+static void http_serves_while_many_slow_clients_hold_connections(void)
+{
+    enum { N = 900 };
+    static int slow[N];
+    const struct rlimit many = {.rlim_cur = 4096, .rlim_max = 4096};
+
+    if (setrlimit(RLIMIT_NOFILE, &many) != 0)
+        SKIP("no 4096 file descriptors here");
+    CHECK(start());
+    for (int i = 0; i < N; i++) {
+        slow[i] = client_connect(port);
+        client_send(slow[i], STR("GET / HTTP/1.1\r\nX-Slow: "));
+    }
+    for (int i = 0; i < 20; i++) {
+        struct client c = client_get(port, "/", "");
+        CHECK_EQ(client_status(&c), 203);
+    }
+    for (int i = 0; i < N; i++)
+        close(slow[i]);
+    stop();
+}
+
+static void http_bounds_the_memory_of_clients_that_do_not_read(void)
+{
+    enum { N = 12 };
+    int greedy[N];
+
+    CHECK(start());
+    for (int i = 0; i < N; i++) {
+        int small = 4096;
+        greedy[i] = client_connect(port);
+        setsockopt(greedy[i], SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+        client_send(greedy[i], STR("GET /big HTTP/1.1\r\nHost: t\r\n\r\n"));
+    }
+    struct client last = client_read(greedy[N - 1], false);
+    CHECK_EQ(client_status(&last), 503);
+    CHECK(client_has(&last, "\r\nRetry-After: 1\r\n"));
+    for (int i = 0; i < N; i++)
+        close(greedy[i]);
+    struct client c = client_get(port, "/", "");
+    for (int i = 0; i < 100 && client_status(&c) == 503; i++) {
+        usleep(10000);
+        c = client_get(port, "/", "");
+    }
+    CHECK_EQ(client_status(&c), 203);
+    stop();
+}
+
+static void http_names_the_process_that_holds_the_port(void)
+{
+    struct http_setup setup = {.address = "127.0.0.1", .handler = handle};
+    struct http_server *second;
+    char pid[32];
+
+    CHECK(start());
+    setup.port = port;
+    CHECK_EQ(http_start(&setup, &second, &err), ST_FATAL);
+    snprintf(pid, sizeof(pid), "process %d ", (int)getpid());
+    CHECK(strstr(err.msg, pid) != NULL);
+    CHECK(strstr(err.msg, "--listen") != NULL);
+    stop();
+}
+
+static void http_refuses_addresses_that_are_not_here(void)
+{
+    static const char *const bad[] = {"192.0.2.1", "not an address", "999.1.1.1"};
+    struct http_setup setup = {.handler = handle};
+    struct http_server *none;
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        snprintf(setup.address, sizeof(setup.address), "%s", bad[i]);
+        CHECK_EQ(http_start(&setup, &none, &err), ST_FATAL);
+        CHECK(strstr(err.msg, bad[i]) != NULL);
+        CHECK(strstr(err.msg, "--listen") != NULL);
+    }
+}
+
+TAP_MAIN(TAP_CASE(http_serves_path_query_and_headers_decoded),
+         TAP_CASE(http_puts_security_headers_on_answers),
+         TAP_CASE(http_answers_head_without_a_body),
+         TAP_CASE(http_keeps_connections_and_takes_pipelined_requests),
+         TAP_CASE(http_refuses_other_methods_without_reading_on),
+         TAP_CASE(http_refuses_a_get_with_a_body),
+         TAP_CASE(http_refuses_targets_that_do_not_decode), TAP_CASE(http_survives_garbage),
+         TAP_CASE(http_refuses_floods_of_headers_and_long_targets),
+         TAP_CASE(http_says_431_when_the_headers_just_do_not_fit),
+         TAP_CASE(http_compresses_for_clients_that_ask),
+         TAP_CASE(gzip_is_accepted_reads_lists_and_weights),
+         TAP_CASE(http_says_500_when_a_body_does_not_fit),
+         TAP_CASE(http_delays_one_answer_and_no_other),
+         TAP_CASE(http_stalls_one_client_until_it_gives_up),
+         TAP_CASE(http_cuts_a_body_and_the_connection),
+         TAP_CASE(http_serves_while_many_slow_clients_hold_connections),
+         TAP_CASE(http_bounds_the_memory_of_clients_that_do_not_read),
+         TAP_CASE(http_names_the_process_that_holds_the_port),
+         TAP_CASE(http_refuses_addresses_that_are_not_here))

@@ -5,7 +5,7 @@ json, Decimal and datetime, and the rules as they are written down.
     expected_poll(pages)        rows, refusals, unknown fields, coins seen; raises Rejected
     expected_rows(body)         just the rows of one page: dicts column -> value
     expected_quarantine(body)   just the refusals
-    compare_sqlite(db, polls)   differences between a store and what it should hold
+    compare_sqlite(db, …)       fails with the differences between a store and what it should hold
     compare_json_dir(dir, …)    the same for the files of the json: sink
 
 Values are None, Number (a Decimal with its lexeme), int (ranks; times in µs), str, and Series (the
@@ -366,19 +366,27 @@ def same_value(got, want, kind):
     return type(got) is type(want) and got == want
 
 
-def compare_sqlite(db_path, polls, job=None):
-    """polls: {slot in µs: rows that market must hold for it}; job: its name, where the store has
-    several. Returns the differences as texts."""
+def report(differences):
+    assert not differences, "\n".join([f"{len(differences)} differences:", *differences[:20]])
+
+
+def compare_sqlite(db_path, expected, job=None):
+    """expected: {slot in µs: rows that market must hold for it}, or the rows of the only poll;
+    job: its name, where the store has several."""
     db = sqlite3.connect(f"file:{db_path}?mode=ro", uri=True)
     db.row_factory = sqlite3.Row
     found, out = {}, []
     for row in db.execute("SELECT coin.id, coin.symbol, coin.name, coin.image, market.* FROM market "
                           "JOIN coin USING (coin_id) JOIN job USING (job_id) "
-                          "WHERE ? IS NULL OR job.name = ?", (job, job)):
+                          "WHERE ?1 IS NULL OR job.name = ?1", (job,)):
         found[row["slot"], row["id"]] = row
     db.close()
-    newest = {row["id"]: slot for slot in sorted(polls) for row in polls[slot]}
-    for slot, rows in polls.items():
+    if not isinstance(expected, dict):
+        slots = {slot for slot, _ in found}
+        assert len(slots) <= 1, f"rows of {len(slots)} polls, of one expected"
+        expected = {slots.pop() if slots else 0: expected}
+    newest = {row["id"]: slot for slot in sorted(expected) for row in expected[slot]}
+    for slot, rows in expected.items():
         for want in rows:
             got = found.pop((slot, want["id"]), None)
             if got is None:
@@ -392,8 +400,7 @@ def compare_sqlite(db_path, polls, job=None):
                                f"want {want[column]!r}")
             if "fetched_at" in want and got["fetched_at"] != want["fetched_at"]:
                 out.append(f"{slot} {want['id']} fetched_at: {got['fetched_at']}")
-    out += [f"{slot} {coin}: should not be there" for slot, coin in found]
-    return out
+    report(out + [f"{slot} {coin}: should not be there" for slot, coin in found])
 
 
 def file_time(slot_us):
@@ -412,37 +419,35 @@ def read_file(stem):
     return None
 
 
-def compare_json_dir(directory, polls, stem="market"):
-    """polls: {slot in µs: [bodies]}; stem: "market", or the job's name. Returns the differences as
-    texts; the processed files are compared lexeme by lexeme."""
+def processed_row(row):
+    """The row's object in a processed file, its last_updated as µs."""
+    return {c: Lexeme(row[c].lexeme) if isinstance(row[c], Number) else row[c] for c in PROCESSED}
+
+
+def compare_json_dir(directory, expected, stem="market"):
+    """expected: {slot in µs: [bodies]}, or the bodies of the only poll; stem: "market", or the
+    job's name. The processed files are compared lexeme by lexeme."""
     directory, out = pathlib.Path(directory), []
-    for slot, pages in polls.items():
-        for n, body in enumerate(pages, 1):
-            name = f"{stem}_{file_time(slot)}{'' if n == 1 else f'_p{n}'}.json"
-            raw = read_file(directory / "raw" / name)
-            if raw != body:
-                out.append(f"raw/{name}: {'not there' if raw is None else 'not the bytes sent'}")
+    if not isinstance(expected, dict):
+        times = {re.sub(r"(_p\d+)?\.json(\.gz)?$", "", path.name.removeprefix(stem + "_"))
+                 for path in (directory / "raw").glob(f"{stem}_*.json*")}
+        assert len(times) == 1, f"raw files of {len(times)} polls, of one expected: {times}"
+        expected = {times.pop(): expected}
+    for slot, pages in expected.items():
+        begin = f"{stem}_{slot if isinstance(slot, str) else file_time(slot)}"
+        names = [f"{begin}{'' if n == 1 else f'_p{n}'}.json" for n in range(1, len(pages) + 1)]
         got = []
-        for n in range(1, len(pages) + 1):
-            name = f"{stem}_{file_time(slot)}{'' if n == 1 else f'_p{n}'}.json"
-            text = read_file(directory / "processed" / name)
-            if text is None:
-                if n == 1:
-                    out.append(f"processed/{name}: not there")
-                continue
-            got += json.loads(text, parse_int=Lexeme, parse_float=Lexeme)
-        want = []
-        for row in expected_poll(pages).rows:
-            want.append({c: Lexeme(row[c].lexeme) if isinstance(row[c], Number) else row[c]
-                         for c in PROCESSED})
-        if len(got) != len(want):
-            out.append(f"processed {file_time(slot)}: {len(got)} rows, want {len(want)}")
-        for g, w in zip(got, want):
-            for column in PROCESSED:
-                value = g.get(column)
-                if column == "last_updated" and value is not None:
-                    value = read_time(value)
-                if type(value) is not type(w[column]) or value != w[column]:
-                    out.append(f"processed {file_time(slot)} {w['id']} {column}: {value!r}, want "
-                               f"{w[column]!r}")
-    return out
+        for name, body in zip(names, pages):
+            if read_file(directory / "raw" / name) != body:
+                out.append(f"raw/{name}: not there, or not the bytes sent")
+            processed = read_file(directory / "processed" / name)
+            if processed is not None:
+                got += [dict(x) for x in read_json(processed)]
+        for row in got:
+            if row.get("last_updated") is not None:
+                row["last_updated"] = read_time(row["last_updated"])
+        want = [processed_row(row) for row in expected_poll(pages).rows]
+        out += [f"processed/{begin}: {len(got)} rows, want {len(want)}"] if len(got) != len(want) else []
+        out += [f"processed/{begin}: {g!r}, want {w!r}" for g, w in zip(got, want)
+                if g != w or [type(v) for v in g.values()] != [type(v) for v in w.values()]]
+    report(out)

@@ -1,0 +1,64 @@
+/* What an answer is, and what to do about it: one table over status, shape and error code.
+ *
+ * CoinGecko reports errors in at least five shapes, some of them with status 200, and what stands
+ * in front of it answers in HTML or plain text. Nothing counts as data before its top-level type is
+ * the endpoint's.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef EXTRACT_CLASSIFY_H
+#define EXTRACT_CLASSIFY_H
+
+#include "extract/endpoints.h"
+
+enum answer_class {
+    ANSWER_OK,
+    ANSWER_RATE_LIMITED,
+    ANSWER_TRANSIENT, /* their trouble: may be over in a moment */
+    ANSWER_PERMANENT, /* our request, key or plan: the same again would get the same answer */
+    ANSWER_DRIFT,     /* 200 and JSON, but not what the endpoint gives */
+    ANSWER_NOT_JSON,
+    N_ANSWER_CLASSES
+};
+
+/* "ok" "rate_limited" "transient" "permanent" "drift" "not_json": for metrics and logs. */
+const char *answer_class_name(enum answer_class class);
+
+/* What was found in a body. */
+struct answer_facts {
+    bool is_json;
+    enum json_event top;  /* JSON_ARRAY_BEGIN or JSON_OBJECT_BEGIN; JSON_DONE when not JSON */
+    uint32_t n_elements;  /* of a top-level array */
+    uint32_t n_objects;   /* of these, objects */
+    bool has_error;       /* it is one of the known error shapes */
+    int64_t error_code;   /* 0: it has none */
+    struct str error_msg; /* in the body or the arena; empty: it has none */
+};
+
+/* Walk the whole body (followed by JSON_PADDING bytes). A body too nested or too large for the
+ * arena counts as not JSON. */
+void answer_read(struct json *json, struct str body, struct arena *arena,
+                 struct answer_facts *ret_facts);
+
+struct answer_verdict {
+    enum answer_class class;
+    bool can_retry;   /* within the same poll */
+    const char *mend; /* what the user can do; NULL: nothing but wait */
+};
+
+/* can_be_empty: an answer without a single row is fine (a page behind the last one). */
+struct answer_verdict answer_classify(long status, const struct answer_facts *facts,
+                                      const struct endpoint *ep, bool can_be_empty);
+
+#define ANSWER_MAX_TEXT 201 /* bytes, NUL included */
+
+/* One line for people, always valid UTF-8 without control characters: "HTTP 429: You've exceeded
+ * the Rate Limit. … (retry after 60s)". wait_us: what the API asked for, or 0. */
+void answer_describe(long status, const struct answer_facts *facts,
+                     const struct answer_verdict *verdict, const struct endpoint *ep,
+                     struct str body, int64_t wait_us, char ret_text[ANSWER_MAX_TEXT]);
+
+/* Append at most max bytes of s as such text: cut at a character, controls and bad bytes as '?',
+ * runs of white space as one space. */
+void answer_add_clean(struct buf *out, struct str s, size_t max);
+
+#endif

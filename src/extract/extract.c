@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "extract/extract.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/metric.h"
+#include "extract/poll.h"
+#include "extract/schedule.h"
+
+#include <stdio.h>
+
+#define SLOT_MARGIN_US  US_PER_S       /* the last request starts so long before the next slot */
+#define LEAST_BUDGET_US (5 * US_PER_S) /* of a poll that begins late in its slot */
+#define LONGEST_NAP_US  US_PER_S       /* then look at the wall clock again: it may have jumped */
+
+/* A job with its times and its trouble. */
+struct task {
+    struct poll_job job;
+    struct schedule schedule;
+    const char *trouble; /* the cause of the outage under way; NULL: all is well */
+    uint32_t n_trouble;  /* polls in it */
+};
+
+struct extract {
+    struct extract_setup setup;
+    struct waiter waiter;
+    struct poller poller;
+    struct task *tasks;
+    size_t next;     /* who comes first among those equally due */
+    bool is_running; /* extract_run(): what failed will be tried again */
+};
+
+static enum st check(const struct extract_setup *setup, struct err *err)
+{
+    for (size_t i = 0; i < setup->n_jobs; i++) {
+        const struct extract_job *job = &setup->jobs[i];
+        const struct endpoint *ep = endpoint_find(job->id.endpoint);
+        if (ep == NULL)
+            return err_set(err, ST_FATAL, "job %s: no endpoint %s", job->id.job, job->id.endpoint);
+        if (job->top == 0 || endpoint_pages(ep, job->top) > TAPE_MAX_PAGES)
+            return err_set(err, ST_FATAL, "job %s: top %u is not from 1 to %u", job->id.job,
+                           (unsigned)job->top, (unsigned)(TAPE_MAX_PAGES * ep->max_per_page));
+        if (job->every_us < US_PER_MS)
+            return err_set(err, ST_FATAL, "job %s: polls less than 1 ms apart", job->id.job);
+    }
+    return ST_OK;
+}
+
+enum st extract_new(const struct extract_setup *setup, struct extract **ret_extract,
+                    struct err *err)
+{
+    enum st st = check(setup, err);
+    if (st != ST_OK)
+        return st;
+    struct extract *e = mem_new(1, sizeof(*e));
+    e->setup = *setup;
+    waiter_init(&e->waiter, setup->clock);
+    st = poller_init(&e->poller, &e->setup, &e->waiter, err);
+    if (st != ST_OK) {
+        extract_free(e);
+        return st;
+    }
+    e->tasks = mem_new(setup->n_jobs, sizeof(*e->tasks));
+    for (size_t i = 0; i < setup->n_jobs; i++) {
+        struct tape_record end;
+        poll_job_init(&e->tasks[i].job, &setup->jobs[i], &e->poller);
+        schedule_init(&e->tasks[i].schedule, setup->jobs[i].every_us);
+        if (tape_writer_last_end(setup->jobs[i].writer, &end))
+            schedule_took(&e->tasks[i].schedule, end.slot_us);
+    }
+    *ret_extract = e;
+    return ST_OK;
+}
+
+void extract_free(struct extract *e)
+{
+    if (e == NULL)
+        return;
+    poller_release(&e->poller);
+    waiter_release(&e->waiter);
+    mem_free(e->tasks);
+    mem_free(e);
+}
+
+void extract_stop(struct extract *e)
+{
+    waiter_stop(&e->waiter);
+    http_client_cancel(e->poller.http);
+}
+
+static bool is_cause(const struct poll_result *result, const char *cause)
+{
+    return result->cause && strcmp(result->cause, cause) == 0;
+}
+
+static void log_trouble(const struct extract *e, const struct task *t,
+                        const struct poll_result *result)
+{
+    enum log_level level = LOG_WARN;
+    const char *msg = result->outcome == POLL_PARTIAL ? "poll is partial" : "poll failed";
+
+    if (is_cause(result, CAUSE_TAPE)) {
+        level = LOG_ERROR;
+        msg = "the tape refuses to be written: nothing can be recorded until it is mended";
+    } else if (is_cause(result, CAUSE_CLOCK) ||
+               is_cause(result, answer_class_name(ANSWER_PERMANENT))) {
+        level = LOG_ERROR;
+    } else if (is_cause(result, CAUSE_TRANSPORT) && e->is_running) {
+        msg = "no whole answer from the API; every slot tries again (`make run SIM=1`, or another "
+              "--api-url, runs against the built-in simulator)";
+    }
+    log_event(level, "extract", msg,
+              LOG_FIELDS(LOG_Z("job", t->job.job->id.job), LOG_Z("cause", result->cause),
+                         LOG_S("error", result->end.error)));
+}
+
+/* One line when trouble begins or changes its cause, one when it is over; not one per poll. */
+static void report(const struct extract *e, struct task *t, const struct poll_result *result)
+{
+    bool is_new = t->trouble == NULL || (result->cause && strcmp(t->trouble, result->cause) != 0);
+
+    if (is_cause(result, CAUSE_STOPPED))
+        return;
+    if (result->cause == NULL) {
+        if (t->trouble)
+            log_info("extract", "polls are ok again", LOG_Z("job", t->job.job->id.job),
+                     LOG_Z("after", t->trouble), LOG_I("polls", t->n_trouble));
+        t->trouble = NULL;
+        t->n_trouble = 0;
+        return;
+    }
+    t->n_trouble++;
+    /* waiting for the pace belongs to whatever made it so slow */
+    if (!is_new || (t->trouble && is_cause(result, CAUSE_PACE)))
+        return;
+    t->trouble = result->cause;
+    log_trouble(e, t, result);
+}
+
+static enum st run_poll(struct extract *e, struct task *t, const struct poll_plan *plan,
+                        enum poll_outcome *ret_outcome, struct err *err)
+{
+    struct poll_result result = {.outcome = POLL_FAILED};
+
+    schedule_took(&t->schedule, plan->slot_us);
+    enum st st = poll_run(&e->poller, &t->job, plan, &result, err);
+    *ret_outcome = result.outcome;
+    if (st != ST_OK && st != ST_AGAIN)
+        return st;
+    report(e, t, &result);
+    if (st == ST_OK && e->setup.events.poll_ended)
+        e->setup.events.poll_ended(e->setup.events.ctx, t->job.job, &result.end);
+    return st;
+}
+
+enum st extract_once(struct extract *e, size_t job, int64_t slot_us, int64_t budget_us,
+                     enum poll_outcome *ret_outcome, struct err *err)
+{
+    struct clock *clock = e->setup.clock;
+    struct poll_plan plan = {
+        .slot_us = slot_us != 0 ? slot_us : clock_wall_us(clock),
+        .deadline_us = clock_mono_us(clock) + budget_us,
+    };
+
+    return run_poll(e, &e->tasks[job], &plan, ret_outcome, err);
+}
+
+/* The poll of a slot on the grid, as far as the next slot leaves it time. */
+static enum st poll_slot(struct extract *e, struct task *t, int64_t slot_us, struct err *err)
+{
+    struct clock *clock = e->setup.clock;
+    int64_t begun_us = clock_mono_us(clock), wall_us = clock_wall_us(clock);
+    int64_t next_us = schedule_next(&t->schedule, wall_us);
+    int64_t budget_us = next_us - wall_us - SLOT_MARGIN_US;
+    enum poll_outcome outcome;
+
+    if (budget_us < LEAST_BUDGET_US)
+        budget_us = LEAST_BUDGET_US;
+    struct poll_plan plan = {
+        .slot_us = slot_us,
+        .deadline_us = begun_us + budget_us,
+        .next_due_us = next_us,
+    };
+    enum st st = run_poll(e, t, &plan, &outcome, err);
+    uint64_t n_missed = schedule_missed(&t->schedule, slot_us, clock_wall_us(clock),
+                                        clock_mono_us(clock) - begun_us);
+    if (n_missed > 0)
+        metric_add(METRIC_MISSED_SLOTS, t->job.job->id.job, NULL, (double)n_missed);
+    return st == ST_AGAIN ? ST_OK : st; /* the tape may take the next slot's */
+}
+
+/* Whose slot has been due for longest; NULL: nobody's. Then *ret_wait_us is the time to the next
+ * grid point. */
+static struct task *find_due(struct extract *e, int64_t *ret_slot_us, int64_t *ret_wait_us)
+{
+    int64_t wall_us = clock_wall_us(e->setup.clock), slot_us;
+    struct task *due = NULL;
+    size_t n = e->setup.n_jobs, chosen = 0;
+
+    *ret_wait_us = LONGEST_NAP_US;
+    for (size_t k = 0; k < n; k++) {
+        size_t i = (e->next + k) % n;
+        struct task *t = &e->tasks[i];
+        int64_t wait_us = schedule_next(&t->schedule, wall_us) - wall_us;
+        if (wait_us < *ret_wait_us)
+            *ret_wait_us = wait_us;
+        if (schedule_is_due(&t->schedule, wall_us, &slot_us) &&
+            (due == NULL || slot_us < *ret_slot_us)) {
+            due = t;
+            chosen = i;
+            *ret_slot_us = slot_us;
+        }
+    }
+    if (due)
+        e->next = (chosen + 1) % n;
+    return due;
+}
+
+enum st extract_run(struct extract *e, struct err *err)
+{
+    struct clock *clock = e->setup.clock;
+    int64_t slot_us, wait_us;
+    enum st st = ST_OK;
+
+    e->is_running = true;
+    while (st == ST_OK && !waiter_is_stopped(&e->waiter)) {
+        struct task *t = find_due(e, &slot_us, &wait_us);
+        if (t)
+            st = poll_slot(e, t, slot_us, err);
+        else if (!waiter_until(&e->waiter, clock_mono_us(clock) + wait_us))
+            break;
+    }
+    return st;
+}

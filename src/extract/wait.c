@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "extract/wait.h"
+
+#include <time.h>
+
+#define LONGEST_NAP_US US_PER_S /* then look again: a clock of the tests may have moved on */
+
+void waiter_init(struct waiter *w, struct clock *clock)
+{
+    pthread_condattr_t attr;
+
+    w->clock = clock;
+    w->is_stopped = false;
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->woken, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+void waiter_release(struct waiter *w)
+{
+    pthread_cond_destroy(&w->woken);
+    pthread_mutex_destroy(&w->lock);
+}
+
+static struct timespec from_now(int64_t us)
+{
+    int64_t at_us = clock_mono_us(clock_system()) + us;
+    return (struct timespec){.tv_sec = at_us / US_PER_S, .tv_nsec = at_us % US_PER_S * 1000};
+}
+
+bool waiter_until(struct waiter *w, int64_t until_us)
+{
+    int64_t left_us;
+
+    pthread_mutex_lock(&w->lock);
+    while (!w->is_stopped && (left_us = until_us - clock_mono_us(w->clock)) > 0) {
+        struct timespec at = from_now(left_us < LONGEST_NAP_US ? left_us : LONGEST_NAP_US);
+        pthread_cond_timedwait(&w->woken, &w->lock, &at);
+    }
+    bool is_stopped = w->is_stopped;
+    pthread_mutex_unlock(&w->lock);
+    return !is_stopped;
+}
+
+void waiter_stop(struct waiter *w)
+{
+    pthread_mutex_lock(&w->lock);
+    w->is_stopped = true;
+    pthread_cond_broadcast(&w->woken);
+    pthread_mutex_unlock(&w->lock);
+}
+
+bool waiter_is_stopped(struct waiter *w)
+{
+    pthread_mutex_lock(&w->lock);
+    bool is_stopped = w->is_stopped;
+    pthread_mutex_unlock(&w->lock);
+    return is_stopped;
+}

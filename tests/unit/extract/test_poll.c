@@ -1,0 +1,614 @@
+/* Real polls against a scripted server, and what is on the tape afterwards. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/metric.h"
+#include "extract/extract.h"
+#include "http_script.h"
+#include "tap.h"
+#include "tape/reader.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#define OK_HEAD   "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nServer: x\r\n"
+#define GOOD      OK_HEAD "Content-Length: 18\r\n\r\n[{\"id\":\"bitcoin\"}]"
+#define BROKEN    "HTTP/1.1 500 Oops\r\nContent-Length: 4\r\n\r\noops"
+#define KEY       "CG-s3cr3ts3cr3t"
+#define BUDGET_US (20 * US_PER_S)
+#define MAX_SEEN  32
+
+/* A record as read back. */
+struct seen {
+    struct tape_record r;
+    uint64_t pages[8];
+    char text[512]; /* page: the body's beginning; end: the error */
+    char target[256], headers[512];
+};
+
+static struct world {
+    char dir[64];
+    struct http_script server;
+    struct tape *tape;
+    struct tape_writer *writer;
+    struct extract_job job;
+    struct extract_setup setup;
+    struct extract *extract;
+    enum poll_outcome outcome;
+    enum st st;
+    int64_t took_us;
+    int n_ended;
+    struct seen seen[MAX_SEEN];
+    size_t n_seen;
+} w;
+static struct err err;
+
+static void poll_ended(void *ctx, const struct extract_job *job, const struct tape_record *end)
+{
+    (void)job;
+    if (end->offset == tape_head_get(tape_writer_head(w.writer)))
+        ++*(int *)ctx;
+}
+
+static void open_tape(void)
+{
+    struct tape_writer_setup setup = {
+        .tape = w.tape,
+        .clock = clock_system(),
+        .id = w.job.id,
+        .segment_span_us = 3600 * US_PER_S,
+        .segment_max_bytes = 1 << 30,
+    };
+    struct tape_recovery recovery;
+
+    if (tape_open(w.dir, &w.tape, &err) != ST_OK)
+        abort();
+    setup.tape = w.tape;
+    if (tape_writer_open(&setup, &w.writer, &recovery, &err) != ST_OK)
+        abort();
+    w.job.writer = w.writer;
+}
+
+/* A data directory, a job of the top 1, a server with this script; change w.setup and w.job, then
+ * begin(). */
+static void prepare(const struct http_step *steps, size_t n_steps)
+{
+    memset(&w, 0, sizeof(w));
+    err = (struct err)ERR_INIT;
+    snprintf(w.dir, sizeof(w.dir), "/tmp/geckotape-test-XXXXXX");
+    if (mkdtemp(w.dir) == NULL)
+        abort();
+    metric_reset();
+    w.job = (struct extract_job){
+        .id = {.job = "markets-usd",
+               .endpoint = "coins/markets",
+               .vs_currency = "usd",
+               .selection = "top=1"},
+        .top = 1,
+        .every_us = 30 * US_PER_S,
+    };
+    open_tape();
+    w.setup = (struct extract_setup){
+        .api = {.calls_per_minute = 60000,
+                .connect_timeout_us = US_PER_S,
+                .stall_timeout_us = US_PER_S,
+                .total_timeout_us = 5 * US_PER_S,
+                .max_attempts = 3},
+        .jobs = &w.job,
+        .n_jobs = 1,
+        .clock = clock_system(),
+        .events = {.ctx = &w.n_ended, .poll_ended = poll_ended},
+        .random_seed = 28571, /* its first delays are of a few ms */
+    };
+    if (n_steps > 0)
+        http_script_start(&w.server, steps, n_steps);
+    snprintf(w.setup.api.base_url, sizeof(w.setup.api.base_url), "%s/api/v3",
+             n_steps > 0 ? w.server.url : "http://127.0.0.1:1");
+}
+
+static void begin(void)
+{
+    if (extract_new(&w.setup, &w.extract, &err) != ST_OK)
+        abort();
+}
+
+static void poll_once(int64_t slot_us, int64_t budget_us)
+{
+    int64_t start_us = clock_mono_us(clock_system());
+
+    w.st = extract_once(w.extract, 0, slot_us, budget_us, &w.outcome, &err);
+    w.took_us = clock_mono_us(clock_system()) - start_us;
+}
+
+static void read_tape(void)
+{
+    char dir[1024];
+    struct tape_reader *reader;
+    struct arena arena;
+    struct tape_record r;
+
+    arena_init(&arena, 64 << 20);
+    if (tape_stream_dir(w.dir, "markets-usd", dir, &err) != ST_OK ||
+        tape_reader_open(dir, &reader, &err) != ST_OK)
+        abort();
+    for (w.n_seen = 0;
+         w.n_seen < MAX_SEEN && tape_reader_next(reader, UINT64_MAX, &r, &err) == ST_OK;
+         w.n_seen++) {
+        struct seen *s = &w.seen[w.n_seen];
+        struct str text = r.error;
+        arena_reset(&arena);
+        if (r.type == TAPE_PAGE && tape_reader_body(reader, &r, &arena, &text, &err) != ST_OK)
+            abort();
+        s->r = r;
+        for (uint32_t i = 0; i < r.n_pages && i < 8; i++)
+            s->pages[i] = r.pages[i];
+        snprintf(s->text, sizeof(s->text), "%.*s", STR_ARG(text));
+        snprintf(s->target, sizeof(s->target), "%.*s", STR_ARG(r.target));
+        snprintf(s->headers, sizeof(s->headers), "%.*s", STR_ARG(r.headers));
+    }
+    tape_reader_close(reader);
+    arena_release(&arena);
+}
+
+static void remove_tree(const char *path)
+{
+    DIR *d = opendir(path);
+    char name[1024];
+
+    for (const struct dirent *e; d && (e = readdir(d)) != NULL;) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        snprintf(name, sizeof(name), "%s/%s", path, e->d_name);
+        if (e->d_type == DT_DIR)
+            remove_tree(name);
+        else
+            unlink(name);
+    }
+    if (d)
+        closedir(d);
+    rmdir(path);
+}
+
+/* Stop everything and read the tape into w.seen. */
+static void end(void)
+{
+    extract_free(w.extract);
+    w.extract = NULL;
+    tape_writer_close(w.writer);
+    tape_close(w.tape);
+    if (w.server.n_steps > 0)
+        http_script_stop(&w.server);
+    read_tape();
+    remove_tree(w.dir);
+}
+
+/* The whole of it: one poll with this script. */
+static void run_script(const struct http_step *steps, size_t n_steps)
+{
+    prepare(steps, n_steps);
+    begin();
+    poll_once(0, BUDGET_US);
+    end();
+}
+
+#define SCRIPT(...)                          \
+    (const struct http_step[]){__VA_ARGS__}, \
+        sizeof((const struct http_step[]){__VA_ARGS__}) / sizeof(struct http_step)
+
+static const struct seen *last(void)
+{
+    return &w.seen[w.n_seen > 0 ? w.n_seen - 1 : 0];
+}
+
+static void a_good_answer_is_kept_byte_for_byte_with_its_end(void)
+{
+    int64_t before_us = clock_wall_us(clock_system());
+
+    run_script(SCRIPT({.answer = GOOD, .has_date = true}));
+    CHECK_OK(w.st, err);
+    CHECK_EQ(w.outcome, POLL_OK);
+    CHECK_EQ(w.n_ended, 1);
+    CHECK_EQ(w.n_seen, 2);
+    CHECK_Z(w.seen[0].text, "[{\"id\":\"bitcoin\"}]");
+    CHECK(w.seen[0].r.is_json && !w.seen[0].r.is_masked);
+    CHECK_EQ(w.seen[0].r.status, 200);
+    CHECK_EQ(w.seen[0].r.page, 1);
+    CHECK_EQ(w.seen[0].r.attempt, 1);
+    CHECK(w.seen[0].r.fetched_at_us >= before_us && w.seen[0].r.latency_us > 0);
+    CHECK_Z(w.seen[0].target,
+            "/api/v3/coins/markets?vs_currency=usd&order=market_cap_desc&per_page=1&page=1");
+    CHECK(strstr(w.seen[0].headers, "content-type: application/json\n"));
+    CHECK(strstr(w.seen[0].headers, "date: "));
+    CHECK(strstr(w.seen[0].headers, "server") == NULL);
+
+    const struct tape_record *e = &last()->r;
+    CHECK_EQ(e->type, TAPE_END);
+    CHECK_EQ(e->outcome, POLL_OK);
+    CHECK_EQ(e->n_pages, 1);
+    CHECK_EQ(last()->pages[0], 1);
+    CHECK_EQ(e->attempts, 1);
+    CHECK_EQ(e->bytes, 18);
+    CHECK_EQ(e->credits_spent, 1);
+    CHECK_EQ(e->credits_key, 0);
+    CHECK(e->credits_from_us > before_us - 32 * 86400 * US_PER_S);
+    CHECK_EQ(e->credits_from_us % (86400 * US_PER_S), 0);
+    CHECK(e->started_us >= before_us && e->slot_us >= before_us);
+    CHECK_Z(last()->text, "");
+    CHECK(strstr(w.server.asked, "User-Agent: geckotape/"));
+    CHECK(strstr(w.server.asked, "x-cg-") == NULL);
+}
+
+static void what_may_be_over_in_a_moment_is_tried_again_and_kept_too(void)
+{
+    static const struct {
+        const char *answer, *body; /* body NULL: nothing of it is kept */
+        bool is_json;
+    } rows[] = {
+        {"HTTP/1.1 429 Slow\r\nRetry-After: 1\r\nContent-Length: 9\r\n\r\nThrottled", "Throttled",
+         false},
+        {BROKEN, "oops", false},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", "<html>", false},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "{}", true},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", "[]", true},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n[{\"id\":", NULL, false},
+        {NULL, NULL, false},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        size_t at = rows[i].body ? 1 : 0;
+        run_script(SCRIPT({.answer = rows[i].answer, .is_closed = rows[i].answer != NULL},
+                          {.answer = GOOD}));
+        CHECK_EQ(w.outcome, POLL_OK);
+        CHECK_EQ(w.n_seen, 2 + at);
+        if (at > 0) {
+            CHECK_Z(w.seen[0].text, rows[i].body);
+            CHECK_EQ(w.seen[0].r.is_json, rows[i].is_json);
+            CHECK_EQ(w.seen[0].r.attempt, 1);
+        }
+        CHECK_EQ(w.seen[at].r.attempt, 2);
+        CHECK_Z(w.seen[at].text, "[{\"id\":\"bitcoin\"}]");
+        CHECK_EQ(last()->pages[0], at + 1);
+        CHECK_EQ(last()->r.attempts, 2);
+        CHECK_Z(last()->text, "");
+        CHECK_EQ(metric_get(METRIC_RETRIES, "markets-usd", NULL), 1);
+        if (i == 0)
+            CHECK(w.took_us >= US_PER_S);
+    }
+}
+
+static void what_will_not_change_is_asked_once(void)
+{
+    static const struct {
+        const char *answer, *error;
+    } rows[] = {
+        {"HTTP/1.1 401 No\r\n\r\n"
+         "{\"status\":{\"error_code\":10002,\"error_message\":\"API Key Missing\"}}",
+         "HTTP 401 (10002): API Key Missing; the API key is missing or wrong: check "
+         "GECKOTAPE_API_KEY and --api-plan"},
+        {"HTTP/1.1 302 Found\r\nLocation: /api/v3/x\r\nContent-Length: 0\r\n\r\n",
+         "HTTP 302: an empty body; redirects are not followed: check --api-url"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        run_script(SCRIPT({.answer = rows[i].answer, .is_closed = true}));
+        CHECK_EQ(w.outcome, POLL_FAILED);
+        CHECK_EQ(w.server.n_requests, 1);
+        CHECK_EQ(w.n_seen, 2);
+        CHECK_Z(last()->text, rows[i].error);
+        CHECK_EQ(last()->pages[0], 0);
+        CHECK_EQ(last()->r.credits_spent, 0);
+    }
+}
+
+/* A page of 250 coins, whole with its headers. */
+static const char *full_page(void)
+{
+    static char text[4096];
+    char body[1024] = "[{}";
+    size_t n = 3;
+
+    for (int i = 1; i < 250; i++)
+        n += (size_t)snprintf(body + n, sizeof(body) - n, ",{}");
+    snprintf(body + n, sizeof(body) - n, "]");
+    snprintf(text, sizeof(text), OK_HEAD "Content-Length: %zu\r\n\r\n%s", n + 1, body);
+    return text;
+}
+
+static void pages_follow_each_other_to_the_top_or_the_first_short_one(void)
+{
+    const struct http_step full = {.answer = full_page()}, some = {.answer = GOOD},
+                           none = {.answer = OK_HEAD "Content-Length: 2\r\n\r\n[]"};
+    const struct {
+        struct http_step steps[4];
+        uint32_t top, n_pages;
+    } rows[] = {
+        {{full, full, full, full}, 750, 3}, {{full, some, full, full}, 750, 2},
+        {{full, none, full, full}, 750, 2}, {{full, full, full, full}, 1000, 4},
+        {{full, full, full, full}, 501, 3},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        prepare(rows[i].steps, 4);
+        w.job.top = rows[i].top;
+        begin();
+        poll_once(0, BUDGET_US);
+        end();
+        CHECK_EQ(w.outcome, POLL_OK);
+        CHECK_EQ(last()->r.n_pages, rows[i].n_pages);
+        CHECK_EQ(w.server.n_requests, rows[i].n_pages);
+        for (uint32_t page = 0; page < rows[i].n_pages; page++)
+            CHECK_EQ(last()->pages[page], page + 1);
+        CHECK(strstr(w.seen[1].target, "per_page=250&page=2"));
+    }
+}
+
+static void a_lost_page_makes_the_poll_partial_and_says_which(void)
+{
+    const struct http_step full = {.answer = full_page()}, bad = {.answer = BROKEN};
+    const struct http_step steps[] = {full, bad, bad, full};
+
+    prepare(steps, 4);
+    w.job.top = 750;
+    w.setup.api.max_attempts = 2;
+    begin();
+    poll_once(0, BUDGET_US);
+    end();
+    CHECK_OK(w.st, err);
+    CHECK_EQ(w.outcome, POLL_PARTIAL);
+    CHECK_EQ(last()->r.n_pages, 3);
+    CHECK_EQ(last()->pages[0], 1);
+    CHECK_EQ(last()->pages[1], 0);
+    CHECK_EQ(last()->pages[2], 4);
+    CHECK_EQ(last()->r.attempts, 4);
+    CHECK_EQ(last()->r.credits_spent, 2);
+    CHECK_Z(last()->text, "page 2: HTTP 500: not JSON: \"oops\"");
+}
+
+static void nobody_there_is_an_end_without_pages(void)
+{
+    run_script(NULL, 0);
+    CHECK_OK(w.st, err);
+    CHECK_EQ(w.outcome, POLL_FAILED);
+    CHECK_EQ(w.n_seen, 1);
+    CHECK_EQ(last()->r.attempts, 3);
+    CHECK_EQ(last()->r.first_offset, 1);
+    CHECK(strstr(last()->text, "no answer: failed to connect to 127.0.0.1 port 1"));
+    CHECK_EQ(metric_get(METRIC_REQUESTS, "markets-usd", "transport"), 3);
+    CHECK_EQ(metric_get(METRIC_POLLS, "markets-usd", "failed"), 1);
+}
+
+static void a_body_beyond_the_ceiling_is_no_answer(void)
+{
+    prepare(SCRIPT({.answer = "HTTP/1.1 200 OK\r\n\r\n", .n_filler = 9 << 20, .is_closed = true}));
+    w.setup.api.max_attempts = 1;
+    begin();
+    poll_once(0, BUDGET_US);
+    end();
+    CHECK_EQ(w.outcome, POLL_FAILED);
+    CHECK_EQ(w.n_seen, 1);
+    CHECK(strstr(last()->text, "no answer: the answer is larger than the ceiling of 8388608"));
+}
+
+static void a_wrong_clock_fails_the_poll_and_says_both_times(void)
+{
+    run_script(SCRIPT({.answer = OK_HEAD "Date: Mon, 01 Jan 2018 00:00:00 GMT\r\n"
+                                         "Content-Length: 18\r\n\r\n[{\"id\":\"bitcoin\"}]"}));
+    CHECK_EQ(w.outcome, POLL_FAILED);
+    CHECK_EQ(w.server.n_requests, 1);
+    CHECK_EQ(w.n_seen, 2);
+    CHECK_EQ(last()->pages[0], 0);
+    CHECK(strstr(last()->text, "clock: the API says 2018-01-01T00:00:00Z, this machine 20"));
+}
+
+static void a_long_silence_asked_for_ends_the_poll_and_holds_the_next(void)
+{
+    prepare(SCRIPT({.answer = "HTTP/1.1 429 Slow\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n"},
+                   {.answer = GOOD}));
+    begin();
+    poll_once(0, BUDGET_US);
+    CHECK(w.took_us < US_PER_S);
+    CHECK_EQ(w.outcome, POLL_FAILED);
+    poll_once(0, BUDGET_US);
+    CHECK(w.took_us < US_PER_S);
+    end();
+    CHECK_EQ(w.server.n_requests, 1);
+    CHECK_EQ(w.n_seen, 3);
+    CHECK_Z(w.seen[1].text, "HTTP 429: an empty body (retry after 1m)");
+    CHECK_EQ(last()->r.attempts, 0);
+    CHECK_Z(last()->text, "the slot ends before the next request may start, in 1m");
+}
+
+static void *stop_soon(void *extract)
+{
+    usleep(50000);
+    extract_stop(extract);
+    return NULL;
+}
+
+static void a_stop_aborts_at_once_whether_it_waits_or_fetches(void)
+{
+    const struct http_step silent = {.answer = NULL};
+    const struct http_step slow = {
+        .answer = "HTTP/1.1 429 Slow\r\nRetry-After: 10\r\nContent-Length: 0\r\n\r\n"};
+
+    for (int i = 0; i < 2; i++) {
+        pthread_t thread;
+        prepare(i == 0 ? &silent : &slow, 1);
+        begin();
+        pthread_create(&thread, NULL, stop_soon, w.extract);
+        poll_once(0, BUDGET_US);
+        pthread_join(thread, NULL);
+        end();
+        CHECK_OK(w.st, err);
+        CHECK(w.took_us < 150 * US_PER_MS);
+        CHECK_EQ(w.outcome, POLL_ABORTED);
+        CHECK_EQ(last()->r.outcome, POLL_ABORTED);
+        CHECK_Z(last()->text, "stopped");
+    }
+}
+
+static bool file_holds(const char *path, const char *needle)
+{
+    struct buf all = BUF_INIT(16 << 20);
+    FILE *f = fopen(path, "re");
+    char chunk[4096];
+
+    for (size_t n; f && (n = fread(chunk, 1, sizeof(chunk), f)) > 0;)
+        buf_add(&all, chunk, n);
+    if (f)
+        fclose(f);
+    bool is_there = all.len > 0 && memmem(all.p, all.len, needle, strlen(needle)) != NULL;
+    buf_release(&all);
+    return is_there;
+}
+
+static void the_key_travels_as_a_header_and_is_written_nowhere(void)
+{
+    char log_file[] = "/tmp/geckotape-log-XXXXXX";
+
+    close(mkstemp(log_file));
+    prepare(SCRIPT({.answer = "HTTP/1.1 400 No\r\nETag: " KEY "\r\nContent-Length: 38\r\n\r\n"
+                              "{\"error\":\"bad key " KEY "!\"}  "}));
+    snprintf(w.setup.api.key, sizeof(w.setup.api.key), KEY);
+    w.setup.api.key_header = "x-cg-demo-api-key";
+    CHECK_OK(log_setup(&(struct log_setup){.level = LOG_DEBUG, .fd = -1, .file = log_file}, &err),
+             err);
+    begin();
+    poll_once(0, BUDGET_US);
+    end();
+    log_close();
+    bool is_logged = file_holds(log_file, "request"), is_leaked = file_holds(log_file, "s3cr3t");
+    unlink(log_file);
+    CHECK(is_logged && !is_leaked);
+    CHECK(strstr(w.server.asked, "x-cg-demo-api-key: " KEY "\r\n"));
+    CHECK(strstr(w.server.asked, "GET /api/v3/coins/markets?vs_currency=usd&order=market_cap_desc"
+                                 "&per_page=1&page=1 HTTP/1.1"));
+    CHECK(w.seen[0].r.is_masked);
+    CHECK_Z(w.seen[0].text, "{\"error\":\"bad key ***************!\"}  ");
+    CHECK(strstr(w.seen[0].headers, "etag: ***************\n"));
+    CHECK_Z(last()->text, "HTTP 400: bad key ***************!; check the job's options");
+    CHECK(last()->r.credits_key != 0);
+}
+
+static void credits_go_on_where_the_tape_left_them_while_the_key_is_the_same(void)
+{
+    static const uint64_t want[] = {1, 2, 1, 2};
+
+    prepare(SCRIPT({.answer = GOOD}));
+    for (int i = 0; i < 4; i++) {
+        snprintf(w.setup.api.key, sizeof(w.setup.api.key), i < 2 ? "CG-key-one" : "CG-key-two");
+        w.setup.api.key_header = "x-cg-demo-api-key";
+        begin();
+        poll_once(0, BUDGET_US);
+        extract_free(w.extract);
+        w.extract = NULL;
+        tape_writer_close(w.writer);
+        tape_close(w.tape);
+        open_tape();
+    }
+    end();
+    CHECK_EQ(w.n_seen, 8);
+    for (size_t i = 0; i < 4; i++)
+        CHECK_EQ(w.seen[2 * i + 1].r.credits_spent, want[i]);
+}
+
+static void *run_extract(void *ctx)
+{
+    *(enum st *)ctx = extract_run(w.extract, &err);
+    return NULL;
+}
+
+/* extract_run() for so long in a thread of its own. */
+static enum st run_for(int64_t us)
+{
+    enum st st = ST_FATAL;
+    pthread_t thread;
+
+    begin();
+    pthread_create(&thread, NULL, run_extract, &st);
+    usleep((useconds_t)us);
+    extract_stop(w.extract);
+    pthread_join(thread, NULL);
+    extract_free(w.extract);
+    w.extract = NULL;
+    return st;
+}
+
+static void a_run_polls_each_slot_of_the_grid_once_also_over_restarts(void)
+{
+    int64_t every_us = 400 * US_PER_MS;
+
+    prepare(SCRIPT({.answer = GOOD}));
+    w.job.every_us = every_us;
+    CHECK_EQ(run_for(900 * US_PER_MS), ST_OK);
+    CHECK_EQ(run_for(10 * US_PER_MS), ST_OK);
+    CHECK_EQ(run_for(900 * US_PER_MS), ST_OK);
+    end();
+    CHECK(w.n_seen >= 2 * 4 && w.n_seen <= 2 * 6);
+    for (size_t i = 1; i < w.n_seen; i += 2) {
+        const struct tape_record *e = &w.seen[i].r;
+        CHECK_EQ(e->type, TAPE_END);
+        CHECK_EQ(e->outcome, POLL_OK);
+        CHECK_EQ(e->slot_us % every_us, 0);
+        CHECK(e->next_due_us > e->slot_us && e->next_due_us % every_us == 0);
+        if (i > 1)
+            CHECK(e->slot_us > w.seen[i - 2].r.slot_us);
+    }
+}
+
+static void a_full_disk_fails_polls_without_spinning_and_work_resumes(void)
+{
+    struct rlimit all, none;
+
+    prepare(SCRIPT({.answer = GOOD}));
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &all);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = all.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &none);
+    w.job.every_us = 300 * US_PER_MS;
+    enum st st = run_for(1000 * US_PER_MS);
+    setrlimit(RLIMIT_FSIZE, &all);
+    CHECK_EQ(st, ST_OK);
+    CHECK(w.server.n_requests >= 3 && w.server.n_requests <= 5);
+    CHECK_EQ(w.n_ended, 0);
+    CHECK(metric_get(METRIC_TAPE_ERRORS, "markets-usd", NULL) > 0);
+    CHECK_EQ(run_for(400 * US_PER_MS), ST_OK);
+    end();
+    CHECK(w.n_ended >= 1);
+    CHECK_EQ(last()->r.outcome, POLL_OK);
+}
+
+static void polls_use_the_same_memory_again(void)
+{
+    unsigned long before[2];
+
+    prepare(SCRIPT({.answer = GOOD}));
+    begin();
+    for (int i = 0; i < 10; i++) {
+        before[i % 2] = mem_count();
+        poll_once(0, BUDGET_US);
+    }
+    unsigned long in_last = mem_count() - before[1], in_one_before = before[1] - before[0];
+    end();
+    CHECK_EQ(w.outcome, POLL_OK);
+    CHECK_EQ(in_last, in_one_before);
+    CHECK(in_last <= 8);
+}
+
+TAP_MAIN(TAP_CASE(a_good_answer_is_kept_byte_for_byte_with_its_end),
+         TAP_CASE(what_may_be_over_in_a_moment_is_tried_again_and_kept_too),
+         TAP_CASE(what_will_not_change_is_asked_once),
+         TAP_CASE(pages_follow_each_other_to_the_top_or_the_first_short_one),
+         TAP_CASE(a_lost_page_makes_the_poll_partial_and_says_which),
+         TAP_CASE(nobody_there_is_an_end_without_pages),
+         TAP_CASE(a_body_beyond_the_ceiling_is_no_answer),
+         TAP_CASE(a_wrong_clock_fails_the_poll_and_says_both_times),
+         TAP_CASE(a_long_silence_asked_for_ends_the_poll_and_holds_the_next),
+         TAP_CASE(a_stop_aborts_at_once_whether_it_waits_or_fetches),
+         TAP_CASE(the_key_travels_as_a_header_and_is_written_nowhere),
+         TAP_CASE(credits_go_on_where_the_tape_left_them_while_the_key_is_the_same),
+         TAP_CASE(a_run_polls_each_slot_of_the_grid_once_also_over_restarts),
+         TAP_CASE(a_full_disk_fails_polls_without_spinning_and_work_resumes),
+         TAP_CASE(polls_use_the_same_memory_again))

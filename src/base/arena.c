@@ -35,26 +35,13 @@ void arena_release(struct arena *a)
 
 void arena_reset(struct arena *a)
 {
-    struct arena_block *largest = NULL, *rest = NULL;
-
-    for (struct arena_block *b = a->block, *next; b; b = next) {
-        next = b->next;
-        if (largest == NULL || b->size > largest->size) {
-            struct arena_block *smaller = largest;
-            largest = b;
-            b = smaller;
-        }
-        if (b) {
-            b->next = rest;
-            rest = b;
-        }
+    if (a->block && a->block->next) { /* next time one block of the same size */
+        free_blocks(a->block);
+        a->block = NULL;
+        a->first = a->total;
+        a->total = 0;
     }
-    free_blocks(rest);
-    if (largest)
-        largest->next = NULL;
-    a->block = largest;
     a->used = 0;
-    a->total = largest ? largest->size : 0;
 }
 
 void *arena_alloc(struct arena *a, size_t n, size_t size)
@@ -67,6 +54,8 @@ void *arena_alloc(struct arena *a, size_t n, size_t size)
     if (a->block == NULL || bytes > a->block->size - a->used) {
         /* half as much again each time: few blocks, little waste */
         size_t want = a->total / 2 > FIRST_BLOCK_BYTES ? a->total / 2 : FIRST_BLOCK_BYTES;
+        if (a->block == NULL && want < a->first)
+            want = a->first;
         if (want > a->max - a->total)
             want = a->max - a->total;
         if (want < bytes)

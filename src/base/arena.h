@@ -12,12 +12,14 @@ struct arena {
     size_t used;               /* bytes in the newest block */
     size_t total;              /* bytes of all blocks */
     size_t max;                /* ceiling of total */
+    size_t first;              /* size of the first block, where it is known; 0 */
 };
 
 void arena_init(struct arena *a, size_t max);
 void arena_release(struct arena *a);
 
-/* Forget all allocations; keeps the largest block, so a steady load allocates nothing. */
+/* Forget all allocations; the memory stays, from the second time on in one block, so that a steady
+ * load allocates nothing. */
 void arena_reset(struct arena *a);
 
 /* n * size bytes, aligned for any type, not zeroed. NULL when the cap or memory is reached; the

@@ -46,6 +46,26 @@ static enum st check(const struct extract_setup *setup, struct err *err)
     return ST_OK;
 }
 
+/* Begin where the tape ends: its last slot is taken, and the snapshot shows how it went. */
+static void resume(struct extract *e, struct task *t)
+{
+    const struct extract_job *job = t->job.job;
+    struct tape_record end;
+
+    if (!tape_writer_last_end(job->writer, &end))
+        return;
+    schedule_took(&t->schedule, end.slot_us);
+    if (e->setup.status == NULL)
+        return;
+    struct status_job *s = &status_lock(e->setup.status)->jobs[job->status];
+    s->last_slot_us = end.slot_us;
+    s->last_ended_us = end.fetched_at_us;
+    s->last_ok_us = end.outcome == POLL_OK ? end.fetched_at_us : 0;
+    snprintf(s->last_outcome, sizeof(s->last_outcome), "%s", poll_outcome_name(end.outcome));
+    s->head = tape_head_get(tape_writer_head(job->writer));
+    status_unlock(e->setup.status);
+}
+
 enum st extract_new(const struct extract_setup *setup, struct extract **ret_extract,
                     struct err *err)
 {
@@ -62,11 +82,9 @@ enum st extract_new(const struct extract_setup *setup, struct extract **ret_extr
     }
     e->tasks = mem_new(setup->n_jobs, sizeof(*e->tasks));
     for (size_t i = 0; i < setup->n_jobs; i++) {
-        struct tape_record end;
         poll_job_init(&e->tasks[i].job, &setup->jobs[i], &e->poller);
         schedule_init(&e->tasks[i].schedule, setup->jobs[i].every_us);
-        if (tape_writer_last_end(setup->jobs[i].writer, &end))
-            schedule_took(&e->tasks[i].schedule, end.slot_us);
+        resume(e, &e->tasks[i]);
     }
     *ret_extract = e;
     return ST_OK;

@@ -492,6 +492,82 @@ static void the_key_travels_as_a_header_and_is_written_nowhere(void)
     CHECK(last()->r.credits_key != 0);
 }
 
+/* How many lines of the file hold the needle. */
+static int count_lines(const char *path, const char *needle)
+{
+    char line[2048];
+    FILE *f = fopen(path, "re");
+    int n = 0;
+
+    while (f && fgets(line, sizeof(line), f))
+        n += strstr(line, needle) != NULL;
+    if (f)
+        fclose(f);
+    return n;
+}
+
+static void an_outage_is_logged_at_its_start_and_end_and_when_its_cause_changes(void)
+{
+    char log_file[] = "/tmp/geckotape-log-XXXXXX";
+    const struct http_step bad = {.answer = BROKEN}, good = {.answer = GOOD},
+                           slow = {.answer = "HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n\r\n"};
+    const struct http_step steps[] = {good, bad, bad, bad, slow, slow, good, good};
+
+    close(mkstemp(log_file));
+    prepare(steps, 8);
+    w.setup.api.max_attempts = 1;
+    CHECK_OK(log_setup(&(struct log_setup){.level = LOG_INFO, .fd = -1, .file = log_file}, &err),
+             err);
+    begin();
+    for (int i = 0; i < 8; i++)
+        poll_once(0, BUDGET_US);
+    end();
+    log_close();
+    int n = count_lines(log_file, ""), n_bad = count_lines(log_file, "cause=transient"),
+        n_slow = count_lines(log_file, "cause=rate_limited"),
+        n_over = count_lines(log_file, "polls are ok again job=markets-usd after=rate_limited "
+                                       "polls=5");
+    unlink(log_file);
+    CHECK_EQ(n, 3);
+    CHECK_EQ(n_bad, 1);
+    CHECK_EQ(n_slow, 1);
+    CHECK_EQ(n_over, 1);
+}
+
+static void the_snapshot_tells_how_it_went_also_after_a_restart(void)
+{
+    static struct status_snapshot snapshot;
+
+    prepare(SCRIPT({.answer = GOOD}, {.answer = BROKEN}));
+    snapshot = (struct status_snapshot){.n_jobs = 1};
+    w.setup.status = status_new(&snapshot);
+    w.setup.api.max_attempts = 1;
+    begin();
+    for (int i = 0; i < 3; i++)
+        poll_once(1000 + i, BUDGET_US);
+    status_copy(w.setup.status, &snapshot);
+    struct status_job now = snapshot.jobs[0];
+    extract_free(w.extract);
+    status_free(w.setup.status);
+    snapshot = (struct status_snapshot){.n_jobs = 1};
+    w.setup.status = status_new(&snapshot);
+    begin();
+    status_copy(w.setup.status, &snapshot);
+    end();
+    status_free(w.setup.status);
+    CHECK(!now.is_polling);
+    CHECK_EQ(now.last_slot_us, 1002);
+    CHECK_EQ(now.failed_in_row, 2);
+    CHECK_EQ(now.head, 6);
+    CHECK_EQ(now.last_bytes, 4);
+    CHECK(now.last_ok_us > 0 && now.last_ok_us < now.last_ended_us);
+    CHECK_Z(now.last_outcome, "failed");
+    CHECK_Z(now.last_error, "HTTP 500: not JSON: \"oops\"");
+    CHECK_EQ(snapshot.jobs[0].last_slot_us, 1002);
+    CHECK_EQ(snapshot.jobs[0].head, 6);
+    CHECK_Z(snapshot.jobs[0].last_outcome, "failed");
+}
+
 static void credits_go_on_where_the_tape_left_them_while_the_key_is_the_same(void)
 {
     static const uint64_t want[] = {1, 2, 1, 2};
@@ -608,6 +684,8 @@ TAP_MAIN(TAP_CASE(a_good_answer_is_kept_byte_for_byte_with_its_end),
          TAP_CASE(a_long_silence_asked_for_ends_the_poll_and_holds_the_next),
          TAP_CASE(a_stop_aborts_at_once_whether_it_waits_or_fetches),
          TAP_CASE(the_key_travels_as_a_header_and_is_written_nowhere),
+         TAP_CASE(an_outage_is_logged_at_its_start_and_end_and_when_its_cause_changes),
+         TAP_CASE(the_snapshot_tells_how_it_went_also_after_a_restart),
          TAP_CASE(credits_go_on_where_the_tape_left_them_while_the_key_is_the_same),
          TAP_CASE(a_run_polls_each_slot_of_the_grid_once_also_over_restarts),
          TAP_CASE(a_full_disk_fails_polls_without_spinning_and_work_resumes),

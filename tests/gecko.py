@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What process tests share: the binary, markets to serve, and what must hold afterwards."""
+import collections
+import contextlib
+import glob
+import json
+import os
+import pathlib
+import random
+import re
+import select
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "golden"))
+BINARY = os.environ.get("GECKOTAPE", str(ROOT / "build" / "geckotape"))
+CAPTURES = ROOT.parent / "shared" / "captures"
+
+# sanitizers slow everything down; deadlines are for hangs, not for speed
+PATIENCE = 60.0
+
+
+def clean_env(**more):
+    env = {k: v for k, v in os.environ.items() if not k.startswith("GECKOTAPE_") and "proxy" not in k.lower()}
+    env.update(more)
+    return env
+
+
+def gecko(*args, timeout=PATIENCE, env=None, cwd=None, check=None):
+    """Run to the end; check: the exit code that must come."""
+    done = subprocess.run([BINARY, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          timeout=timeout, env=env or clean_env(), cwd=cwd, check=False)
+    if check is not None:
+        assert done.returncode == check, f"exit {done.returncode}, want {check}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+class Running:
+    """A geckotape that keeps running; its stdout is read as it comes."""
+
+    def __init__(self, *args, env=None, cwd=None):
+        self.process = subprocess.Popen([BINARY, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                        env=env or clean_env(), cwd=cwd)
+        self.output = ""
+        os.set_blocking(self.process.stdout.fileno(), False)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def read(self, wait=0.0):
+        ready, _, _ = select.select([self.process.stdout], [], [], wait)
+        if ready:
+            chunk = self.process.stdout.read()
+            if chunk:
+                self.output += chunk.decode(errors="replace")
+        return self.output
+
+    def expect(self, pattern, timeout=PATIENCE):
+        until = time.monotonic() + timeout
+        while time.monotonic() < until:
+            found = re.search(pattern, self.read(0.05))
+            if found:
+                return found
+            if self.process.poll() is not None:
+                self.read(0.2)
+                found = re.search(pattern, self.output)
+                assert found, f"ended with {self.process.returncode} before {pattern!r}:\n{self.output}"
+                return found
+        raise AssertionError(f"no {pattern!r} within {timeout} s:\n{self.output}")
+
+    def port(self):
+        return int(self.expect(r"port=(\d+)")[1])
+
+    def stop(self, sig=signal.SIGTERM, timeout=PATIENCE):
+        self.process.send_signal(sig)
+        code = self.process.wait(timeout)
+        self.read(0.2)
+        return code
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def get(port, path, headers=None):
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=headers or {})
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+        return answer.read()
+
+
+def wait_for(condition, timeout=PATIENCE, what="condition"):
+    until = time.monotonic() + timeout
+    while time.monotonic() < until:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"no {what} within {timeout} s")
+
+
+def market_body(n, step=0, first=0, seed=1):
+    """A page of n coins as CoinGecko writes them; about half the rows differ from step to step."""
+    rows = []
+    for i in range(first, first + n):
+        dice = random.Random(f"{seed}-{i}-{step if (i + step) % 2 else step - 1}")
+        price = dice.choice(["9.68e-06", "77074", "0.1234567890123", str(dice.randint(1, 10**6) / 100), "2.1e+15"])
+        rows.append(
+            f'{{"id":"coin-{i}","symbol":"c{i % 7}","name":"Coin \\"{i}\\" \u00e9","image":"https://example.invalid/{i}.png?{step}",'
+            f'"current_price":{price},"market_cap":{dice.randint(1, 10**12)},"market_cap_rank":{i + 1},'
+            f'"fully_diluted_valuation":{dice.choice(["null", "123456789"])},"total_volume":{dice.randint(0, 10**9)}.5,'
+            f'"high_24h":{price},"low_24h":null,"price_change_24h":-2002.5500261049601,'
+            f'"price_change_percentage_24h":{dice.randint(-999, 999) / 100},"market_cap_change_24h":-9.5e-07,'
+            f'"market_cap_change_percentage_24h":0,"circulating_supply":20021696.0,"total_supply":420000000000000000.0,'
+            f'"max_supply":{dice.choice(["null", "21000000.0"])},"ath":126080,"ath_change_percentage":-38.86918,'
+            f'"ath_date":"2025-10-06T18:57:42.558Z","atl":67.81,"atl_change_percentage":1.9026007997779706e+37,'
+            f'"atl_date":"2013-07-06T00:00:00.000Z",'
+            f'"roi":{dice.choice(["null", chr(123) + chr(34) + "times" + chr(34) + ":1.5," + chr(34) + "currency" + chr(34) + ":" + chr(34) + "btc" + chr(34) + "," + chr(34) + "percentage" + chr(34) + ":150.25" + chr(125)])},'
+            f'"last_updated":"2026-11-23T14:{step % 60:02d}:00.000Z"}}')
+    return ("[" + ",".join(rows) + "]").encode()
+
+
+def records(data):
+    """Every record header on the tape, as `tape cat --headers` prints them."""
+    out = gecko("tape", "cat", "--headers", "--data", data, check=0).stdout
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def database(data, name="market.db"):
+    connection = sqlite3.connect(f"file:{data}/{name}?mode=ro", uri=True)
+    connection.row_factory = sqlite3.Row
+    return contextlib.closing(connection)
+
+
+def check_exactly_once(data, json_dir=None):
+    """Each poll on the tape is once and whole in SQLite, and in the JSON files; returns the ends."""
+    gecko("tape", "verify", "--data", data, check=0)
+    all_records = records(data)
+    assert [r["offset"] for r in all_records] == list(range(all_records[0]["offset"], all_records[-1]["offset"] + 1))
+    by_offset = {r["offset"]: r for r in all_records}
+    ends = [r for r in all_records if r["type"] == "end"]
+    assert all_records[-1]["type"] == "end", "the tape ends within a poll"
+    with database(data) as db:
+        polls = {row["last_offset"]: row for row in db.execute("select * from poll")}
+        assert sorted(polls) == [e["offset"] for e in ends], "polls in the database and on the tape differ"
+        stored = collections.Counter(row[0] for row in db.execute("select slot from market"))
+        for end in ends:
+            poll = polls[end["offset"]]
+            assert poll["outcome"] == end["outcome"]
+            if end["outcome"] == "ok":
+                assert poll["rows_in"] > 0
+                assert stored.pop(end["slot_us"], 0) == poll["rows_new"], "rows of a poll are not whole"
+                assert poll["rows_new"] + poll["rows_unchanged"] == poll["rows_in"] - poll["rows_quarantined"]
+        assert not stored, f"rows without a poll: {stored}"
+        offset, = db.execute("select offset from sink_offset").fetchone()
+        assert offset == all_records[-1]["offset"]
+    if json_dir:
+        names = {p.name for p in pathlib.Path(json_dir, "raw").iterdir()}
+        want = set()
+        for end in ends:
+            if end["outcome"] not in ("ok", "partial"):
+                continue
+            for number, page in enumerate(p for p in end["pages"] if p):
+                suffix = f"_p{number + 1}" if number else ""
+                want.add((by_offset[page]["offset"], end["slot_us"], suffix))
+        assert len(names) == len(want), f"{sorted(names)} against {sorted(want)}"
+        assert not glob.glob(f"{json_dir}/**/*.tmp", recursive=True)
+        assert {p.name for p in pathlib.Path(json_dir, "processed").iterdir()} >= {n for n in names if "_p" not in n}
+        for name in names:
+            json.loads(pathlib.Path(json_dir, "raw", name).read_bytes())
+    return ends

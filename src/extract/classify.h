@@ -57,8 +57,4 @@ void answer_describe(long status, const struct answer_facts *facts,
                      const struct answer_verdict *verdict, const struct endpoint *ep,
                      struct str body, int64_t wait_us, char ret_text[ANSWER_MAX_TEXT]);
 
-/* Append at most max bytes of s as such text: cut at a character, controls and bad bytes as '?',
- * runs of white space as one space. */
-void answer_add_clean(struct buf *out, struct str s, size_t max);
-
 #endif

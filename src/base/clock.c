@@ -233,25 +233,40 @@ bool time_parse(struct str s, int64_t *ret_ts_us)
     return true;
 }
 
+static int month_of(const char **p, const char *end)
+{
+    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
+    for (int i = 0; i < 12 && end - *p >= 3; i++)
+        if (memcmp(*p, months[i], 3) == 0) {
+            *p += 3;
+            return i + 1;
+        }
+    return 0;
+}
+
 bool time_parse_http(struct str s, int64_t *ret_ts_us)
 {
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    char text[32], month[4];
+    const char *p = s.p, *end = s.p + s.len;
     struct civil c = {0};
-    int used = 0;
 
     if (s.len != 29)
         return false;
-    memcpy(text, s.p, s.len);
-    text[s.len] = '\0';
-    if (sscanf(text, "%*3c, %2d %3c %4d %2d:%2d:%2d GMT%n", &c.day, month, &c.year, &c.hour,
-               &c.minute, &c.second, &used) != 6 ||
-        used != 29)
-        return false;
-    month[3] = '\0';
-    const char *at = strstr(months, month);
-    c.month = at && (at - months) % 3 == 0 ? (int)(at - months) / 3 + 1 : 0;
-    if (!is_valid(&c))
+    p += 3; /* the day of the week says nothing new */
+    bool is_date = literal(&p, end, ',') && literal(&p, end, ' ');
+    c.day = digits(&p, end, 2);
+    is_date = is_date && literal(&p, end, ' ');
+    c.month = month_of(&p, end);
+    is_date = is_date && literal(&p, end, ' ');
+    c.year = digits(&p, end, 4);
+    is_date = is_date && literal(&p, end, ' ');
+    c.hour = digits(&p, end, 2);
+    is_date = is_date && literal(&p, end, ':');
+    c.minute = digits(&p, end, 2);
+    is_date = is_date && literal(&p, end, ':');
+    c.second = digits(&p, end, 2);
+    if (!is_date || !str_eq((struct str){p, (size_t)(end - p)}, STR(" GMT")) || !is_valid(&c))
         return false;
     *ret_ts_us = ts_of(&c);
     return true;
@@ -288,15 +303,19 @@ bool duration_parse(struct str s, int64_t *ret_us)
 
 size_t duration_format(int64_t us, char ret_text[TIME_TEXT])
 {
-    if (us == 0)
-        return (size_t)snprintf(ret_text, TIME_TEXT, "0s");
-    for (size_t i = 0; i < N_UNITS; i++)
-        if (us >= units[i].us && us % units[i].us == 0)
-            return (size_t)snprintf(ret_text, TIME_TEXT, "%lld%s", (long long)(us / units[i].us),
-                                    units[i].name);
-    for (size_t i = 0; i + 1 < N_UNITS; i++)
-        if (us >= units[i].us)
-            return (size_t)snprintf(ret_text, TIME_TEXT, "%.2f%s", (double)us / (double)units[i].us,
-                                    units[i].name);
-    return (size_t)snprintf(ret_text, TIME_TEXT, "%lldus", (long long)us);
+    enum { SECOND = 3, MS = 4, US = 5 }; /* in units */
+    size_t i = 0;
+
+    if (us % US_PER_S == 0) {
+        while (i < SECOND && (us < units[i].us || us % units[i].us != 0))
+            i++;
+        return (size_t)snprintf(ret_text, TIME_TEXT, "%lld%s", (long long)(us / units[i].us),
+                                units[i].name);
+    }
+    i = us >= US_PER_S ? SECOND : us >= US_PER_MS ? MS : US;
+    int n = snprintf(ret_text, TIME_TEXT, "%.2f", (double)us / (double)units[i].us);
+    while (ret_text[n - 1] == '0')
+        n--;
+    n -= ret_text[n - 1] == '.';
+    return (size_t)(n + snprintf(ret_text + n, TIME_TEXT - (size_t)n, "%s", units[i].name));
 }

@@ -56,7 +56,8 @@ bool time_parse_http(struct str s, int64_t *ret_ts_us);
 /* Parse "500ms 30s 5m 1h 7d"-style durations: one number, one unit; never negative. */
 bool duration_parse(struct str s, int64_t *ret_us);
 
-/* "30s", "1.5s", "12ms", "2m", "1h", "7d": the largest unit that is exact, else two decimals. */
+/* "30s", "2m", "1h", "7d": whole seconds in the largest unit that is exact. "1.5s", "12ms", "7us":
+ * else in the largest unit up to seconds, rounded to two decimals. */
 size_t duration_format(int64_t us, char ret_text[TIME_TEXT]);
 
 /* The last point at or before ts of the grid whose points are k * step. */

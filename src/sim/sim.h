@@ -14,22 +14,26 @@ enum fault_kind {
     FAULT_500,
     FAULT_502,
     FAULT_503,
-    FAULT_HTML,  /* 200 with an HTML page */
-    FAULT_CUT,   /* the body ends early, connection reset */
-    FAULT_STALL, /* headers never come */
-    FAULT_TYPE,  /* 200 with an object where an array belongs */
-    FAULT_EMPTY, /* 200 with [] */
-    FAULT_NULLS, /* 200, every nullable number null */
+    FAULT_HTML,     /* 200 with an HTML page */
+    FAULT_403,      /* 403 "temporarily unavailable", as in the outage of 2023 */
+    FAULT_CUT,      /* the body ends early, connection closed */
+    FAULT_TRUNCATE, /* half the body, with a Content-Length that fits it */
+    FAULT_STALL,    /* headers never come */
+    FAULT_SLOW,     /* the whole answer 5 seconds late */
+    FAULT_TYPE,     /* 200 with an object where an array belongs */
+    FAULT_EMPTY,    /* 200 with [] */
+    FAULT_NULLS,    /* 200, every nullable number null */
     N_FAULTS
 };
 
 struct fault {
     enum fault_kind kind;
-    uint32_t every;       /* each Nth API request (1: all) */
-    uint64_t from, until; /* only requests from..until (0-based, until exclusive; 0, 0: all) */
+    uint32_t every; /* each Nth API request (1: all) */
+    uint64_t from,
+        until; /* only requests from..until (0-based, until exclusive; until 0: no end) */
 };
 
-/* "429:every=3" "stall:from=10,until=20" "html"; ST_REJECT names the known ones. */
+/* "429:every=3" "stall:from=10,until=20" "html"; ST_REJECT names what is known. */
 enum st fault_parse(struct str text, struct fault *ret_fault, struct err *err) MUST_USE;
 
 struct sim_setup {

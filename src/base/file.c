@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define READ_BYTES (size_t)(16 * 1024) /* at a time */
+
 /* A disk that is full or over quota may have room later; a missing permission will not grow. */
 static enum st st_of_errno(int errnum)
 {
@@ -144,17 +146,22 @@ enum st file_read(const char *path, struct buf *ret_bytes, struct err *err)
     if (fd < 0)
         return err_sys(err, errno == ENOENT ? ST_REJECT : st_of_errno(errno), errno, "%s", path);
     for (;;) {
-        char *at = buf_room(ret_bytes, 16 * 1024);
+        size_t left = ret_bytes->max - ret_bytes->len;
+        size_t want = left < READ_BYTES ? left : READ_BYTES;
+        char beyond; /* at the ceiling: is there more? */
+        char *at = left > 0 ? buf_room(ret_bytes, want) : &beyond;
         if (at == NULL) {
             st = buf_check(ret_bytes, path, err);
             break;
         }
-        ssize_t n = read(fd, at, 16 * 1024);
+        ssize_t n = read(fd, at, left > 0 ? want : 1);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             st = err_sys(err, ST_AGAIN, errno, "read %s", path);
-        if (n <= 0)
+        else if (n > 0 && left == 0)
+            st = err_set(err, ST_REJECT, "%s: more than %zu bytes", path, ret_bytes->max);
+        if (n <= 0 || left == 0)
             break;
         buf_added(ret_bytes, (size_t)n);
     }

@@ -46,7 +46,8 @@ static enum st check(const struct extract_setup *setup, struct err *err)
     return ST_OK;
 }
 
-/* Begin where the tape ends: its last slot is taken, and the snapshot shows how it went. */
+/* Begin where the tape ends: its last slot is taken, unless its poll was cut short, and the snapshot
+ * shows how it went. */
 static void resume(struct extract *e, struct task *t)
 {
     const struct extract_job *job = t->job.job;
@@ -54,7 +55,8 @@ static void resume(struct extract *e, struct task *t)
 
     if (!tape_writer_last_end(job->writer, &end))
         return;
-    schedule_took(&t->schedule, end.slot_us);
+    if (end.outcome != POLL_ABORTED)
+        schedule_took(&t->schedule, end.slot_us);
     if (e->setup.status == NULL)
         return;
     struct status_job *s = &status_lock(e->setup.status)->jobs[job->status];

@@ -430,7 +430,8 @@ enum st pipeline_once(struct pipeline *p, struct pipeline_once *ret_once, struct
 
     *ret_once = (struct pipeline_once){.outcome = POLL_OK};
     ret_once->is_already_polled = slot_us != 0 && tape_writer_last_end(p->writer, &last) &&
-                                  last.slot_us >= slot_us && last.outcome != POLL_ABORTED;
+                                  last.outcome != POLL_ABORTED && last.slot_us >= slot_us &&
+                                  last.slot_us < slot_us + config->every_us;
     enum st st = ST_OK;
     if (!ret_once->is_already_polled)
         st = extract_once(p->extract, 0, slot_us, setup_poll_budget_us(config), &ret_once->outcome,

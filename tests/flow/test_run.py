@@ -147,6 +147,17 @@ def test_the_stop_cancels_a_stalled_fetch_at_once(tmp_path):
         assert ends[-1]["outcome"] == "aborted"
 
 
+def test_a_slot_whose_poll_was_cut_short_is_polled_again(tmp_path):
+    options = ["--data", tmp_path, "--every", "1h", "--listen", "none"]
+    with PlainServer(lambda request: Answer(delay=30)) as api, Running("run", "--api-url", api.url, *options) as run:
+        wait_for(lambda: api.requests, what="a request")
+        assert run.stop() == 0
+    with PlainServer(market) as api, Running("run", "--api-url", api.url, *options) as run:
+        wait_for(lambda: [p for p in polls(tmp_path) if p["outcome"] == "ok"], what="a good poll")
+        run.stop()
+    check_exactly_once(tmp_path, json_dir=tmp_path)
+
+
 def test_a_slot_is_polled_once_however_often_it_starts(tmp_path):
     with PlainServer(market) as api:
         for _ in range(3):

@@ -7,6 +7,7 @@
 #ifndef TAPE_TAPE_H
 #define TAPE_TAPE_H
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "tape/record.h"
 
@@ -25,6 +26,11 @@ const char *tape_data_dir(const struct tape *t);
 /* DATA/tape/<job>; for readers, which need no lock. */
 enum st tape_stream_dir(const char *data_dir, const char *job, char *ret_path,
                         struct err *err) MUST_USE;
+
+/* The jobs that have a tape in data_dir, sorted; none when there is no such directory. Owner: the
+ * names live in the arena. ST_AGAIN when the directory cannot be read. */
+enum st tape_jobs(const char *data_dir, struct arena *arena, const char ***ret_jobs,
+                  size_t *ret_n_jobs, struct err *err) MUST_USE;
 
 /* True for a name that can be a job's: see TAPE_MAX_JOB. */
 bool tape_job_name_is_valid(struct str name);

@@ -128,8 +128,8 @@ static void make_coin(const struct market *m, uint32_t i, struct coin *c)
             c->supply = 1;
     }
     const bool is_stable = c->text.price > 0.99 && c->text.price < 1.01;
-    c->swing = is_stable ? 0.0006 : 0.06 + 0.3 * roll(c, DICE_SWING);
-    c->drift = is_stable ? 0 : 0.5;
+    c->swing = is_stable ? 0.0006 : 0.04 + 0.3 * pow(roll(c, DICE_SWING), 3);
+    c->drift = is_stable ? 0 : 0.3;
     c->cap = c->price * c->supply;
 }
 
@@ -318,9 +318,9 @@ static void put_records(struct row *r)
 {
     const struct coin *c = r->coin;
     const double unit = unit_price(r->m, r->currency, 0);
-    const double ath = price_ceiling(c) * (1 + 9 * pow(roll(c, DICE_ATH), 4)) / unit;
+    const double ath = price_ceiling(c) * (1 + 30 * c->drift * pow(roll(c, DICE_ATH), 4)) / unit;
     /* one percentage beyond every integer and most decimals, as real ones are */
-    const double depth = c->rank == 37 ? 1.9e35 : 1 + 999 * pow(roll(c, DICE_ATL), 4);
+    const double depth = c->rank == 37 ? 1.9e35 : 1 + 3000 * c->drift * pow(roll(c, DICE_ATL), 4);
     const double atl = price_floor(c) / depth / unit;
 
     put(r, MARKET_ATH, number_price, ath);

@@ -81,11 +81,11 @@ enum st body_get(ZSTD_DCtx *zstd, struct str frame, const struct tape_record *r,
         return err_set(err, ST_REJECT, "its frame is not one of %zu bytes", want);
     char *body = arena_alloc(arena, (size_t)r->body_len + 1 + JSON_PADDING, 1);
     if (body == NULL)
-        return err_set(err, ST_AGAIN, "no room for a body of %zu bytes", want);
+        return err_sys(err, ST_AGAIN, ENOMEM, "a body of %zu bytes", want);
     size_t n = ZSTD_decompressDCtx(zstd, body, want, frame.p, frame.len);
     if (n != want || (r->is_json && body[r->body_len] != '\n'))
-        return err_set(err, ST_REJECT, "its frame: %s",
-                       ZSTD_isError(n) ? ZSTD_getErrorName(n) : "not the body");
+        return err_set(err, ST_REJECT, "its frame is damaged: %s",
+                       ZSTD_isError(n) ? ZSTD_getErrorName(n) : "another length");
     struct str found = {body, (size_t)r->body_len};
     body_hash(found, hash);
     if (memcmp(hash, r->body_hash, sizeof(hash)) != 0)

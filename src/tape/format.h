@@ -17,7 +17,7 @@
  *     0  u32  0x184D2A50: zstd's skippable frame 0
  *     4  u32  bytes of this frame after these 8: 32 + header length
  *     8  8    "GCKOTAPE"
- *    16  u16  format version: 1
+ *    16  u16  format version: 1 (a writer of a later one begins a segment of its own)
  *    18  u16  0
  *    20  u32  header length, 80 .. FORMAT_MAX_HEADER
  *    24  u64  XXH3-64 of the header: the record's fingerprint

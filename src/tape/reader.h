@@ -23,7 +23,8 @@ void tape_reader_seek(struct tape_reader *r, uint64_t offset);
 
 /* The next record, none beyond max_offset (the head, in the writer's process; else UINT64_MAX).
  * Owner:   *ret_record's pointers are borrowed until the next call on r.
- * Returns: ST_AGAIN at the end, call again later; ST_REJECT when damage was stepped over (the
+ * Returns: ST_AGAIN at the end (err->sys is 0), or when the disk cannot be read or memory is short
+ * (err->sys says why): call again later; ST_REJECT when damage was stepped over (the
  * message has segment, bytes and the offsets lost): call again; ST_FATAL for a foreign or newer
  * tape. */
 enum st tape_reader_next(struct tape_reader *r, uint64_t max_offset, struct tape_record *ret_record,

@@ -19,10 +19,11 @@ struct segment {
     uint64_t start; /* YYYYMMDDhhmmss, UTC */
 };
 
-#define SEGMENT_NONE    ((struct segment){0, 0})
-#define SEGMENT_NEWEST  ((struct segment){UINT64_MAX, UINT64_MAX})
-#define SEGMENT_OF(off) ((struct segment){(off), UINT64_MAX}) /* sorts after all with this first \
-                                                               */
+#define SEGMENT_NONE   ((struct segment){0, 0})
+#define SEGMENT_NEWEST ((struct segment){UINT64_MAX, UINT64_MAX})
+#define SEGMENT_OF(off)                                                      \
+    ((struct segment){(off), UINT64_MAX}) /* sorts after all with this first \
+                                           */
 
 struct segment segment_make(uint64_t first, int64_t start_us);
 int64_t segment_start_us(const struct segment *s);

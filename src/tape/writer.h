@@ -27,8 +27,8 @@ struct tape_writer_setup {
     struct tape *tape;
     struct clock *clock;
     struct stream_id id;     /* uuid is ignored: read from the tape, or made */
-    int64_t segment_span_us; /* a segment is closed when the UTC clock passes a multiple of it (1 h)
-                                … */
+    int64_t segment_span_us; /* a segment is closed between two polls when the UTC clock has passed
+                                a multiple of it (1 h) … */
     uint64_t segment_max_bytes; /* … or it has grown to this */
 };
 
@@ -44,7 +44,8 @@ const struct stream_id *tape_writer_stream(const struct tape_writer *w);
 /* Append a page (fill slot, page, attempt, fetched_at, status, latency, is_json, is_masked, target,
  * headers; the rest is set here) and its body. Returns after the sync; ret_offset is its number.
  * A first page of another slot while a poll is open ends that poll as aborted first. ST_AGAIN:
- * nothing was added, try again. */
+ * nothing was added, try again. ST_REJECT: a tape cannot hold it (TAPE_MAX_BODY, TAPE_MAX_PAGES, 62
+ * kB of texts). */
 enum st tape_append_page(struct tape_writer *w, const struct tape_record *page, struct str body,
                          uint64_t *ret_offset, struct err *err) MUST_USE;
 

@@ -558,6 +558,38 @@ static void stock_tools_print_the_bodies(void)
     fixture_release(&f);
 }
 
+static void the_documented_program_reads_a_tape(void)
+{
+    static const char *const want[] = {"1 page 1 200 22\n", "2 end ok (1,)\n",
+                                       "3 page 1 200 21\n", "4 end failed ()\n",
+                                       "5 page 1 200 22\n", "6 end ok (5,)\n"};
+    struct fixture f;
+    char command[2 * FILE_MAX_PATH], line[128];
+    const char *doc = getenv("GECKOTAPE_TAPE_MD");
+    uint64_t offset;
+    size_t n = 0;
+
+    if (doc == NULL || system("command -v zstd >/dev/null && command -v python3 >/dev/null") != 0)
+        SKIP("zstd or python3 is not installed, or GECKOTAPE_TAPE_MD is not set");
+    fixture_init(&f);
+    fixture_close(&f);
+    f.max_bytes = 1;
+    CHECK_OK(fixture_open(&f), f.err);
+    CHECK_OK(put_poll(&f), f.err);
+    CHECK_OK(put_page(&f, 1, STR("<html>no JSON</html>\n"), &offset), f.err);
+    CHECK_OK(put_end(&f, POLL_FAILED, NULL, 0, &offset), f.err);
+    CHECK_OK(put_poll(&f), f.err);
+    snprintf(command, sizeof(command),
+             "sed -n '/^```python/,/^```$/{/^```/!p}' '%s' | python3 - '%s'", doc, f.dir);
+    FILE *out = popen(command, "r");
+    CHECK(out != NULL);
+    while (fgets(line, sizeof(line), out) != NULL && n < sizeof(want) / sizeof(want[0]))
+        CHECK_Z(line, want[n++]);
+    CHECK_EQ(pclose(out), 0);
+    CHECK_EQ(n, sizeof(want) / sizeof(want[0]));
+    fixture_release(&f);
+}
+
 TAP_MAIN(TAP_CASE(every_flipped_byte_is_found_and_costs_one_record),
          TAP_CASE(garbage_between_records_costs_nothing),
          TAP_CASE(bytes_cut_out_cost_what_they_held),
@@ -568,4 +600,4 @@ TAP_MAIN(TAP_CASE(every_flipped_byte_is_found_and_costs_one_record),
          TAP_CASE(a_reader_follows_a_segment_that_takes_the_place_of_another),
          TAP_CASE(readers_in_threads_see_whole_records_only),
          TAP_CASE(a_reader_in_another_process_sees_whole_records_only),
-         TAP_CASE(stock_tools_print_the_bodies))
+         TAP_CASE(stock_tools_print_the_bodies), TAP_CASE(the_documented_program_reads_a_tape))

@@ -1,0 +1,327 @@
+/* geckotape tape: look at the tape itself, beside a running collector or without one. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/cmd.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "tape/reader.h"
+#include "tape/tape.h"
+#include "tape/verify.h"
+
+#include <stdio.h>
+
+#define MAX_JOBS_BYTES ((size_t)64 * 1024 * 1024)
+#define MAX_LINE       ((size_t)1024 * 1024) /* a header as JSON */
+#define MAX_BODY_ARENA (TAPE_MAX_BODY + (size_t)1024 * 1024)
+
+struct tape_verb {
+    const struct config *config;
+    uint64_t from, until;       /* offsets */
+    const char *job;            /* the one at hand */
+    char dir[FILE_MAX_PATH];    /* its stream */
+    uint64_t records, segments; /* seen */
+    uint64_t problems;
+};
+
+/* ---- cat ---- */
+
+static void add_time(struct buf *b, const char *key, int64_t ts_us)
+{
+    char text[TIME_TEXT];
+
+    time_format(ts_us, text);
+    buf_addf(b, ",\"%s\":\"%s\"", key, text);
+}
+
+static void add_text(struct buf *b, const char *key, struct str text)
+{
+    buf_addf(b, ",\"%s\":", key);
+    buf_add_json_str(b, text);
+}
+
+static void add_number(struct buf *b, const char *key, uint64_t number)
+{
+    buf_addf(b, ",\"%s\":%llu", key, (unsigned long long)number);
+}
+
+static void add_hex(struct buf *b, const char *key, const uint8_t *bytes, size_t len)
+{
+    buf_addf(b, ",\"%s\":\"", key);
+    for (size_t i = 0; i < len; i++)
+        buf_addf(b, "%02x", bytes[i]);
+    buf_add_char(b, '"');
+}
+
+static void add_page(struct buf *b, const struct tape_record *r)
+{
+    add_number(b, "page", r->page);
+    add_number(b, "attempt", r->attempt);
+    add_time(b, "fetched_at", r->fetched_at_us);
+    add_number(b, "status", r->status);
+    add_number(b, "latency_us", r->latency_us);
+    buf_addf(b, ",\"is_json\":%s,\"is_masked\":%s", r->is_json ? "true" : "false",
+             r->is_masked ? "true" : "false");
+    add_number(b, "body_len", r->body_len);
+    add_hex(b, "body_xxh128", r->body_hash, sizeof(r->body_hash));
+    add_text(b, "target", r->target);
+    add_text(b, "headers", r->headers);
+}
+
+static void add_end(struct buf *b, const struct tape_record *r)
+{
+    buf_addf(b, ",\"outcome\":\"%s\"", poll_outcome_name(r->outcome));
+    add_time(b, "started", r->started_us);
+    add_time(b, "finished", r->fetched_at_us);
+    if (r->next_due_us != 0)
+        add_time(b, "next_due", r->next_due_us);
+    add_number(b, "first_offset", r->first_offset);
+    buf_add_z(b, ",\"pages\":[");
+    for (uint32_t i = 0; i < r->n_pages; i++)
+        buf_addf(b, "%s%llu", i > 0 ? "," : "", (unsigned long long)r->pages[i]);
+    buf_add_char(b, ']');
+    add_number(b, "attempts", r->attempts);
+    add_number(b, "bytes", r->bytes);
+    add_number(b, "prev_rows_end", r->prev_rows_end);
+    add_number(b, "prev_ok_end", r->prev_ok_end);
+    buf_addf(b, ",\"credits_key\":\"%016llx\"", (unsigned long long)r->credits_key);
+    if (r->credits_from_us != 0)
+        add_time(b, "credits_from", r->credits_from_us);
+    add_number(b, "credits_spent", r->credits_spent);
+    add_text(b, "error", r->error);
+}
+
+static enum st print_header(const struct tape_record *r, struct err *err)
+{
+    struct buf b = BUF_INIT(MAX_LINE);
+
+    buf_addf(&b, "{\"type\":\"%s\"", r->type == TAPE_PAGE ? "page" : "end");
+    add_number(&b, "offset", r->offset);
+    buf_addf(&b, ",\"hash\":\"%016llx\"", (unsigned long long)r->hash);
+    add_text(&b, "job", str_of(r->stream->job));
+    add_hex(&b, "stream", r->stream->uuid, sizeof(r->stream->uuid));
+    add_text(&b, "endpoint", str_of(r->stream->endpoint));
+    add_text(&b, "vs_currency", str_of(r->stream->vs_currency));
+    add_text(&b, "selection", str_of(r->stream->selection));
+    add_time(&b, "slot", r->slot_us);
+    buf_addf(&b, ",\"slot_us\":%lld", (long long)r->slot_us);
+    if (r->type == TAPE_PAGE)
+        add_page(&b, r);
+    else
+        add_end(&b, r);
+    buf_add_z(&b, "}\n");
+    enum st st = buf_check(&b, "a header", err);
+    if (st == ST_OK && fwrite(b.p, 1, b.len, stdout) != b.len)
+        st = err_set(err, ST_FATAL, "cannot write the output");
+    buf_release(&b);
+    return st;
+}
+
+static enum st print_body(struct tape_reader *reader, const struct tape_record *r,
+                          struct arena *arena, struct err *err)
+{
+    struct str body;
+
+    arena_reset(arena);
+    enum st st = tape_reader_body(reader, r, arena, &body, err);
+    if (st == ST_OK && (fwrite(body.p, 1, body.len, stdout) != body.len || putchar('\n') == EOF))
+        st = err_set(err, ST_FATAL, "cannot write the output");
+    return st;
+}
+
+static enum st print_records(struct tape_verb *v, struct tape_reader *reader, struct arena *arena,
+                             struct err *err)
+{
+    struct tape_record r;
+
+    tape_reader_seek(reader, v->from);
+    for (;;) {
+        enum st st = tape_reader_next(reader, UINT64_MAX, &r, err);
+        if (st == ST_OK && r.offset > v->until)
+            return ST_OK;
+        if (st == ST_OK && v->config->has_headers)
+            st = print_header(&r, err);
+        else if (st == ST_OK && r.type == TAPE_PAGE && r.is_json)
+            st = print_body(reader, &r, arena, err);
+        if (st == ST_AGAIN && err->sys == 0)
+            return ST_OK;
+        if (st == ST_REJECT) {
+            fprintf(stderr, "geckotape: %s\n", err->msg);
+            v->problems++;
+        } else if (st != ST_OK) {
+            return st;
+        }
+    }
+}
+
+static enum st cat_job(struct tape_verb *v, struct err *err)
+{
+    struct tape_reader *reader;
+    struct arena arena;
+
+    enum st st = tape_reader_open(v->dir, &reader, err);
+    if (st != ST_OK)
+        return st;
+    arena_init(&arena, MAX_BODY_ARENA);
+    st = print_records(v, reader, &arena, err);
+    arena_release(&arena);
+    tape_reader_close(reader);
+    return st;
+}
+
+/* ---- ls and verify ---- */
+
+static void print_problem(void *context, const char *text)
+{
+    const struct tape_verb *v = context;
+    printf("%s/%s\n", v->job, text);
+}
+
+static enum st ls_job(struct tape_verb *v, struct err *err)
+{
+    const struct tape_verify_setup setup = {.dir = v->dir};
+    char from[TIME_TEXT] = "-", to[TIME_TEXT] = "-", offsets[64] = "-";
+    struct tape_summary s;
+
+    enum st st = tape_verify(&setup, &s, err);
+    if (st != ST_OK)
+        return st;
+    if (s.n_records > 0) {
+        time_format(time_floor(s.first_us, US_PER_S), from);
+        time_format(time_floor(s.last_us, US_PER_S), to);
+        snprintf(offsets, sizeof(offsets), "%llu-%llu", (unsigned long long)s.first_offset,
+                 (unsigned long long)s.last_offset);
+    }
+    printf("%-24s %8llu %15s %9llu %9llu  %-20s  %-20s %14llu %14llu %6.1f\n", v->job,
+           (unsigned long long)s.n_segments, offsets, (unsigned long long)s.n_records,
+           (unsigned long long)s.n_polls, from, to, (unsigned long long)s.file_bytes,
+           (unsigned long long)s.body_bytes,
+           s.file_bytes > 0 ? (double)s.body_bytes / (double)s.file_bytes : 0.0);
+    if (s.n_problems > 0)
+        fprintf(stderr, "geckotape: %s: %llu problem%s; geckotape tape verify shows them\n", v->job,
+                (unsigned long long)s.n_problems, s.n_problems == 1 ? "" : "s");
+    return ST_OK;
+}
+
+static enum st verify_job(struct tape_verb *v, struct err *err)
+{
+    const struct tape_verify_setup setup = {
+        .dir = v->dir, .has_bodies = true, .problem = print_problem, .context = v};
+    struct tape_summary s;
+
+    enum st st = tape_verify(&setup, &s, err);
+    if (st != ST_OK)
+        return st;
+    v->records += s.n_records;
+    v->segments += s.n_segments;
+    v->problems += s.n_problems;
+    return ST_OK;
+}
+
+/* ---- the verb ---- */
+
+static const struct action {
+    const char *name;
+    enum st (*run)(struct tape_verb *v, struct err *err);
+} actions[] = {{"ls", ls_job}, {"cat", cat_job}, {"verify", verify_job}};
+
+#define N_ACTIONS (sizeof(actions) / sizeof(actions[0]))
+
+static enum st read_offset(const char *option, const char *text, uint64_t fallback,
+                           uint64_t *ret_offset, struct err *err)
+{
+    int64_t offset;
+
+    *ret_offset = fallback;
+    if (text[0] == '\0')
+        return ST_OK;
+    if (!str_to_i64(str_of(text), 1, INT64_MAX, &offset))
+        return err_set(err, ST_REJECT, "%s: \"%.40s\" is not an offset; they count from 1", option,
+                       text);
+    *ret_offset = (uint64_t)offset;
+    return ST_OK;
+}
+
+static enum st run_jobs(struct tape_verb *v, const struct action *action, struct err *err)
+{
+    const char *data_dir = cmd_data_dir(v->config), *only = v->config->job;
+    const char **jobs;
+    struct arena arena;
+    size_t n_jobs = 0;
+    bool is_found = false;
+
+    arena_init(&arena, MAX_JOBS_BYTES);
+    enum st st = tape_jobs(data_dir, &arena, &jobs, &n_jobs, err);
+    if (st == ST_OK && n_jobs > 0 && action->run == ls_job)
+        printf("%-24s %8s %15s %9s %9s  %-20s  %-20s %14s %14s %6s\n", "job", "segments", "offsets",
+               "records", "polls", "from", "to", "bytes", "raw", "ratio");
+    for (size_t i = 0; st == ST_OK && i < n_jobs; i++) {
+        if (only[0] != '\0' && strcmp(only, jobs[i]) != 0)
+            continue;
+        is_found = true;
+        v->job = jobs[i];
+        st = tape_stream_dir(data_dir, jobs[i], v->dir, err);
+        if (st == ST_OK)
+            st = action->run(v, err);
+    }
+    arena_release(&arena);
+    if (st == ST_OK && !is_found && n_jobs > 0)
+        st = err_set(err, ST_FATAL,
+                     "--job: there is no job %.64s in %s; geckotape tape ls lists them", only,
+                     data_dir);
+    else if (st == ST_OK && !is_found)
+        st = err_set(err, ST_FATAL, "no tape in %s; --data names another directory", data_dir);
+    if (fflush(stdout) != 0 && st == ST_OK)
+        st = err_set(err, ST_FATAL, "cannot write the output");
+    return st;
+}
+
+static int tape_run(const struct config *config, const char *const *words, size_t n_words)
+{
+    struct tape_verb v = {.config = config};
+    const struct action *action = NULL;
+    struct err err = ERR_INIT;
+
+    for (size_t i = 0; n_words > 0 && i < N_ACTIONS; i++)
+        if (strcmp(words[0], actions[i].name) == 0)
+            action = &actions[i];
+    if (action == NULL) {
+        fprintf(stderr, "geckotape: tape %s: no such action; there are ls, cat and verify\n",
+                n_words > 0 ? words[0] : "");
+        return EXIT_USAGE;
+    }
+    enum st st = read_offset("--from", config->from, 1, &v.from, &err);
+    if (st == ST_OK)
+        st = read_offset("--until", config->until, UINT64_MAX, &v.until, &err);
+    if (st != ST_OK)
+        return cmd_fail(st, &err, EXIT_USAGE);
+    st = run_jobs(&v, action, &err);
+    if (st != ST_OK)
+        return cmd_fail(st, &err, EXIT_FAILED);
+    if (v.problems > 0) {
+        fprintf(stderr, "geckotape: the tape is damaged: %llu problem%s\n",
+                (unsigned long long)v.problems, v.problems == 1 ? "" : "s");
+        return EXIT_FAILED;
+    }
+    if (action->run == verify_job)
+        printf("ok: %llu records in %llu segments\n", (unsigned long long)v.records,
+               (unsigned long long)v.segments);
+    return EXIT_DONE;
+}
+
+const struct verb verb_tape = {
+    .name = "tape",
+    .bit = VERB_TAPE,
+    .summary = "Look at the tape: list it, print it, check every byte of it.",
+    .form = "geckotape tape ls|cat|verify [options]",
+    .min_words = 1,
+    .max_words = 1,
+    .examples = "  geckotape tape ls\n"
+                "      each job's stream: segments, offsets, times, bytes on disk and raw\n"
+                "  geckotape tape cat --job markets-usd | jq '.[0].current_price'\n"
+                "      the JSON bodies as they came, one per line\n"
+                "  geckotape tape cat --headers --from 100 --until 200\n"
+                "      what else is known of each record: times, status, outcome\n"
+                "  geckotape tape verify && echo whole\n"
+                "      every checksum, every body, the order of offsets, each poll's pages\n",
+    .run = tape_run,
+};

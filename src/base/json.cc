@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 extern "C" {
 #include "base/json.h"
-
-#include "base/dec.h"
 }
 
 #include <cctype>
 #include <new>
 #include <simdjson.h>
-#include <utility>
 
 using namespace simdjson;
 
@@ -19,26 +16,29 @@ static const char bad_byte = '\x7f';
 
 namespace
 {
-struct level {
-    bool is_object;
-    bool is_started; /* an element was handed out: step over it first */
-    ondemand::array_iterator element;
-    ondemand::object_iterator field;
+enum class expect {
+    root,          /* the array or object that is the text */
+    first_element, /* a value, or the array's end */
+    first_key,     /* a key, or the object's end */
+    value,         /* behind a key, or a comma in an array */
+    more,          /* a comma or the container's end; the end of the text outside of all */
 };
-} // namespace
+}
 
+/* simdjson's first stage finds where each token begins (a bracket, a comma, a colon, a string's
+ * quote, the first byte of anything else), and checks UTF-8, quotes and control characters. The
+ * grammar is walked here, token by token: its second stages skip what a caller skips, cannot tell
+ * a duplicate key from another, and take three times as long. */
 struct json {
-    ondemand::parser parser;
-    ondemand::document doc;
+    std::unique_ptr<internal::dom_parser_implementation> stage1;
     struct arena *arena;
     struct str text;
     struct str sent; /* where text is a copy in which ill-formed bytes are bad_byte: the original */
-    uint8_t *undone; /* room for all strings of the text without their escapes; NULL: none yet */
-    bool is_begun;   /* the top-level value was handed out */
-    bool has_value;  /* a key was handed out, its value is next */
-    ondemand::value value;
+    char *undone;    /* room for all strings of the text without their escapes; NULL: none yet */
+    const uint32_t *next, *end; /* where the tokens begin; *end is the text's length */
+    expect state;
     size_t depth;
-    level stack[JSON_MAX_DEPTH];
+    bool is_object[JSON_MAX_DEPTH];
 };
 
 struct json *json_new(void)
@@ -64,12 +64,16 @@ struct str json_pad(struct arena *a, struct str text)
     return {p, text.len};
 }
 
-static enum st not_json(struct json *j, error_code error, struct err *err)
+static enum st no_memory(const struct json *j, struct err *err)
 {
-    j->depth = 0;
-    if (error == MEMALLOC)
-        return err_set(err, ST_AGAIN, "json: no memory");
-    return err_set(err, ST_REJECT, "not JSON: %s", error_message(error));
+    return err_set(err, ST_AGAIN, "json: no memory for a text of %zu bytes", j->text.len);
+}
+
+/* Say what was expected at the token that begins at `at`. */
+static enum st not_json(const struct json *j, const char *at, const char *expected, struct err *err)
+{
+    return err_set(err, ST_REJECT, "not JSON: %s expected at byte %zu", expected,
+                   (size_t)(at - j->text.p));
 }
 
 /* Give the ill-formed bytes a harmless stand-in, in a copy. */
@@ -85,34 +89,17 @@ static bool repair(struct json *j)
     return true;
 }
 
-static error_code start(struct json *j)
+static error_code find_tokens(struct json *j)
 {
-    padded_string_view view(j->text.p, j->text.len, j->text.len + JSON_PADDING);
-    return j->parser.iterate(view).get(j->doc);
-}
+    size_t len = j->text.len;
 
-static error_code push_array(struct json *j, simdjson_result<ondemand::array> result)
-{
-    ondemand::array array;
-    error_code error = std::move(result).get(array);
-    if (error)
-        return error;
-    level *l = &j->stack[j->depth++];
-    l->is_object = false;
-    l->is_started = false;
-    return array.begin().get(l->element);
-}
-
-static error_code push_object(struct json *j, simdjson_result<ondemand::object> result)
-{
-    ondemand::object object;
-    error_code error = std::move(result).get(object);
-    if (error)
-        return error;
-    level *l = &j->stack[j->depth++];
-    l->is_object = true;
-    l->is_started = false;
-    return object.begin().get(l->field);
+    if (!j->stage1 || j->stage1->capacity() < len) {
+        error_code error = get_active_implementation()->create_dom_parser_implementation(
+            len, JSON_MAX_DEPTH, j->stage1);
+        if (error)
+            return error;
+    }
+    return j->stage1->stage1((const uint8_t *)j->text.p, len, stage1_mode::regular);
 }
 
 enum st json_open(struct json *j, struct str text, struct arena *arena, struct err *err)
@@ -125,18 +112,20 @@ enum st json_open(struct json *j, struct str text, struct arena *arena, struct e
     j->text = text;
     j->sent = STR_NONE;
     j->undone = NULL;
-    j->is_begun = false;
-    j->has_value = false;
+    j->state = expect::root;
     j->depth = 0;
     if (text.len == 0)
         return err_set(err, ST_REJECT, "not JSON: empty");
-    error_code error = start(j);
-    if (error == UTF8_ERROR) {
-        if (!repair(j))
-            return err_set(err, ST_AGAIN, "json: no memory");
-        error = start(j);
-    }
-    return error ? not_json(j, error, err) : ST_OK;
+    error_code error = find_tokens(j);
+    if (error == UTF8_ERROR)
+        error = repair(j) ? find_tokens(j) : MEMALLOC;
+    if (error == MEMALLOC)
+        return no_memory(j, err);
+    if (error)
+        return err_set(err, ST_REJECT, "not JSON: %s", error_message(error));
+    j->next = j->stage1->structural_indexes.get();
+    j->end = j->next + j->stage1->n_structural_indexes;
+    return ST_OK;
 }
 
 /* The string whose text between the quotes is `raw` was well-formed as it was sent. */
@@ -145,48 +134,96 @@ static bool is_well_formed(const struct json *j, struct str raw)
     return j->sent.p == NULL || str_is_utf8({j->sent.p + (raw.p - j->text.p), raw.len});
 }
 
-/* Every backslash begins an escape of JSON, whether or not it makes a character. */
-static bool has_json_escapes(struct str raw)
+/* The four hex digits at p; -1 when they are not there. */
+static int32_t hex4(const char *p, const char *end)
 {
-    for (size_t i = 0; i < raw.len; i++) {
-        if (raw.p[i] != '\\')
-            continue;
-        char c = raw.p[++i]; /* at worst the closing quote, which no backslash precedes */
-        if (c != 'u' && strchr("\"\\/bfnrt", c) == NULL)
-            return false;
-        for (int n = 0; c == 'u' && n < 4; n++)
-            if (++i >= raw.len || !isxdigit((unsigned char)raw.p[i]))
-                return false;
+    int32_t code = 0;
+
+    if (end - p < 4)
+        return -1;
+    for (int i = 0; i < 4; i++) {
+        if (!isxdigit((unsigned char)p[i]))
+            return -1;
+        code = code * 16 + (p[i] <= '9' ? p[i] - '0' : (p[i] | 0x20) - 'a' + 10);
     }
+    return code;
+}
+
+static char *put_utf8(char *dst, int32_t code)
+{
+    if (code < 0x80) {
+        *dst++ = (char)code;
+        return dst;
+    }
+    if (code < 0x800) {
+        *dst++ = (char)(0xC0 | code >> 6);
+    } else {
+        if (code < 0x10000) {
+            *dst++ = (char)(0xE0 | code >> 12);
+        } else {
+            *dst++ = (char)(0xF0 | code >> 18);
+            *dst++ = (char)(0x80 | (code >> 12 & 0x3F));
+        }
+        *dst++ = (char)(0x80 | (code >> 6 & 0x3F));
+    }
+    *dst++ = (char)(0x80 | (code & 0x3F));
+    return dst;
+}
+
+/* Undo the escape whose backslash is at *p. False: JSON has no such escape. */
+static bool undo_escape(const char **p, const char *end, char **dst, bool *is_bad)
+{
+    static const char names[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
+    const char *name = (const char *)memchr(names, (*p)[1], sizeof(names) - 1);
+
+    if (name != NULL) {
+        *(*dst)++ = meanings[name - names];
+        *p += 2;
+        return true;
+    }
+    int32_t code = (*p)[1] == 'u' ? hex4(*p + 2, end) : -1;
+    if (code < 0)
+        return false;
+    *p += 6;
+    bool is_high = code >= 0xD800 && code < 0xDC00;
+    if (is_high && end - *p >= 2 && (*p)[0] == '\\' && (*p)[1] == 'u') {
+        int32_t low = hex4(*p + 2, end);
+        if (low >= 0xDC00 && low < 0xE000) {
+            *p += 6;
+            *dst = put_utf8(*dst, 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00));
+            return true;
+        }
+    }
+    if (code == 0 || (code >= 0xD800 && code < 0xE000))
+        *is_bad = true;
+    *dst = put_utf8(*dst, code);
     return true;
 }
 
-/* Undo the escapes of the string whose text between the quotes is `raw`. A string becomes shorter
- * by it, so that room for the whole text is enough for all of them, however many there are. */
-static enum st unescape(struct json *j, struct str raw, struct json_token *token, struct err *err)
+/* Undo the escapes of token->text, the text between a string's quotes. A string becomes shorter by
+ * it, so that room for the whole text is enough for all of them, however many there are. */
+static enum st unescape(struct json *j, struct json_token *token, struct err *err)
 {
-    std::string_view view;
+    const char *p = token->text.p, *end = p + token->text.len;
 
-    token->text = raw;
-    token->is_bad = !is_well_formed(j, raw);
-    if (raw.len == 0 || memchr(raw.p, '\\', raw.len) == NULL)
-        return ST_OK;
     if (j->undone == NULL)
-        j->undone = (uint8_t *)arena_alloc(j->arena, j->text.len + SIMDJSON_PADDING, 1);
+        j->undone = (char *)arena_alloc(j->arena, j->text.len, 1);
     if (j->undone == NULL)
-        return err_set(err, ST_AGAIN, "json: no memory for the strings of %zu bytes", j->text.len);
-    uint8_t *end = j->undone;
-    /* a raw_json_string is the address behind the opening quote */
-    error_code error =
-        j->parser.unescape(ondemand::raw_json_string((const uint8_t *)raw.p), end).get(view);
-    if (error && !has_json_escapes(raw))
-        return not_json(j, STRING_ERROR, err);
-    if (error || view.find('\0') != view.npos)
-        token->is_bad = true;
+        return no_memory(j, err);
+    char *dst = j->undone;
+    while (p < end) {
+        const char *escape = (const char *)memchr(p, '\\', (size_t)(end - p));
+        size_t plain = (size_t)((escape ? escape : end) - p);
+        memcpy(dst, p, plain);
+        dst += plain;
+        p += plain;
+        if (escape && !undo_escape(&p, end, &dst, &token->is_bad))
+            return not_json(j, p, "an escape", err);
+    }
     if (token->is_bad)
         return ST_OK;
-    j->undone = end;
-    token->text = {view.data(), view.size()};
+    token->text = {j->undone, (size_t)(dst - j->undone)};
+    j->undone = dst;
     return ST_OK;
 }
 
@@ -195,140 +232,134 @@ static bool is_space(char c)
     return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-static struct str trimmed(std::string_view s)
+/* Take the next token: all that stands before the one behind it, but for white space. At the end of
+ * the text it is empty. */
+static struct str take(struct json *j)
 {
-    size_t n = s.size();
-    while (n > 0 && is_space(s[n - 1]))
-        n--;
-    return {s.data(), n};
+    const char *begin = j->text.p + *j->next;
+    if (j->next == j->end)
+        return {begin, 0};
+    const char *end = j->text.p + *++j->next;
+    while (end > begin && is_space(end[-1]))
+        end--;
+    return {begin, (size_t)(end - begin)};
 }
 
-static enum st begin_container(struct json *j, bool is_object, struct json_token *token,
+/* raw: the token, quotes and all. */
+static enum st string(struct json *j, struct str raw, struct json_token *token, struct err *err)
+{
+    token->text = {raw.p + 1, raw.len - 2};
+    token->is_bad = !is_well_formed(j, token->text);
+    if (memchr(token->text.p, '\\', token->text.len) != NULL)
+        return unescape(j, token, err);
+    return ST_OK;
+}
+
+static bool is_string(struct str raw)
+{
+    return raw.len >= 2 && raw.p[0] == '"' && raw.p[raw.len - 1] == '"';
+}
+
+static enum st begin_container(struct json *j, struct str raw, struct json_token *token,
                                struct err *err)
 {
-    error_code error;
+    bool is_object = raw.p[0] == '{';
 
-    if (j->depth == JSON_MAX_DEPTH) {
-        j->depth = 0;
-        return err_set(err, ST_REJECT, "json: nested deeper than %d", JSON_MAX_DEPTH);
-    }
-    bool is_root = j->depth == 0;
-    if (is_object)
-        error = push_object(j, is_root ? j->doc.get_object() : j->value.get_object());
-    else
-        error = push_array(j, is_root ? j->doc.get_array() : j->value.get_array());
-    if (error)
-        return not_json(j, error, err);
+    if (j->depth == JSON_MAX_DEPTH)
+        return err_set(err, ST_REJECT, "not JSON: nested deeper than %d", JSON_MAX_DEPTH);
+    j->is_object[j->depth++] = is_object;
+    j->state = is_object ? expect::first_key : expect::first_element;
     token->event = is_object ? JSON_OBJECT_BEGIN : JSON_ARRAY_BEGIN;
-    return ST_OK;
-}
-
-static enum st scalar(struct json *j, struct str raw, struct json_token *token, struct err *err)
-{
-    struct dec ignored;
-
     token->text = raw;
-    if (str_eq(raw, STR("null")))
-        token->event = JSON_NULL;
-    else if (str_eq(raw, STR("true")))
-        token->event = JSON_TRUE;
-    else if (str_eq(raw, STR("false")))
-        token->event = JSON_FALSE;
-    else if (dec_parse(raw, &ignored) != DEC_NOT_A_NUMBER)
-        token->event = JSON_NUMBER;
-    else
-        return not_json(j,
-                        raw.len > 0 && (raw.p[0] == '-' || (raw.p[0] >= '0' && raw.p[0] <= '9'))
-                            ? NUMBER_ERROR
-                            : TAPE_ERROR,
-                        err);
     return ST_OK;
 }
 
-static enum st hand_out_value(struct json *j, struct json_token *token, struct err *err)
+static enum st end_container(struct json *j, struct str raw, struct json_token *token)
 {
-    struct str raw = trimmed(j->value.raw_json_token());
+    token->event = j->is_object[--j->depth] ? JSON_OBJECT_END : JSON_ARRAY_END;
+    token->text = raw;
+    j->state = expect::more;
+    return ST_OK;
+}
+
+static enum st value(struct json *j, struct str raw, struct json_token *token, struct err *err)
+{
     char first = raw.len > 0 ? raw.p[0] : '\0';
 
-    j->has_value = false;
-    token->text = {raw.p, 1};
     if (first == '{' || first == '[')
-        return begin_container(j, first == '{', token, err);
-    if (first != '"')
-        return scalar(j, raw, token, err);
-    ondemand::raw_json_string ignored;
-    error_code error = j->value.get_raw_json_string().get(ignored); /* steps over it */
-    if (error || raw.len < 2 || raw.p[raw.len - 1] != '"')
-        return not_json(j, error ? error : STRING_ERROR, err);
-    token->event = JSON_STRING;
-    return unescape(j, {raw.p + 1, raw.len - 2}, token, err);
-}
-
-static enum st hand_out_key(struct json *j, level *top, struct json_token *token, struct err *err)
-{
-    ondemand::field field;
-    error_code error = (*top->field).get(field);
-    if (error)
-        return not_json(j, error, err);
-    const char *begin = (const char *)field.key().raw();
-    j->value = field.value();
-    /* back from the value over ':' and white space to the key's closing quote */
-    const char *end = j->value.raw_json_token().data();
-    do
-        end--;
-    while (end > begin && *end != '"');
-    token->event = JSON_KEY;
-    j->has_value = true;
-    return unescape(j, {begin, (size_t)(end - begin)}, token, err);
-}
-
-static enum st at_root(struct json *j, struct json_token *token, struct err *err)
-{
-    const char *rest;
-
-    if (!j->is_begun) {
-        size_t i = 0;
-        while (i < j->text.len && is_space(j->text.p[i]))
-            i++;
-        char first = i < j->text.len ? j->text.p[i] : '\0';
-        if (first != '{' && first != '[')
-            return not_json(j, INCORRECT_TYPE, err);
-        j->is_begun = true;
-        token->text = {j->text.p + i, 1};
-        return begin_container(j, first == '{', token, err);
+        return begin_container(j, raw, token, err);
+    j->state = expect::more;
+    if (is_string(raw)) {
+        token->event = JSON_STRING;
+        return string(j, raw, token, err);
     }
-    if (j->doc.current_location().get(rest) != OUT_OF_BOUNDS)
-        return not_json(j, TAPE_ERROR, err);
-    token->event = JSON_DONE;
-    return ST_OK;
+    token->text = raw;
+    if (first == '-' || (first >= '0' && first <= '9')) {
+        token->event = JSON_NUMBER;
+        token->number = dec_parse(raw, &token->dec);
+        if (token->number != DEC_NOT_A_NUMBER)
+            return ST_OK;
+    } else if (str_eq(raw, STR("null"))) {
+        token->event = JSON_NULL;
+        return ST_OK;
+    } else if (str_eq(raw, STR("true")) || str_eq(raw, STR("false"))) {
+        token->event = first == 't' ? JSON_TRUE : JSON_FALSE;
+        return ST_OK;
+    }
+    return not_json(j, raw.p, "a value", err);
+}
+
+static enum st key(struct json *j, struct str raw, struct json_token *token, struct err *err)
+{
+    if (!is_string(raw))
+        return not_json(j, raw.p, "a key", err);
+    struct str colon = take(j);
+    if (!str_eq(colon, STR(":")))
+        return not_json(j, colon.p, "a colon", err);
+    token->event = JSON_KEY;
+    j->state = expect::value;
+    return string(j, raw, token, err);
+}
+
+static enum st more(struct json *j, struct str raw, struct json_token *token, struct err *err)
+{
+    if (j->depth == 0) {
+        token->event = JSON_DONE;
+        return raw.len == 0 ? ST_OK : not_json(j, raw.p, "the end", err);
+    }
+    bool is_object = j->is_object[j->depth - 1];
+    if (str_eq(raw, is_object ? STR("}") : STR("]")))
+        return end_container(j, raw, token);
+    if (!str_eq(raw, STR(",")))
+        return not_json(j, raw.p, is_object ? "',' or '}'" : "',' or ']'", err);
+    raw = take(j);
+    return is_object ? key(j, raw, token, err) : value(j, raw, token, err);
 }
 
 enum st json_next(struct json *j, struct json_token *ret_token, struct err *err)
 {
+    struct str raw = take(j);
+
     *ret_token = {};
-    if (j->has_value)
-        return hand_out_value(j, ret_token, err);
-    if (j->depth == 0)
-        return at_root(j, ret_token, err);
-    level *top = &j->stack[j->depth - 1];
-    if (top->is_started) {
-        if (top->is_object)
-            ++top->field;
-        else
-            ++top->element;
+    switch (j->state) {
+    case expect::root:
+        if (!str_eq(raw, STR("{")) && !str_eq(raw, STR("[")))
+            return not_json(j, raw.p, "an array or object", err);
+        return begin_container(j, raw, ret_token, err);
+    case expect::first_element:
+        if (str_eq(raw, STR("]")))
+            return end_container(j, raw, ret_token);
+        return value(j, raw, ret_token, err);
+    case expect::first_key:
+        if (str_eq(raw, STR("}")))
+            return end_container(j, raw, ret_token);
+        return key(j, raw, ret_token, err);
+    case expect::value:
+        return value(j, raw, ret_token, err);
+    case expect::more:
+        break;
     }
-    top->is_started = true;
-    bool has_more = top->is_object ? top->field != ondemand::object_iterator()
-                                   : top->element != ondemand::array_iterator();
-    if (!has_more) {
-        j->depth--;
-        ret_token->event = top->is_object ? JSON_OBJECT_END : JSON_ARRAY_END;
-        return ST_OK;
-    }
-    if (top->is_object)
-        return hand_out_key(j, top, ret_token, err);
-    error_code error = (*top->element).get(j->value);
-    return error ? not_json(j, error, err) : hand_out_value(j, ret_token, err);
+    return more(j, raw, ret_token, err);
 }
 
 enum st json_skip(struct json *j, const struct json_token *first, struct str *ret_raw,
@@ -336,7 +367,6 @@ enum st json_skip(struct json *j, const struct json_token *first, struct str *re
 {
     size_t outside = j->depth - 1;
     struct json_token token;
-    const char *end;
 
     if (first->event != JSON_OBJECT_BEGIN && first->event != JSON_ARRAY_BEGIN)
         return ST_OK;
@@ -345,14 +375,8 @@ enum st json_skip(struct json *j, const struct json_token *first, struct str *re
         if (st != ST_OK)
             return st;
     } while (j->depth > outside);
-    if (ret_raw) {
-        if (j->doc.current_location().get(end) == OUT_OF_BOUNDS)
-            end = j->text.p + j->text.len;
-        do
-            end--;
-        while (*end != ']' && *end != '}');
-        *ret_raw = {first->text.p, (size_t)(end + 1 - first->text.p)};
-    }
+    if (ret_raw)
+        *ret_raw = {first->text.p, (size_t)(token.text.p + 1 - first->text.p)};
     return ST_OK;
 }
 

@@ -1,6 +1,6 @@
 /* A cursor over one JSON text: strict, bounded, zero-copy, with numbers and order as sent.
  *
- * A face over simdjson On-Demand; json.cc is the program's only C++ file. json_next() hands out the
+ * A face over simdjson's tokens; json.cc is the program's only C++ file. json_next() hands out the
  * events of the text in order and validates every byte it passes, so a text is known to be JSON
  * only when JSON_DONE came. A JSON text here is an array or an object; a bare scalar is refused.
  *
@@ -12,6 +12,7 @@
 #define BASE_JSON_H
 
 #include "base/arena.h"
+#include "base/dec.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -38,6 +39,8 @@ struct json_token {
     bool is_bad;     /* a key or string that is no text (see above); `text` is then as sent, escapes
                       * and all, with U+007F for each ill-formed byte */
     struct str text; /* in the text itself, or in the arena where escapes had to be undone */
+    enum dec_result number; /* JSON_NUMBER: DEC_OK, or DEC_OUT_OF_RANGE */
+    struct dec dec;         /* JSON_NUMBER: its value, with DEC_OK */
 };
 
 struct json;

@@ -19,19 +19,24 @@ struct cell cell_of_time(int64_t ts_us)
     return (struct cell){.kind = CELL_TIME, .number = ts_us};
 }
 
+struct cell cell_of_dec(struct dec d, struct str lexeme)
+{
+    return (struct cell){
+        .kind = CELL_NUM,
+        .is_exact = d.is_exact,
+        .exp = d.exp,
+        .number = d.mant,
+        .text = lexeme.p,
+        .len = (uint32_t)lexeme.len,
+    };
+}
+
 enum dec_result cell_of_num(struct str lexeme, struct cell *ret_cell)
 {
     struct dec d;
     enum dec_result result = dec_parse(lexeme, &d);
     if (result == DEC_OK)
-        *ret_cell = (struct cell){
-            .kind = CELL_NUM,
-            .is_exact = d.is_exact,
-            .exp = d.exp,
-            .number = d.mant,
-            .text = lexeme.p,
-            .len = (uint32_t)lexeme.len,
-        };
+        *ret_cell = cell_of_dec(d, lexeme);
     return result;
 }
 

@@ -71,6 +71,8 @@ static inline struct dec cell_dec(const struct cell *c)
 struct cell cell_of_text(struct str text);
 struct cell cell_of_int(int64_t value);
 struct cell cell_of_time(int64_t ts_us);
+/* A number, and the lexeme it was parsed from, which is borrowed. */
+struct cell cell_of_dec(struct dec d, struct str lexeme);
 /* A number from its JSON lexeme; the lexeme is borrowed. */
 enum dec_result cell_of_num(struct str lexeme, struct cell *ret_cell) MUST_USE;
 

@@ -133,22 +133,21 @@ enum st walk_key(struct walk *w, struct walk_object *object, size_t *ret_key, st
 }
 
 /* A whole number, also when it is written "7.0" or "1e3". */
-static const char *read_int(struct str lexeme, struct cell *ret_cell)
+static const char *read_int(const struct json_token *value, struct cell *ret_cell)
 {
-    int64_t value;
+    int64_t number;
 
-    if (!str_to_i64(lexeme, INT64_MIN, INT64_MAX, &value)) {
-        struct dec d;
-        if (dec_parse(lexeme, &d) != DEC_OK)
+    if (!str_to_i64(value->text, INT64_MIN, INT64_MAX, &number)) {
+        if (value->number != DEC_OK)
             return "out of range";
-        if (d.exp < 0)
+        if (value->dec.exp < 0)
             return "wrong type";
-        if (!dec_to_i64(d, &value))
+        if (!dec_to_i64(value->dec, &number))
             return "out of range";
     }
-    *ret_cell = cell_of_int(value);
-    ret_cell->text = lexeme.p;
-    ret_cell->len = (uint32_t)lexeme.len;
+    *ret_cell = cell_of_int(number);
+    ret_cell->text = value->text.p;
+    ret_cell->len = (uint32_t)value->text.len;
     return NULL;
 }
 
@@ -177,12 +176,15 @@ static const char *read_cell(const struct json_token *value, enum cell_kind kind
     if (value->is_bad)
         return "bad text";
     if (kind == CELL_INT)
-        return read_int(value->text, ret_cell);
+        return read_int(value, ret_cell);
     if (kind == CELL_TIME)
         return read_time(value->text, ret_cell);
-    if (kind == CELL_NUM)
-        return cell_of_num(value->text, ret_cell) == DEC_OK ? NULL : "out of range";
-    *ret_cell = cell_of_text(value->text);
+    if (kind == CELL_TEXT)
+        *ret_cell = cell_of_text(value->text);
+    else if (value->number == DEC_OK)
+        *ret_cell = cell_of_dec(value->dec, value->text);
+    else
+        return "out of range";
     return NULL;
 }
 

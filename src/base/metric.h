@@ -40,6 +40,8 @@ enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
     X(SINK_ROWS, "sink_rows_total", COUNTER, "sink", "Rows stored.")                                           \
     X(SINK_UNCHANGED, "sink_rows_unchanged_total", COUNTER, "sink", "Rows not stored, as they had not "        \
                                                                     "changed.")                                \
+    X(SINK_TEXT_NUMBERS, "sink_text_numbers_total", COUNTER, "sink", "Numbers stored as text, as no number " \
+                                                                     "type of the sink holds them.")           \
     X(SINK_ERRORS, "sink_errors_total", COUNTER, "sink,disposition", "Failed loads: again, reject, fatal.")    \
     X(SINK_COMMIT_SECONDS, "sink_commit_seconds", HISTOGRAM, "sink", "Time one load took, commit included.")   \
     X(QUARANTINED, "quarantined_total", COUNTER, "sink", "Values that the transform or a sink refused.")       \

@@ -27,6 +27,8 @@ struct sink_load {
      * error) */
     const struct poll_rows *rows;
     struct str error;         /* why there are no rows although the poll bears some */
+    uint32_t http_status;     /* of the poll's last answer; 0: none came */
+    uint64_t credits;         /* that the poll cost */
     struct position old, new; /* old: where the sink is before this load, within the batch */
     bool is_last;             /* commit */
 };
@@ -69,10 +71,17 @@ struct sink_driver {
 
     void (*close)(struct sink *s);
 
-    /* A read-only view of the store for another thread, NULL in drivers that cannot be read back. It opens
-     * lazily: until the store exists its answers are ST_AGAIN. Owner: query->driver->close(). */
-    enum st (*open_query)(const struct sink_url *url, struct query **ret_query, struct err *err) MUST_USE;
+    /* A read-only view of the store for another thread, NULL in drivers that cannot be read back.
+     * It opens lazily: until the store exists its answers are ST_AGAIN. Owner:
+     * query->driver->close(). */
+    enum st (*open_query)(const struct sink_url *url, struct query **ret_query,
+                          struct err *err) MUST_USE;
 };
+
+#define SINK_UUID_TEXT 37 /* bytes, NUL included */
+
+/* The stream's UUID as stores write it: "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx". */
+void sink_uuid_text(const struct stream_id *stream, char ret_text[SINK_UUID_TEXT]);
 
 /* All drivers of this build, NULL-ended. */
 extern const struct sink_driver *const sink_drivers[];

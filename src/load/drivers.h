@@ -1,0 +1,13 @@
+/* The drivers, for registry.c. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LOAD_DRIVERS_H
+#define LOAD_DRIVERS_H
+
+#include "load/sink.h"
+
+extern const struct sink_driver sink_json;   /* json/json.c */
+extern const struct sink_driver sink_memory; /* memory.c */
+extern const struct sink_driver sink_null;   /* null.c */
+extern const struct sink_driver sink_sqlite; /* sqlite/sqlite.c */
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/buf.h"
+#include "load/drivers.h"
+
+const struct sink_driver *const sink_drivers[] = {
+    &sink_sqlite, &sink_json, &sink_memory, &sink_null, NULL,
+};
+
+enum st sink_driver_find(struct str scheme, const struct sink_driver **ret_driver, struct err *err)
+{
+    struct buf known = BUF_INIT(256);
+
+    for (size_t i = 0; sink_drivers[i]; i++) {
+        if (str_eq(scheme, str_of(sink_drivers[i]->scheme))) {
+            *ret_driver = sink_drivers[i];
+            buf_release(&known);
+            return ST_OK;
+        }
+        buf_addf(&known, "%s%s:", i > 0 ? ", " : "", sink_drivers[i]->scheme);
+    }
+    enum st st = err_set(err, ST_REJECT,
+                         "this geckotape has no sink driver \"%.*s:\"; it has %s (example: %s)",
+                         STR_ARG(scheme), buf_z(&known), sink_drivers[0]->example);
+    buf_release(&known);
+    return st;
+}
+
+void sink_uuid_text(const struct stream_id *stream, char ret_text[SINK_UUID_TEXT])
+{
+    static const char digits[] = "0123456789abcdef";
+    char *p = ret_text;
+
+    for (int i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *p++ = '-';
+        *p++ = digits[stream->uuid[i] >> 4];
+        *p++ = digits[stream->uuid[i] & 15];
+    }
+    *p = '\0';
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "load/sqlite/coins.h"
+
+#include "base/mem.h"
+#include "row/market.h"
+
+#include <xxhash.h>
+
+#define FIRST_PLACES 1024
+#define HOUR_US      (3600 * US_PER_S)
+
+void coin_cache_init(struct coin_cache *cache)
+{
+    *cache = (struct coin_cache){0};
+    arena_init(&cache->ids, COIN_CACHE_BYTES);
+}
+
+void coin_cache_release(struct coin_cache *cache)
+{
+    mem_free(cache->places);
+    arena_release(&cache->ids);
+    coin_cache_init(cache);
+}
+
+void coin_cache_clear(struct coin_cache *cache)
+{
+    if (cache->n > 0)
+        memset(cache->places, 0, cache->n_places * sizeof(*cache->places));
+    cache->n = 0;
+    arena_reset(&cache->ids);
+}
+
+/* The place of an id: its own, or the free one where it belongs. */
+static struct coin *find_place(struct coin *places, size_t n_places, uint64_t hash, struct str id)
+{
+    size_t at = (size_t)hash & (n_places - 1);
+
+    while (places[at].id.p && (places[at].hash != hash || !str_eq(places[at].id, id)))
+        at = (at + 1) & (n_places - 1);
+    return &places[at];
+}
+
+static enum st make_room(struct coin_cache *cache, struct err *err)
+{
+    if (cache->n_places > 0 && cache->n < cache->n_places / 2)
+        return ST_OK;
+    if (cache->n >= COIN_CACHE_MAX) {
+        coin_cache_clear(cache);
+        return ST_OK;
+    }
+    size_t n_places = cache->n_places > 0 ? cache->n_places * 2 : FIRST_PLACES;
+    struct coin *places = mem_try(NULL, n_places * sizeof(*places));
+    if (places == NULL)
+        return err_set(err, ST_AGAIN, "no memory for %zu coins", cache->n);
+    memset(places, 0, n_places * sizeof(*places));
+    for (size_t i = 0; i < cache->n_places; i++) {
+        const struct coin *c = &cache->places[i];
+        if (c->id.p)
+            *find_place(places, n_places, c->hash, c->id) = *c;
+    }
+    mem_free(cache->places);
+    cache->places = places;
+    cache->n_places = n_places;
+    return ST_OK;
+}
+
+static uint64_t hash_name(struct str symbol, struct str name, struct str image)
+{
+    uint64_t hash = XXH3_64bits(symbol.p, symbol.len);
+    hash = XXH3_64bits_withSeed(name.p, name.len, hash);
+    return XXH3_64bits_withSeed(image.p, image.len, hash);
+}
+
+static uint64_t hash_row_name(const struct cell *row)
+{
+    return hash_name(cell_text(&row[MARKET_SYMBOL]), cell_text(&row[MARKET_NAME]),
+                     cell_text(&row[MARKET_IMAGE]));
+}
+
+static void bind_name(sqlite3_stmt *stmt, const struct cell *row)
+{
+    db_bind_text(stmt, ":symbol", cell_text(&row[MARKET_SYMBOL]));
+    db_bind_text(stmt, ":name", cell_text(&row[MARKET_NAME]));
+    db_bind_text_or_null(stmt, ":image", cell_text(&row[MARKET_IMAGE]));
+}
+
+static enum st add_name(struct db *db, int64_t coin_id, const struct cell *row, struct err *err)
+{
+    sqlite3_stmt *stmt;
+
+    enum st st = db_prepare(db, DB_ADD_COIN_NAME, &stmt, err);
+    if (st != ST_OK)
+        return st;
+    db_bind_int(stmt, ":coin_id", coin_id);
+    db_bind_int(stmt, ":since", row[MARKET_FETCHED_AT].number);
+    db_bind_text(stmt, ":symbol", cell_text(&row[MARKET_SYMBOL]));
+    db_bind_text(stmt, ":name", cell_text(&row[MARKET_NAME]));
+    return db_run(db, stmt, err);
+}
+
+static enum st add_coin(struct db *db, const struct cell *row, struct coin *coin, struct err *err)
+{
+    sqlite3_stmt *stmt;
+    bool has_row = false;
+
+    enum st st = db_prepare(db, DB_ADD_COIN, &stmt, err);
+    if (st != ST_OK)
+        return st;
+    db_bind_text(stmt, ":id", cell_text(&row[MARKET_ID]));
+    bind_name(stmt, row);
+    db_bind_int(stmt, ":seen", row[MARKET_FETCHED_AT].number);
+    st = db_step(db, stmt, &has_row, err);
+    if (st != ST_OK)
+        return st;
+    coin->coin_id = sqlite3_column_int64(stmt, 0);
+    sqlite3_reset(stmt);
+    coin->first_seen = coin->last_seen = coin->named_at = row[MARKET_FETCHED_AT].number;
+    coin->name_hash = hash_row_name(row);
+    return add_name(db, coin->coin_id, row, err);
+}
+
+static enum st find_or_add(struct db *db, const struct cell *row, struct coin *coin,
+                           struct err *err)
+{
+    sqlite3_stmt *stmt;
+    bool has_row;
+
+    enum st st = db_prepare(db, DB_FIND_COIN, &stmt, err);
+    if (st != ST_OK)
+        return st;
+    db_bind_text(stmt, ":id", cell_text(&row[MARKET_ID]));
+    st = db_step(db, stmt, &has_row, err);
+    if (st != ST_OK || !has_row)
+        return st == ST_OK ? add_coin(db, row, coin, err) : st;
+    coin->coin_id = sqlite3_column_int64(stmt, 0);
+    coin->name_hash = hash_name(db_text(stmt, 1), db_text(stmt, 2), db_text(stmt, 3));
+    coin->first_seen = sqlite3_column_int64(stmt, 4);
+    coin->last_seen = sqlite3_column_int64(stmt, 5);
+    coin->named_at = sqlite3_column_int64(stmt, 6);
+    sqlite3_reset(stmt);
+    return ST_OK;
+}
+
+/* The logo's URL changes without being news: coin_name is for symbol and name. */
+static enum st rename_coin(struct db *db, const struct cell *row, struct coin *coin,
+                           struct err *err)
+{
+    sqlite3_stmt *find, *stmt;
+    bool has_row, is_news = false;
+
+    enum st st = db_prepare(db, DB_FIND_COIN, &find, err);
+    if (st != ST_OK)
+        return st;
+    db_bind_text(find, ":id", coin->id);
+    st = db_step(db, find, &has_row, err);
+    if (st == ST_OK && has_row) {
+        is_news = !str_eq(db_text(find, 1), cell_text(&row[MARKET_SYMBOL])) ||
+                  !str_eq(db_text(find, 2), cell_text(&row[MARKET_NAME]));
+        sqlite3_reset(find);
+    }
+    if (st == ST_OK)
+        st = db_prepare(db, DB_NAME_COIN, &stmt, err);
+    if (st != ST_OK)
+        return st;
+    bind_name(stmt, row);
+    db_bind_int(stmt, ":coin_id", coin->coin_id);
+    st = db_run(db, stmt, err);
+    if (st == ST_OK && is_news)
+        st = add_name(db, coin->coin_id, row, err);
+    coin->name_hash = hash_row_name(row);
+    coin->named_at = row[MARKET_FETCHED_AT].number;
+    return st;
+}
+
+static enum st note_seen(struct db *db, int64_t seen, struct coin *coin, struct err *err)
+{
+    sqlite3_stmt *stmt;
+
+    if (seen >= coin->first_seen &&
+        time_floor(seen, HOUR_US) <= time_floor(coin->last_seen, HOUR_US))
+        return ST_OK;
+    enum st st = db_prepare(db, DB_SEEN_COIN, &stmt, err);
+    if (st != ST_OK)
+        return st;
+    db_bind_int(stmt, ":seen", seen);
+    db_bind_int(stmt, ":coin_id", coin->coin_id);
+    coin->first_seen = seen < coin->first_seen ? seen : coin->first_seen;
+    coin->last_seen = seen > coin->last_seen ? seen : coin->last_seen;
+    return db_run(db, stmt, err);
+}
+
+enum st coin_of_row(struct coin_cache *cache, struct db *db, const struct cell *row,
+                    struct coin **ret_coin, struct err *err)
+{
+    const struct str id = cell_text(&row[MARKET_ID]);
+    const int64_t seen = row[MARKET_FETCHED_AT].number;
+    const uint64_t hash = XXH3_64bits(id.p, id.len);
+
+    enum st st = make_room(cache, err);
+    if (st != ST_OK)
+        return st;
+    struct coin *place = find_place(cache->places, cache->n_places, hash, id);
+    if (place->id.p == NULL) {
+        struct coin found = {.hash = hash, .id = arena_str(&cache->ids, id)};
+        if (found.id.p == NULL) { /* full of long ids: start again */
+            coin_cache_clear(cache);
+            found.id = arena_str(&cache->ids, id);
+            place = find_place(cache->places, cache->n_places, hash, id);
+        }
+        if (found.id.p == NULL)
+            return err_set(err, ST_AGAIN, "no memory for the ids of %zu coins", cache->n);
+        st = find_or_add(db, row, &found, err);
+        if (st != ST_OK)
+            return st;
+        *place = found;
+        cache->n++;
+    }
+    *ret_coin = place;
+    st = note_seen(db, seen, place, err);
+    /* a row that comes late has an old name, not a new one */
+    if (st == ST_OK && seen > place->named_at && hash_row_name(row) != place->name_hash)
+        st = rename_coin(db, row, place, err);
+    return st;
+}

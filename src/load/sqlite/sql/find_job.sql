@@ -1,0 +1,1 @@
+SELECT job_id, endpoint, vs_currency, selection FROM job WHERE name = :name;

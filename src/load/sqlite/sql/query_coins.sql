@@ -1,0 +1,1 @@
+SELECT id, symbol, name FROM coin ORDER BY id;

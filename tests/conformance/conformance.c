@@ -1,0 +1,428 @@
+/* What every sink driver promises in load/sink.h. One program for each driver. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/mem.h"
+#include "polls.h"
+#include "subject.h"
+#include "tap.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* One store and up to two openers of it. */
+static char dir[64];
+static struct sink_url url;
+static struct sink first, second;
+static struct err err;
+
+static void begin(void)
+{
+    char text[256];
+
+    err = (struct err)ERR_INIT;
+    snprintf(dir, sizeof(dir), "/tmp/conformance-XXXXXX");
+    if (mkdtemp(dir) == NULL)
+        abort();
+    subject.make_url(dir, text, sizeof(text));
+    if (sink_url_parse(str_of(text), &url, &err) != ST_OK)
+        abort();
+    if (subject.hold)
+        subject.hold(&url);
+}
+
+static void shut(struct sink *s)
+{
+    if (s->state) {
+        s->driver->close(s);
+        mem_free(s->state);
+    }
+    *s = (struct sink){0};
+}
+
+static void finish(void)
+{
+    char command[128];
+
+    shut(&first);
+    shut(&second);
+    if (subject.hold)
+        subject.let_go();
+    snprintf(command, sizeof(command), "rm -rf %s", dir);
+    if (system(command) != 0)
+        printf("# %s stays\n", dir);
+}
+
+static enum st open_sink(struct sink *s)
+{
+    const struct sink_driver *driver;
+
+    if (sink_driver_find(str_of(url.scheme), &driver, &err) != ST_OK)
+        abort();
+    *s = (struct sink){.driver = driver, .url = &url, .clock = clock_system()};
+    s->state = mem_new(driver->state_size + 1, 1);
+    return driver->open(s, &err);
+}
+
+static enum st open_and_attach(struct sink *s, const struct made_stream *stream,
+                               struct position *ret_at)
+{
+    enum st st = open_sink(s);
+    return st == ST_OK ? s->driver->attach(s, &stream->id, ret_at, &err) : st;
+}
+
+/* Make the stream's next poll and load it. */
+static enum st load(struct sink *s, struct made_stream *stream, int64_t slot_us,
+                    enum poll_outcome outcome, const char *rows, bool is_last,
+                    struct sink_result *ret_result)
+{
+    struct made_poll poll;
+
+    made_poll(&poll, stream, slot_us, outcome, rows);
+    poll.load.is_last = is_last;
+    enum st st = s->driver->load(s, &poll.load, ret_result, &err);
+    made_release(&poll);
+    return st;
+}
+
+#define CHECK_SHOWS(job, slot, want)                          \
+    do {                                                      \
+        struct buf shown_ = BUF_INIT(4096);                   \
+        char copy_[256];                                      \
+        subject.show(dir, &url, job, slot, &shown_);          \
+        snprintf(copy_, sizeof(copy_), "%s", buf_z(&shown_)); \
+        buf_release(&shown_);                                 \
+        CHECK_Z(copy_, want);                                 \
+    } while (0)
+
+#define CHECK_AT(got, want)                    \
+    do {                                       \
+        CHECK_EQ((got).offset, (want).offset); \
+        CHECK(((got).hash == (want).hash));    \
+    } while (0)
+
+static void loads_polls_in_order(void)
+{
+    struct made_stream s = made_stream("markets-usd", 1);
+    struct position at;
+    struct sink_result result;
+
+    CHECK_OK(open_and_attach(&first, &s, &at), err);
+    CHECK_EQ(at.offset, 0);
+    CHECK_OK(load(&first, &s, SLOT(0), POLL_OK, "bitcoin=1.5 ethereum=2e-9", true, &result), err);
+    CHECK_EQ(result.n_stored, 2);
+    CHECK(!result.is_duplicate);
+    if (subject.has_store)
+        CHECK_SHOWS("markets-usd", SLOT(0), "bitcoin=1.5 ethereum=2e-9 ");
+    CHECK_OK(load(&first, &s, SLOT(1), POLL_OK, "bitcoin=1.6 ethereum=0", true, &result), err);
+    if (subject.has_store)
+        CHECK_SHOWS("markets-usd", SLOT(1), "bitcoin=1.6 ethereum=0 ");
+}
+
+static void goes_on_where_it_was_after_a_reopen(void)
+{
+    struct made_stream s = made_stream("markets-usd", 1);
+    struct position at;
+    struct sink_result result;
+
+    if (!subject.has_store)
+        SKIP("keeps no position");
+    CHECK_OK(open_and_attach(&first, &s, &at), err);
+    CHECK_OK(load(&first, &s, SLOT(0), POLL_OK, "bitcoin=1", true, &result), err);
+    shut(&first);
+    CHECK_OK(open_and_attach(&first, &s, &at), err);
+    CHECK_AT(at, s.at);
+    CHECK_OK(load(&first, &s, SLOT(1), POLL_OK, "bitcoin=2", true, &result), err);
+    CHECK_SHOWS("markets-usd", SLOT(1), "bitcoin=2 ");
+}
+
+static void a_batch_that_is_not_ended_leaves_nothing(void)
+{
+    struct made_stream s = made_stream("markets-usd", 1), before;
+    struct position at;
+    struct sink_result result;
+
+    if (!subject.has_store)
+        SKIP("keeps nothing");
+    CHECK_OK(open_and_attach(&first, &s, &at), err);
+    CHECK_OK(load(&first, &s, SLOT(0), POLL_OK, "bitcoin=1", true, &result), err);
+    before = s;
+    CHECK_OK(load(&first, &s, SLOT(1), POLL_OK, "bitcoin=2", false, &result), err);
+    CHECK_OK(load(&first, &s, SLOT(2), POLL_OK, "bitcoin=3 ripple=1", false, &result), err);
+    shut(&first);
+    CHECK_SHOWS("markets-usd", SLOT(1), "");
+    CHECK_SHOWS("markets-usd", SLOT(2), "");
+    CHECK_OK(open_and_attach(&first, &s, &at), err);
+    CHECK_AT(at, before.at);
+    CHECK_SHOWS("markets-usd", SLOT(2), "");
+    s = before;
+    CHECK_OK(load(&first, &s, SLOT(1), POLL_OK, "bitcoin=2", false, &result), err);
+    CHECK_SHOWS("markets-usd", SLOT(1), "");
+    CHECK_OK(load(&first, &s, SLOT(2), POLL_OK, "bitcoin=3 ripple=1", true, &result), err);
+    CHECK_SHOWS("markets-usd", SLOT(2), "bitcoin=3 ripple=1 ");
+    CHECK_OK(first.driver->attach(&first, &s.id, &at, &err), err);
+    CHECK_AT(at, s.at);
+}
+
+static void a_kill_between_write_and_commit_leaves_nothing(void)
+{
+    struct made_stream s = made_stream("markets-usd", 1);
+    struct position at;
+    struct sink_result result;
+    int status = 0;
+
+    if (!subject.is_persistent)
+        SKIP("its store dies with the process");
+    pid_t child = fork();
+    if (child == 0) {
+        if (open_and_attach(&first, &s, &at) != ST_OK ||
+            load(&first, &s, SLOT(0), POLL_OK, "bitcoin=1", false, &result) != ST_OK)
+            _exit(1);
+        kill(getpid(), SIGKILL);
+    }
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK(WIFSIGNALED(status));
+    CHECK_SHOWS("markets-usd", SLOT(0), "");
+    CHECK_OK(open_and_attach(&first, &s, &at), err);
+    CHECK_EQ(at.offset, 0);
+    CHECK_SHOWS("markets-usd", SLOT(0), "");
+    s = made_stream("markets-usd", 1);
+    CHECK_OK(load(&first, &s, SLOT(0), POLL_OK, "bitcoin=1", true, &result), err);
+    CHECK(!result.is_duplicate);
+    CHECK_SHOWS("markets-usd", SLOT(0), "bitcoin=1 ");
+}
+
+static void a_batch_repeated_after_an_unknown_outcome_is_not_doubled(void)
+{
+    struct made_stream s = made_stream("markets-usd", 1), before;
+    struct position at;
+    struct sink_result result;
+
+    if (!subject.has_store)
+        SKIP("keeps no position");
+    CHECK_OK(open_and_attach(&first, &s, &at), err);
+    before = s;
+    CHECK_OK(load(&first, &s, SLOT(0), POLL_OK, "bitcoin=1", true, &result), err);
+    s = before; /* as if the answer had been lost */
+    CHECK_EQ(load(&first, &s, SLOT(0), POLL_OK, "bitcoin=1", true, &result), ST_AGAIN);
+    CHECK_OK(first.driver->attach(&first, &s.id, &at, &err), err);
+    CHECK_AT(at, s.at);
+    CHECK_SHOWS("markets-usd", SLOT(0), "bitcoin=1 ");
+}
+
+static void a_load_from_elsewhere_changes_nothing(void)
+{
+    struct made_stream s = made_stream("markets-usd", 1), ahead;
+    struct position at;
+    struct sink_result result;
+
+    if (!subject.has_store)
+        SKIP("keeps no position");
+    CHECK_OK(open_and_attach(&first, &s, &at), err);
+    ahead = s;
+    ahead.at.offset = 7;
+    CHECK_EQ(load(&first, &ahead, SLOT(0), POLL_OK, "bitcoin=9", true, &result), ST_AGAIN);
+    CHECK_SHOWS("markets-usd", SLOT(0), "");
+    CHECK_OK(first.driver->attach(&first, &s.id, &at, &err), err);
+    CHECK_EQ(at.offset, 0);
+    CHECK_OK(load(&first, &s, SLOT(0), POLL_OK, "bitcoin=1", true, &result), err);
+    CHECK_SHOWS("markets-usd", SLOT(0), "bitcoin=1 ");
+}
+
+static void a_failed_load_drops_the_batch_it_was_in(void)
+{
+    struct made_stream s = made_stream("markets-usd", 1), wrong;
+    struct position at;
+    struct sink_result result;
+
+    if (!subject.has_store)
+        SKIP("keeps no position");
+    CHECK_OK(open_and_attach(&first, &s, &at), err);
+    CHECK_OK(load(&first, &s, SLOT(0), POLL_OK, "bitcoin=1", false, &result), err);
+    wrong = s;
+    wrong.at.hash ^= 1;
+    CHECK_EQ(load(&first, &wrong, SLOT(1), POLL_OK, "bitcoin=2", true, &result), ST_AGAIN);
+    CHECK_OK(first.driver->attach(&first, &s.id, &at, &err), err);
+    CHECK_EQ(at.offset, 0);
+    CHECK_SHOWS("markets-usd", SLOT(0), "");
+    CHECK_SHOWS("markets-usd", SLOT(1), "");
+}
+
+static void the_one_who_was_taken_over_stores_nothing_more(void)
+{
+    struct made_stream s = made_stream("markets-usd", 1), mine;
+    struct position at;
+    struct sink_result result;
+
+    if (!subject.has_store)
+        SKIP("knows no owner");
+    CHECK_OK(open_and_attach(&first, &s, &at), err);
+    CHECK_OK(load(&first, &s, SLOT(0), POLL_OK, "bitcoin=1", true, &result), err);
+    CHECK_OK(open_and_attach(&second, &s, &at), err);
+    CHECK_AT(at, s.at);
+    mine = s;
+    CHECK_EQ(load(&first, &mine, SLOT(1), POLL_OK, "bitcoin=6", true, &result), ST_FATAL);
+    CHECK(strstr(err.msg, "taken over") != NULL);
+    CHECK_SHOWS("markets-usd", SLOT(1), "");
+    CHECK_OK(load(&second, &s, SLOT(1), POLL_OK, "bitcoin=7", true, &result), err);
+    CHECK_SHOWS("markets-usd", SLOT(1), "bitcoin=7 ");
+    CHECK_EQ(load(&first, &mine, SLOT(2), POLL_OK, "bitcoin=8", true, &result), ST_FATAL);
+    CHECK_SHOWS("markets-usd", SLOT(2), "");
+}
+
+static void the_first_poll_of_a_slot_wins_whole(void)
+{
+    struct made_stream s = made_stream("markets-usd", 1), other = made_stream("markets-usd", 2);
+    struct position at;
+    struct sink_result result;
+
+    if (!subject.has_store)
+        SKIP("knows no slots");
+    CHECK_OK(open_and_attach(&first, &s, &at), err);
+    CHECK_OK(open_and_attach(&second, &other, &at), err);
+    CHECK_OK(load(&first, &s, SLOT(0), POLL_OK, "bitcoin=1 ethereum=2", true, &result), err);
+    CHECK_OK(load(&second, &other, SLOT(0), POLL_OK, "bitcoin=3 ripple=4", true, &result), err);
+    CHECK(result.is_duplicate);
+    CHECK_EQ(result.n_stored, 0);
+    CHECK_SHOWS("markets-usd", SLOT(0), "bitcoin=1 ethereum=2 ");
+    CHECK_OK(second.driver->attach(&second, &other.id, &at, &err), err);
+    CHECK_AT(at, other.at);
+    CHECK_OK(load(&second, &other, SLOT(1), POLL_OK, "bitcoin=5", true, &result), err);
+    CHECK(!result.is_duplicate);
+    CHECK_SHOWS("markets-usd", SLOT(1), "bitcoin=5 ");
+}
+
+static void an_ok_poll_replaces_a_partial_one(void)
+{
+    struct made_stream s = made_stream("markets-usd", 1), other = made_stream("markets-usd", 2);
+    struct position at;
+    struct sink_result result;
+
+    if (!subject.has_store)
+        SKIP("knows no slots");
+    CHECK_OK(open_and_attach(&first, &s, &at), err);
+    CHECK_OK(open_and_attach(&second, &other, &at), err);
+    CHECK_OK(load(&first, &s, SLOT(0), POLL_PARTIAL, "bitcoin=1 ethereum=2", true, &result), err);
+    CHECK_SHOWS("markets-usd", SLOT(0), "bitcoin=1 ethereum=2 ");
+    CHECK_OK(load(&second, &other, SLOT(0), POLL_PARTIAL, "bitcoin=7", true, &result), err);
+    CHECK(result.is_duplicate);
+    CHECK_OK(load(&second, &other, SLOT(0), POLL_OK, "bitcoin=3 ripple=4", true, &result), err);
+    CHECK(!result.is_duplicate);
+    CHECK_SHOWS("markets-usd", SLOT(0), "bitcoin=3 ripple=4 ");
+    CHECK_OK(load(&first, &s, SLOT(0), POLL_OK, "bitcoin=5", true, &result), err);
+    CHECK(result.is_duplicate);
+    CHECK_SHOWS("markets-usd", SLOT(0), "bitcoin=3 ripple=4 ");
+}
+
+static void a_partial_poll_and_the_ok_one_may_share_a_batch(void)
+{
+    struct made_stream s = made_stream("markets-usd", 1);
+    struct position at;
+    struct sink_result result;
+
+    CHECK_OK(open_and_attach(&first, &s, &at), err);
+    CHECK_OK(load(&first, &s, SLOT(0), POLL_PARTIAL, "bitcoin=1", false, &result), err);
+    CHECK_OK(load(&first, &s, SLOT(0), POLL_OK, "bitcoin=2 ripple=3", true, &result), err);
+    CHECK(!result.is_duplicate);
+    if (subject.has_store)
+        CHECK_SHOWS("markets-usd", SLOT(0), "bitcoin=2 ripple=3 ");
+}
+
+static void polls_without_rows_move_the_position(void)
+{
+    struct made_stream s = made_stream("markets-usd", 1);
+    struct position at;
+    struct sink_result result;
+    struct made_poll poll;
+
+    CHECK_OK(open_and_attach(&first, &s, &at), err);
+    CHECK_OK(load(&first, &s, SLOT(0), POLL_FAILED, NULL, true, &result), err);
+    CHECK_EQ(result.n_stored, 0);
+    made_poll(&poll, &s, SLOT(1), POLL_OK, "bitcoin=1");
+    poll.load.rows = NULL;
+    poll.load.error = STR("transform: not an array");
+    enum st st = first.driver->load(&first, &poll.load, &result, &err);
+    made_release(&poll);
+    CHECK_OK(st, err);
+    CHECK_EQ(result.n_stored, 0);
+    if (!subject.has_store)
+        return;
+    CHECK_SHOWS("markets-usd", SLOT(1), "");
+    CHECK_OK(first.driver->attach(&first, &s.id, &at, &err), err);
+    CHECK_AT(at, s.at);
+    /* the slot is still free for a poll with rows */
+    struct made_stream other = made_stream("markets-usd", 2);
+    CHECK_OK(first.driver->attach(&first, &other.id, &at, &err), err);
+    CHECK_OK(load(&first, &other, SLOT(0), POLL_OK, "bitcoin=4", true, &result), err);
+    CHECK(!result.is_duplicate);
+    CHECK_SHOWS("markets-usd", SLOT(0), "bitcoin=4 ");
+}
+
+static void jobs_do_not_mix(void)
+{
+    struct made_stream usd = made_stream("markets-usd", 1), eur = made_stream("markets-eur", 2);
+    struct position at;
+    struct sink_result result;
+
+    CHECK_OK(open_and_attach(&first, &usd, &at), err);
+    CHECK_OK(first.driver->attach(&first, &eur.id, &at, &err), err);
+    CHECK_OK(load(&first, &usd, SLOT(0), POLL_OK, "bitcoin=1", true, &result), err);
+    CHECK_OK(load(&first, &eur, SLOT(0), POLL_OK, "bitcoin=2", true, &result), err);
+    CHECK(!result.is_duplicate);
+    if (!subject.has_store)
+        return;
+    CHECK_SHOWS("markets-usd", SLOT(0), "bitcoin=1 ");
+    CHECK_SHOWS("markets-eur", SLOT(0), "bitcoin=2 ");
+}
+
+static void an_option_it_does_not_know_is_refused(void)
+{
+    char text[SINK_URL_MAX + 16];
+
+    snprintf(text, sizeof(text), "%s?colour=blue", url.text);
+    CHECK_OK(sink_url_parse(str_of(text), &url, &err), err);
+    CHECK_EQ(open_sink(&first), ST_REJECT);
+    CHECK(strstr(err.msg, "colour") != NULL);
+}
+
+static void close_is_fine_after_a_failed_open(void)
+{
+    url.rest[0] = '\0';
+    snprintf(url.options[0].name, sizeof(url.options[0].name), "no");
+    url.n_options = 1;
+    CHECK_EQ(open_sink(&first), ST_REJECT);
+    shut(&first);
+    CHECK(first.state == NULL);
+}
+
+#define CASE(function)            \
+    static void function##_(void) \
+    {                             \
+        begin();                  \
+        function();               \
+        finish();                 \
+    }
+#define CASES(X)                                                \
+    X(loads_polls_in_order)                                     \
+    X(goes_on_where_it_was_after_a_reopen)                      \
+    X(a_batch_that_is_not_ended_leaves_nothing)                 \
+    X(a_kill_between_write_and_commit_leaves_nothing)           \
+    X(a_batch_repeated_after_an_unknown_outcome_is_not_doubled) \
+    X(a_load_from_elsewhere_changes_nothing)                    \
+    X(a_failed_load_drops_the_batch_it_was_in)                  \
+    X(the_one_who_was_taken_over_stores_nothing_more)           \
+    X(the_first_poll_of_a_slot_wins_whole)                      \
+    X(an_ok_poll_replaces_a_partial_one)                        \
+    X(a_partial_poll_and_the_ok_one_may_share_a_batch)          \
+    X(polls_without_rows_move_the_position)                     \
+    X(jobs_do_not_mix)                                          \
+    X(an_option_it_does_not_know_is_refused)                    \
+    X(close_is_fine_after_a_failed_open)
+
+CASES(CASE)
+
+#define ROW(function) {#function, function##_},
+int main(void)
+{
+    static const struct tap_case cases[] = {CASES(ROW)};
+    return tap_run(cases, sizeof(cases) / sizeof(cases[0]));
+}

@@ -186,6 +186,7 @@ let pipelineShown = '';
 
 function showPipeline() {
   const { status } = state;
+  $('pipeline').classList.toggle('stale', state.isLost);
   const key = status ? JSON.stringify([status.jobs, status.sinks]) : '';
   if (key === pipelineShown) return; // what a reader has selected stays selected
   pipelineShown = key;

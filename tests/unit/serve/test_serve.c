@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "serve/serve.h"
+
+#include "base/clock.h"
+#include "base/metric.h"
+#include "serve/health.h"
+#include "tap.h"
+#include "unit/serve/client.h"
+
+#define NOW INT64_C(1795444200000000) /* 2026-11-23T14:30:00Z */
+
+static struct status_snapshot snapshot;
+
+static void one_job_one_sink(void)
+{
+    snapshot =
+        (struct status_snapshot){.started_us = NOW - 3600 * US_PER_S, .n_jobs = 1, .n_sinks = 1};
+    snapshot.jobs[0] = (struct status_job){
+        .name = "markets-usd", .every_us = 60 * US_PER_S, .last_ok_us = NOW - 10 * US_PER_S};
+    snapshot.sinks[0] = (struct status_sink){.url = "sqlite:a.db", .state = SINK_WORKING};
+}
+
+/* What readyz says of the snapshot. */
+static const char *ready(void)
+{
+    static struct buf b = BUF_INIT(1 << 20);
+
+    buf_clear(&b);
+    health_add_ready(&b, &snapshot, NOW);
+    return buf_z(&b);
+}
+
+#define READY "{\"ready\":true,\"reasons\":[]}\n"
+
+static void ready_while_polls_are_young_and_sinks_work(void)
+{
+    one_job_one_sink();
+    CHECK_Z(ready(), READY);
+    snapshot.jobs[0].last_ok_us = NOW - 180 * US_PER_S;
+    CHECK_Z(ready(), READY);
+    snapshot.sinks[0].state = SINK_WAITING;
+    CHECK_Z(ready(), READY);
+}
+
+static void ready_turns_red_when_polls_grow_old(void)
+{
+    one_job_one_sink();
+    snapshot.jobs[0].last_ok_us = NOW - 181 * US_PER_S;
+    CHECK_Z(ready(), "{\"ready\":false,\"reasons\":[\"job markets-usd: no ok poll for 181s\"]}\n");
+    snprintf(snapshot.jobs[0].last_error, sizeof(snapshot.jobs[0].last_error), "say \"what\"");
+    CHECK_Z(ready(), "{\"ready\":false,\"reasons\":[\"job markets-usd: no ok poll for 181s: say "
+                     "\\\"what\\\"\"]}\n");
+}
+
+static void ready_gives_short_intervals_and_the_start_90_seconds(void)
+{
+    one_job_one_sink();
+    snapshot.jobs[0].every_us = 5 * US_PER_S;
+    snapshot.jobs[0].last_ok_us = NOW - 89 * US_PER_S;
+    CHECK_Z(ready(), READY);
+    snapshot.jobs[0].last_ok_us = 0;
+    snapshot.started_us = NOW - 90 * US_PER_S;
+    CHECK_Z(ready(), READY);
+    snapshot.started_us = NOW - 91 * US_PER_S;
+    CHECK_Z(ready(), "{\"ready\":false,\"reasons\":[\"job markets-usd: no ok poll for 91s\"]}\n");
+}
+
+static void ready_turns_red_when_a_sink_stopped_or_all_stop(void)
+{
+    one_job_one_sink();
+    snapshot.sinks[0].state = SINK_STOPPED;
+    snapshot.is_stopping = true;
+    CHECK_Z(ready(),
+            "{\"ready\":false,\"reasons\":[\"stopping\",\"sink sqlite:a.db: stopped\"]}\n");
+}
+
+static void status_is_the_whole_snapshot_as_json(void)
+{
+    struct buf b = BUF_INIT(1 << 20);
+
+    one_job_one_sink();
+    snprintf(snapshot.version, sizeof(snapshot.version), "1.2.3");
+    snapshot.jobs[0].last_latency_us = 1500;
+    snapshot.jobs[0].head = UINT64_MAX;
+    snapshot.sinks[0].lag = 7;
+    health_add_status(&b, &snapshot, NOW);
+    CHECK_STR(
+        buf_str(&b),
+        "{\"name\":\"geckotape\",\"version\":\"1.2.3\",\"simulated\":false,\"stopping\":false,"
+        "\"data_dir\":\"\",\"started\":\"2026-11-23T13:30:00.000Z\","
+        "\"now\":\"2026-11-23T14:30:00.000Z\",\"jobs\":[{\"name\":\"markets-usd\","
+        "\"vs_currency\":\"\",\"what\":\"\",\"every_ms\":60000,\"polling\":false,"
+        "\"last_slot\":null,\"last_ended\":null,\"last_ok\":\"2026-11-23T14:29:50.000Z\","
+        "\"last_outcome\":\"\",\"last_error\":\"\",\"last_latency_ms\":2,\"last_bytes\":0,"
+        "\"last_attempts\":0,\"failed_in_row\":0,\"next_due\":null,"
+        "\"head\":18446744073709551615}],\"sinks\":[{\"url\":\"sqlite:a.db\","
+        "\"state\":\"working\",\"lag\":7,\"polls\":0,\"rows\":0,\"unchanged\":0,\"refused\":0,"
+        "\"newest_row\":null,\"last_load\":null,\"last_load_ms\":0,\"last_error\":\"\"}]}\n");
+    buf_release(&b);
+}
+
+/* ---- the server ---- */
+
+static struct status *status;
+static struct serve *serve;
+
+static bool start(void)
+{
+    struct serve_setup setup = {.address = "127.0.0.1"};
+    struct err err = ERR_INIT;
+
+    one_job_one_sink();
+    snapshot.started_us = clock_wall_us(clock_system());
+    status = status_new(&snapshot);
+    setup.status = status;
+    return serve_start(&setup, &serve, &err) == ST_OK;
+}
+
+static void stop(void)
+{
+    serve_stop(serve);
+    status_free(status);
+}
+
+static struct client get(const char *target)
+{
+    return client_get(serve_port(serve), target, "");
+}
+
+static void serve_answers_health_readiness_and_state(void)
+{
+    CHECK(start());
+    struct client c = get("/healthz");
+    CHECK_EQ(client_status(&c), 200);
+    CHECK_STR(c.body, "OK\n");
+    c = get("/readyz");
+    CHECK_EQ(client_status(&c), 200);
+    status_lock(status)->sinks[0].state = SINK_STOPPED;
+    status_unlock(status);
+    c = get("/readyz");
+    CHECK_EQ(client_status(&c), 503);
+    c = get("/api/status");
+    CHECK_EQ(client_status(&c), 200);
+    CHECK(memmem(c.body.p, c.body.len, "\"state\":\"stopped\"", 17) != NULL);
+    c = get("/nothing");
+    CHECK_EQ(client_status(&c), 404);
+    stop();
+}
+
+static void serve_counts_its_requests_in_its_metrics(void)
+{
+    metric_reset();
+    CHECK(start());
+    get("/healthz");
+    get("/healthz");
+    get("/nothing");
+    struct client c = get("/metrics");
+    CHECK(client_has(&c, "\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"));
+    const char *sample = "geckotape_http_requests_total{code=\"200\"} 2\n";
+    CHECK(memmem(c.body.p, c.body.len, sample, strlen(sample)) != NULL);
+    CHECK_EQ(metric_get(METRIC_HTTP_REQUESTS, "404", NULL), 1);
+    stop();
+}
+
+static void serve_page_allows_nothing_from_elsewhere(void)
+{
+    static const struct {
+        const char *path, *type;
+    } files[] = {{"/", "text/html"},
+                 {"/style.css", "text/css"},
+                 {"/app.js", "text/javascript"},
+                 {"/favicon.svg", "image/svg+xml"}};
+
+    CHECK(start());
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        char line[80];
+        struct client c = get(files[i].path);
+        snprintf(line, sizeof(line), "\r\nContent-Type: %s", files[i].type);
+        CHECK_EQ(client_status(&c), 200);
+        CHECK(client_has(&c, line));
+        CHECK(client_has(&c, "\r\nContent-Security-Policy: default-src 'self'; "));
+        CHECK(memmem(c.body.p, c.body.len, " style=", 7) == NULL);
+        CHECK(memmem(c.body.p, c.body.len, " onclick=", 9) == NULL);
+        CHECK(memmem(c.body.p, c.body.len, "src=\"http", 9) == NULL);
+    }
+    struct client c = get("/");
+    CHECK(memmem(c.body.p, c.body.len, "Data provided by CoinGecko", 26) != NULL);
+    CHECK(memmem(c.body.p, c.body.len, "not affiliated with CoinGecko", 29) != NULL);
+    stop();
+}
+
+TAP_MAIN(TAP_CASE(ready_while_polls_are_young_and_sinks_work),
+         TAP_CASE(ready_turns_red_when_polls_grow_old),
+         TAP_CASE(ready_gives_short_intervals_and_the_start_90_seconds),
+         TAP_CASE(ready_turns_red_when_a_sink_stopped_or_all_stop),
+         TAP_CASE(status_is_the_whole_snapshot_as_json),
+         TAP_CASE(serve_answers_health_readiness_and_state),
+         TAP_CASE(serve_counts_its_requests_in_its_metrics),
+         TAP_CASE(serve_page_allows_nothing_from_elsewhere))

@@ -26,7 +26,7 @@ void http_answer_init(struct http_answer *a, size_t max_body)
 {
     *a = (struct http_answer){.status = 0};
     buf_init(&a->body, max_body + JSON_PADDING);
-    buf_init(&a->headers, HTTP_MAX_HEADERS);
+    buf_init(&a->headers, HTTP_CLIENT_MAX_HEADERS);
 }
 
 void http_answer_release(struct http_answer *a)

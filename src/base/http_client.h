@@ -14,7 +14,7 @@
 
 struct http_client;
 
-#define HTTP_MAX_HEADERS (64u * 1024) /* bytes of all header lines of an answer */
+#define HTTP_CLIENT_MAX_HEADERS (64u * 1024) /* bytes of all header lines of an answer */
 
 struct http_client_setup {
     const char *user_agent; /* always sent; copied */

@@ -13,7 +13,7 @@ static const struct str roi = STR("roi");
 #define N_ROI 3 /* columns from MARKET_ROI_TIMES on */
 
 /* The key of each column; "roi" stands at the first of its columns. */
-static void name_keys(struct str ret_keys[N_MARKET_COLUMNS])
+static void name_keys(struct str *ret_keys)
 {
     for (size_t i = 0; i < N_MARKET_COLUMNS; i++)
         ret_keys[i] = str_of(market_table.columns[i].json_key);
@@ -137,14 +137,12 @@ static enum st check_id(struct walk *w, struct str key, struct cell *id, struct 
 static enum st read_row(struct walk *w, const struct json_token *first, struct cell *cells,
                         struct err *err)
 {
-    struct str keys[N_MARKET_COLUMNS];
-    struct walk_object object = {.keys = keys, .n_keys = N_MARKET_COLUMNS};
+    struct walk_object object = {.keys = w->keys, .n_keys = N_MARKET_COLUMNS};
     enum st st = ST_OK;
     size_t i;
 
     if (first->event != JSON_OBJECT_BEGIN)
         return walk_refuse(w, (struct walk_field){.key = STR_NONE}, "wrong type", first, err);
-    name_keys(keys);
     cells[MARKET_FETCHED_AT] = cell_of_time(w->page->record.fetched_at_us);
     while (st == ST_OK) {
         st = walk_key(w, &object, &i, err);
@@ -153,12 +151,12 @@ static enum st read_row(struct walk *w, const struct json_token *first, struct c
         if (i == MARKET_ROI_TIMES)
             st = read_roi(w, cells, err);
         else if (i == MARKET_SPARKLINE_IN_7D)
-            st = read_sparkline(w, keys[i], &cells[i], err);
+            st = read_sparkline(w, w->keys[i], &cells[i], err);
         else
-            st = walk_cell(w, (struct walk_field){.key = keys[i]}, market_table.columns[i].kind,
+            st = walk_cell(w, (struct walk_field){.key = w->keys[i]}, market_table.columns[i].kind,
                            &cells[i], err);
         if (st == ST_OK && i == MARKET_ID)
-            st = check_id(w, keys[i], &cells[i], err);
+            st = check_id(w, w->keys[i], &cells[i], err);
     }
     return st;
 }
@@ -167,5 +165,6 @@ const struct walk_endpoint walk_markets = {
     .name = "coins/markets",
     .table = &market_table,
     .id_column = MARKET_ID,
+    .name_keys = name_keys,
     .read_row = read_row,
 };

@@ -350,8 +350,13 @@ enum st walk_pages(const struct walk_endpoint *endpoint, const struct transform_
                    struct err *err)
 {
     struct walk w = {.endpoint = endpoint, .json = json, .arena = arena, .rows = ret_rows};
+    struct str *keys = arena_alloc(arena, endpoint->table->n_columns, sizeof(*keys));
     size_t bytes = 0;
 
+    if (keys == NULL)
+        return no_room(&w, err);
+    endpoint->name_keys(keys);
+    w.keys = keys;
     ret_rows->rows.table = endpoint->table;
     for (size_t i = 0; i < in->n_pages; i++)
         bytes += in->pages[i].body.len;

@@ -22,6 +22,8 @@ struct walk_endpoint {
     const char *name;
     const struct table *table;
     size_t id_column;
+    /* Name the JSON key of each column; empty where it has none. */
+    void (*name_keys)(struct str *ret_keys);
     /* Read the element that `first` began into zeroed cells, to its end. */
     enum st (*read_row)(struct walk *w, const struct json_token *first, struct cell *cells,
                         struct err *err) MUST_USE;
@@ -39,6 +41,7 @@ struct walk {
     struct json *json;
     struct arena *arena;
     struct poll_rows *rows; /* what is being made */
+    const struct str *keys; /* of the table's columns */
     size_t max_rows;
     struct refusal *refusals;
     size_t max_refusals;

@@ -157,6 +157,9 @@ enum st setup_mark_simulated(const struct config *config, const char *data_dir, 
                        "%s: holds real data, simulated data may not mix with it; leave --data out "
                        "or name another",
                        data_dir);
+    st = file_mkdirs(data_dir, err);
+    if (st != ST_OK)
+        return st;
     return file_replace(
         marker, STR("The data in this directory is made up by geckotape's simulator.\n"), err);
 }

@@ -156,31 +156,41 @@ static enum st parse_at(const struct cursor *c, int64_t at, const uint8_t *uuid,
     return ST_OK;
 }
 
+/* Try every place in the haystack, which begins at byte `at` of the file, that has the magic. */
+static enum st search_chunk(struct cursor *c, int64_t at, const uint8_t *uuid, struct scratch *s,
+                            enum parse *ret_parse, struct found *ret_found, struct err *err)
+{
+    const char *p = s->haystack.p, *end = p + s->haystack.len, *hit;
+
+    while ((hit = memmem(p, (size_t)(end - p), FORMAT_MAGIC, strlen(FORMAT_MAGIC))) != NULL) {
+        int64_t envelope_at = at + (hit - s->haystack.p) - FORMAT_MAGIC_AT;
+        enum st st = parse_at(c, envelope_at, uuid, s, ret_parse, ret_found, err);
+        if (st != ST_OK || (*ret_parse == PARSE_OK && ret_found->record.offset > c->last_offset))
+            return st;
+        p = hit + 1;
+    }
+    *ret_parse = PARSE_BAD;
+    return ST_OK;
+}
+
 /* The first valid record of the stream at or after `from`, beyond last_offset. *ret_parse is
  * PARSE_BAD when there is none. */
 static enum st search(struct cursor *c, int64_t from, const uint8_t *uuid, struct scratch *s,
                       enum parse *ret_parse, struct found *ret_found, struct err *err)
 {
-    const size_t magic_len = strlen(FORMAT_MAGIC);
-    enum st st = ST_OK;
+    const size_t overlap = strlen(FORMAT_MAGIC) - 1;
+    int64_t at = from + FORMAT_MAGIC_AT;
+    enum st st;
 
     *ret_parse = PARSE_BAD;
-    for (int64_t at = from + FORMAT_MAGIC_AT; st == ST_OK && *ret_parse != PARSE_OK;) {
+    do {
         buf_clear(&s->haystack);
         st = fill(c, &s->haystack, at, CHUNK, err);
-        if (st != ST_OK || s->haystack.len < magic_len)
+        if (st != ST_OK || s->haystack.len <= overlap)
             break;
-        const char *hit = memmem(s->haystack.p, s->haystack.len, FORMAT_MAGIC, magic_len);
-        if (hit == NULL) {
-            at += (int64_t)(s->haystack.len - magic_len + 1);
-            continue;
-        }
-        int64_t magic_at = at + (hit - s->haystack.p);
-        st = parse_at(c, magic_at - FORMAT_MAGIC_AT, uuid, s, ret_parse, ret_found, err);
-        if (*ret_parse != PARSE_OK || ret_found->record.offset <= c->last_offset)
-            *ret_parse = PARSE_BAD;
-        at = magic_at + 1;
-    }
+        st = search_chunk(c, at, uuid, s, ret_parse, ret_found, err);
+        at += (int64_t)(s->haystack.len - overlap);
+    } while (st == ST_OK && *ret_parse != PARSE_OK);
     buf_release(&s->haystack);
     return st;
 }
@@ -268,7 +278,7 @@ static enum st step_short(struct cursor *c, const uint8_t *uuid, struct scratch 
     int64_t damage_at = f->damage_at;
     st = parse_at(c, f->at, uuid, scratch, &parse, f, err);
     f->damage_at = damage_at;
-    return st;
+    return st == ST_OK && parse != PARSE_OK ? at_end(c, err) : st;
 }
 
 /* A record that came after the last look at the directory may be the leftover of a failed write, of

@@ -223,7 +223,7 @@ static enum st mend_segment(struct cursor *c, const struct stream_state *s, stru
     if (st == ST_OK)
         st = find_tail(c, s->has_id ? s->id.uuid : NULL, scratch, &tail, err);
     if (st != ST_OK)
-        return st == ST_FATAL ? ST_REJECT : st;
+        return st;
     int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
     if (fd < 0)
         return err_sys(err, ST_AGAIN, errno, "%s", path);
@@ -258,8 +258,6 @@ enum st recover_stream(const char *dir, struct stream_state *ret_state, int *ret
     enum st st = segment_around(dir, SEGMENT_NEWEST, &newest, NULL, err);
     if (st == ST_OK)
         st = segment_identity(dir, &scratch, &ret_state->has_id, &ret_state->id, err);
-    if (st == ST_FATAL)
-        st = ST_REJECT;
     if (st == ST_OK && newest.first != 0) {
         st = cursor_open(&c, newest, UINT64_MAX, err);
         if (st == ST_OK)
@@ -273,7 +271,7 @@ enum st recover_stream(const char *dir, struct stream_state *ret_state, int *ret
         if (fd >= 0)
             close(fd);
         stream_state_release(ret_state);
-        return st;
+        return st == ST_FATAL ? ST_REJECT : st; /* of files that are not ours to write */
     }
     *ret_segment = newest;
     *ret_fd = fd;

@@ -167,25 +167,47 @@ static bool is_growing(const struct cursor *c)
            time(NULL) - s.st_mtim.tv_sec <= 1;
 }
 
-static enum st walk_segment(struct walk *w, const uint8_t *uuid, struct err *err)
+/* At the end of what the cursor can read: may there be more of this segment? A writer may be
+ * writing it, or may have added to it before it began the next. */
+static enum st look_again(struct cursor *c, int *looks, bool *ret_is_over, struct err *err)
 {
     const struct timespec wait = {.tv_nsec = TAIL_WAIT_MS * 1000000L};
+    struct segment after;
+
+    *ret_is_over = true;
+    if (c->limit != UINT64_MAX)
+        return ST_OK;
+    enum st st = segment_around(c->dir, c->segment, NULL, &after, err);
+    if (st != ST_OK)
+        return st;
+    if (after.first != 0) {
+        cursor_limit(c, after.first);
+        *ret_is_over = false;
+    } else if (is_growing(c) && (*looks)++ < TAIL_LOOKS) {
+        nanosleep(&wait, NULL);
+        *ret_is_over = false;
+    }
+    return ST_OK;
+}
+
+static enum st walk_segment(struct walk *w, const uint8_t *uuid, struct err *err)
+{
     struct cursor *c = &w->cursor;
+    bool is_over = false;
     struct found f;
     int looks = 0;
 
-    for (;;) {
+    while (!is_over) {
         enum st st = cursor_step(c, uuid, &w->scratch, &f, err);
-        if (st == ST_OK)
+        if (st == ST_OK) {
             st = check_record(w, &f, err);
-        else if (st == ST_AGAIN && err->sys == 0 && is_growing(c) && looks++ < TAIL_LOOKS) {
-            nanosleep(&wait, NULL);
-            continue;
-        }
-        if (st == ST_FATAL)
+        } else if (st == ST_AGAIN && err->sys == 0) {
+            st = look_again(c, &looks, &is_over, err);
+        } else if (st == ST_FATAL) {
             tell(w, c->at, "%s", err->msg);
-        if (st == ST_FATAL || (st == ST_AGAIN && err->sys == 0))
-            break;
+            st = ST_OK;
+            is_over = true;
+        }
         if (st != ST_OK)
             return st;
     }

@@ -23,7 +23,7 @@ static enum st unknown_name(struct str name, struct err *err)
         known[len + n] = ' ';
         len += n + 1;
     }
-    return err_set(err, ST_REJECT, "fault \"%.*s\": no such fault; known: %.*s", STR_ARG(name),
+    return err_set(err, ST_REJECT, "\"%.*s\": no such fault; known: %.*s", STR_ARG(name),
                    (int)len - 1, known);
 }
 
@@ -36,8 +36,7 @@ static enum st parse_part(struct str part, struct fault *f, struct err *err)
 
     str_cut(&part, '=', &key);
     if (!str_to_i64(part, 0, UINT32_MAX, &n) || (n == 0 && !str_eq(key, STR("from"))))
-        return err_set(err, ST_REJECT,
-                       "fault: \"%.*s\": write every=N, from=N or until=N with a number",
+        return err_set(err, ST_REJECT, "\"%.*s\": write every=N, from=N or until=N with a number",
                        STR_ARG(whole));
     if (str_eq(key, STR("every")))
         f->every = (uint32_t)n;
@@ -46,7 +45,7 @@ static enum st parse_part(struct str part, struct fault *f, struct err *err)
     else if (str_eq(key, STR("until")))
         f->until = (uint64_t)n;
     else
-        return err_set(err, ST_REJECT, "fault: \"%.*s\": known are every=N, from=N and until=N",
+        return err_set(err, ST_REJECT, "\"%.*s\": known are every=N, from=N and until=N",
                        STR_ARG(whole));
     return ST_OK;
 }
@@ -70,7 +69,7 @@ enum st fault_parse(struct str text, struct fault *ret_fault, struct err *err)
             return st;
     }
     if (f.until != 0 && f.until <= f.from)
-        return err_set(err, ST_REJECT, "fault %.*s: until=%llu does not lie behind from=%llu",
+        return err_set(err, ST_REJECT, "%.*s: until=%llu does not lie behind from=%llu",
                        STR_ARG(name), (unsigned long long)f.until, (unsigned long long)f.from);
     *ret_fault = f;
     return ST_OK;

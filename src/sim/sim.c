@@ -12,7 +12,7 @@
 #define MINUTE_US         (60 * US_PER_S)
 #define MAX_ANSWER_MEMORY (128u * 1024 * 1024) /* the whole market of 20,000 coins: 70 MB */
 
-/* CoinGecko's own words: see the sources that docs/design names. */
+/* CoinGecko's own words, so that clients which read them find what they look for. */
 #define BODY_LIMIT                                                                                \
     "{\"status\":{\"error_code\":429,\"error_message\":\"You've exceeded the Rate Limit. Please " \
     "visit https://www.coingecko.com/en/api/pricing to subscribe to our API plans for higher "    \

@@ -37,7 +37,7 @@ struct poll_rows {
     uint64_t end_offset;
     int64_t slot_us;
     uint32_t rows_in;   /* elements the pages held */
-    struct rows rows;   /* one per coin, in the order sent */
+    struct rows rows;   /* one per coin, its first sound one, in the order sent */
     bool *is_unchanged; /* per row: equal in all but fetched_at to prev_rows' row, same UTC hour */
     size_t n_unchanged;
     uint64_t unchanged_since; /* end offset of the poll they equal; 0: no row is marked */
@@ -47,7 +47,7 @@ struct poll_rows {
     size_t n_absent;
     const struct refusal *refusals;
     size_t n_refusals;
-    const struct str *unknown_fields; /* JSON keys that no column has, each once */
+    const struct str *unknown_fields; /* JSON keys that no column has, each once, at most 64 */
     size_t n_unknown_fields;
 };
 
@@ -61,8 +61,9 @@ struct transform_input {
 };
 
 /* Thread: json and arena are the caller's alone.
- * Returns: ST_REJECT when a page is not what its endpoint answers (then the poll has no rows),
- * ST_AGAIN when the arena is full. */
+ * Limits: 10000 rows a page; beside the bodies the arena holds at most twice their bytes for
+ * strings that are not as sent, and 2 kB a row. Returns: ST_REJECT when a page is not what its
+ * endpoint answers (then the poll has no rows), ST_AGAIN when the arena is full. */
 enum st transform_poll(const struct transform_input *in, struct json *json, struct arena *arena,
                        struct poll_rows *ret_rows, struct err *err) MUST_USE;
 

@@ -36,7 +36,9 @@ static void bind_number(struct store *s, sqlite3_stmt *stmt, int at, const struc
     int64_t integer;
     bool is_same;
 
-    if (dec_to_i64(d, &integer)) {
+    /* struct dec is exact up to 18 digits, SQLite's integers have 19 */
+    if (dec_to_i64(d, &integer) ||
+        (!d.is_exact && str_to_i64(cell_text(c), INT64_MIN, INT64_MAX, &integer))) {
         sqlite3_bind_int64(stmt, at, integer);
         return;
     }

@@ -23,6 +23,11 @@ class Tap:
             self.line("# " + line)
 
 
+def pytest_addoption(parser):
+    # what the terminal plugin, which is off, would declare and others ask for
+    parser.addoption("--verbose", dest="verbose", type=int, default=0)
+
+
 def pytest_configure(config):
     config.tap = Tap(sys.__stdout__)
 

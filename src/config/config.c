@@ -330,9 +330,9 @@ static void check_pace(const struct config *config, struct opt_problems *problem
     duration_format(minutes * 60 * US_PER_S, fitting);
     opt_problem(
         problems,
-        "--every %s: a poll of the top %lld takes %lld calls, and the pace is %u calls a minute; "
+        "--top %lld --every %s: a poll takes %lld calls, and the pace is %u calls a minute; "
         "--every %s fits, or a plan with a higher --api-rate",
-        wanted, (long long)config->top, (long long)calls, rate, fitting);
+        (long long)config->top, wanted, (long long)calls, rate, fitting);
 }
 
 void config_check(const struct config *config, uint32_t verb, struct opt_problems *problems)

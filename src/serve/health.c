@@ -22,14 +22,21 @@ static void add_job_reason(struct buf *b, const struct status_job *job, int64_t 
 {
     const int64_t interval_us = job->every_us * MAX_AGE_POLLS;
     const int64_t limit_us = interval_us > MIN_AGE_US ? interval_us : MIN_AGE_US;
+    /* a restart after a long rest has time to poll before what it found counts as old */
     const int64_t since_us = job->last_ok_us > started_us ? job->last_ok_us : started_us;
+    const char *separator = job->last_error[0] ? ": " : "";
     char age[TIME_TEXT], text[512];
 
-    if (job->every_us == 0 || now_us - since_us <= limit_us)
+    if (job->last_ok_us == 0) {
+        snprintf(text, sizeof(text), "job %s: no ok poll yet%s%s", job->name, separator,
+                 job->last_error);
+    } else if (now_us - since_us > limit_us) {
+        duration_format((now_us - since_us) / US_PER_S * US_PER_S, age);
+        snprintf(text, sizeof(text), "job %s: no ok poll for %s%s%s", job->name, age, separator,
+                 job->last_error);
+    } else {
         return;
-    duration_format((now_us - since_us) / US_PER_S * US_PER_S, age);
-    snprintf(text, sizeof(text), "job %s: no ok poll for %s%s%s", job->name, age,
-             job->last_error[0] ? ": " : "", job->last_error);
+    }
     begin_reason(b, n_reasons);
     buf_add_json_str(b, str_of(text));
 }

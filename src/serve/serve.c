@@ -27,7 +27,7 @@ static void healthz(struct serve *s, struct http_response *res)
 {
     (void)s;
     res->content_type = "text/plain; charset=utf-8";
-    buf_add_z(&res->body, "OK\n");
+    buf_add_z(&res->body, "OK");
 }
 
 static void readyz(struct serve *s, struct http_response *res)

@@ -52,17 +52,25 @@ static void ready_turns_red_when_polls_grow_old(void)
                      "\\\"what\\\"\"]}\n");
 }
 
-static void ready_gives_short_intervals_and_the_start_90_seconds(void)
+static void ready_gives_short_intervals_and_restarts_90_seconds(void)
 {
     one_job_one_sink();
     snapshot.jobs[0].every_us = 5 * US_PER_S;
-    snapshot.jobs[0].last_ok_us = NOW - 89 * US_PER_S;
+    snapshot.jobs[0].last_ok_us = NOW - 90 * US_PER_S;
     CHECK_Z(ready(), READY);
-    snapshot.jobs[0].last_ok_us = 0;
+    snapshot.jobs[0].last_ok_us = NOW - 86400 * US_PER_S; /* found on the tape */
     snapshot.started_us = NOW - 90 * US_PER_S;
     CHECK_Z(ready(), READY);
     snapshot.started_us = NOW - 91 * US_PER_S;
     CHECK_Z(ready(), "{\"ready\":false,\"reasons\":[\"job markets-usd: no ok poll for 91s\"]}\n");
+}
+
+static void ready_needs_one_ok_poll(void)
+{
+    one_job_one_sink();
+    snapshot.started_us = NOW;
+    snapshot.jobs[0].last_ok_us = 0;
+    CHECK_Z(ready(), "{\"ready\":false,\"reasons\":[\"job markets-usd: no ok poll yet\"]}\n");
 }
 
 static void ready_turns_red_when_a_sink_stopped_or_all_stop(void)
@@ -86,7 +94,8 @@ static void status_is_the_whole_snapshot_as_json(void)
     health_add_status(&b, &snapshot, NOW);
     CHECK_STR(
         buf_str(&b),
-        "{\"name\":\"geckotape\",\"version\":\"1.2.3\",\"simulated\":false,\"stopping\":false,"
+        "{\"name\":\"geckotape\",\"version\":\"1.2.3\",\"simulated\":false,\"stopping\":"
+        "false,"
         "\"data_dir\":\"\",\"started\":\"2026-11-23T13:30:00.000Z\","
         "\"now\":\"2026-11-23T14:30:00.000Z\",\"jobs\":[{\"name\":\"markets-usd\","
         "\"vs_currency\":\"\",\"what\":\"\",\"every_ms\":60000,\"polling\":false,"
@@ -111,6 +120,7 @@ static bool start(void)
 
     one_job_one_sink();
     snapshot.started_us = clock_wall_us(clock_system());
+    snapshot.jobs[0].last_ok_us = snapshot.started_us;
     status = status_new(&snapshot);
     setup.status = status;
     return serve_start(&setup, &serve, &err) == ST_OK;
@@ -132,7 +142,7 @@ static void serve_answers_health_readiness_and_state(void)
     CHECK(start());
     struct client c = get("/healthz");
     CHECK_EQ(client_status(&c), 200);
-    CHECK_STR(c.body, "OK\n");
+    CHECK_STR(c.body, "OK");
     c = get("/readyz");
     CHECK_EQ(client_status(&c), 200);
     status_lock(status)->sinks[0].state = SINK_STOPPED;
@@ -191,7 +201,8 @@ static void serve_page_allows_nothing_from_elsewhere(void)
 
 TAP_MAIN(TAP_CASE(ready_while_polls_are_young_and_sinks_work),
          TAP_CASE(ready_turns_red_when_polls_grow_old),
-         TAP_CASE(ready_gives_short_intervals_and_the_start_90_seconds),
+         TAP_CASE(ready_gives_short_intervals_and_restarts_90_seconds),
+         TAP_CASE(ready_needs_one_ok_poll),
          TAP_CASE(ready_turns_red_when_a_sink_stopped_or_all_stop),
          TAP_CASE(status_is_the_whole_snapshot_as_json),
          TAP_CASE(serve_answers_health_readiness_and_state),

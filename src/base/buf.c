@@ -116,31 +116,37 @@ void buf_addf(struct buf *b, const char *fmt, ...)
     va_end(ap);
 }
 
+static void add_escaped(struct buf *b, unsigned char c)
+{
+    if (c == '"' || c == '\\')
+        buf_addf(b, "\\%c", c);
+    else if (c == '\n')
+        buf_add_z(b, "\\n");
+    else
+        buf_addf(b, "\\u%04x", c);
+}
+
 void buf_add_json_str(struct buf *b, struct str s)
 {
+    size_t at = 0;
+
     buf_add_char(b, '"');
-    while (s.len > 0) {
-        size_t good = str_utf8_prefix(s);
-        size_t plain = 0;
-        while (plain < good && (unsigned char)s.p[plain] >= 0x20 && s.p[plain] != '"' &&
-               s.p[plain] != '\\')
-            plain++;
-        buf_add(b, s.p, plain);
-        s = (struct str){s.p + plain, s.len - plain};
-        if (plain == good && s.len > 0) {
-            buf_add_z(b, "\xEF\xBF\xBD");
-        } else if (s.len > 0) {
-            unsigned char c = (unsigned char)s.p[0];
-            if (c == '"' || c == '\\')
-                buf_addf(b, "\\%c", c);
-            else if (c == '\n')
-                buf_add_z(b, "\\n");
-            else
-                buf_addf(b, "\\u%04x", c);
-        } else {
-            break;
+    while (at < s.len) {
+        size_t good = at + str_utf8_prefix((struct str){s.p + at, s.len - at});
+        while (at < good) {
+            size_t plain = at;
+            while (plain < good && (unsigned char)s.p[plain] >= 0x20 && s.p[plain] != '"' &&
+                   s.p[plain] != '\\')
+                plain++;
+            buf_add(b, s.p + at, plain - at);
+            if (plain < good)
+                add_escaped(b, (unsigned char)s.p[plain++]);
+            at = plain;
         }
-        s = (struct str){s.p + 1, s.len - 1};
+        if (at < s.len) {
+            buf_add_z(b, "\xEF\xBF\xBD");
+            at++;
+        }
     }
     buf_add_char(b, '"');
 }

@@ -82,8 +82,11 @@ static enum st make_one(const char *path, struct err *err)
 enum st file_mkdirs(const char *path, struct err *err)
 {
     char part[FILE_MAX_PATH];
+    struct stat there;
     enum st st = file_path(part, err, "%s", path);
 
+    if (st == ST_OK && stat(path, &there) == 0 && S_ISDIR(there.st_mode))
+        return ST_OK; /* nearly always */
     for (char *slash = part; st == ST_OK && (slash = strchr(slash + 1, '/')) != NULL;) {
         *slash = '\0';
         st = make_one(part, err);

@@ -46,7 +46,9 @@ enum st db_error(sqlite3 *handle, const char *shown, int code, struct err *err)
     case SQLITE_PROTOCOL:
     case SQLITE_SCHEMA:
     case SQLITE_INTERRUPT:
-        return err_set(err, ST_AGAIN, "%s: %s", shown, why);
+        /* "disk I/O error" is all SQLite says of a full disk: the system knows better */
+        return sys != 0 ? err_sys(err, ST_AGAIN, sys, "%s: %s", shown, why)
+                        : err_set(err, ST_AGAIN, "%s: %s", shown, why);
     case SQLITE_CANTOPEN:
         return err_set(err, is_passing(sys) ? ST_AGAIN : ST_FATAL,
                        "%s: %s; does its directory exist, and may it be written?", shown, why);

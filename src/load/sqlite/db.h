@@ -13,34 +13,36 @@
 #include <sqlite3.h>
 
 /* The statements of the writer, each a file sql/<name>.sql. */
-#define DB_STATEMENTS(X)                  \
-    X(ADD_COIN, add_coin)                 \
-    X(ADD_COIN_NAME, add_coin_name)       \
-    X(ADD_JOB, add_job)                   \
-    X(ADD_POLL, add_poll)                 \
-    X(ADD_QUARANTINE, add_quarantine)     \
-    X(ADD_VERSION, add_version)           \
-    X(CLOSE_ABSENCES, close_absences)     \
-    X(COUNT_KEPT, count_kept)             \
-    X(DELETE_ROWS, delete_rows)           \
-    X(DROP_LATEST, drop_latest)           \
-    X(FIND_COIN, find_coin)               \
-    X(FIND_JOB, find_job)                 \
-    X(FIND_POLL, find_poll)               \
-    X(LAST_POLL, last_poll)               \
-    X(LAST_SEEN_ABSENT, last_seen_absent) \
-    X(MOVE_OFFSET, move_offset)           \
-    X(NAME_COIN, name_coin)               \
-    X(NEXT_POLL, next_poll)               \
-    X(OPEN_ABSENCE, open_absence)         \
-    X(OTHER_SIMULATED, other_simulated)   \
-    X(READ_OFFSET, read_offset)           \
-    X(READ_VERSION, read_version)         \
-    X(REFRESH_LATEST, refresh_latest)     \
-    X(REPLACE_POLL, replace_poll)         \
-    X(SEEN_COIN, seen_coin)               \
-    X(SET_LATEST, set_latest)             \
-    X(SET_LATEST_ALL, set_latest_all)     \
+#define DB_STATEMENTS(X)                                \
+    X(ADD_COIN, add_coin)                               \
+    X(ADD_COIN_NAME, add_coin_name)                     \
+    X(ADD_JOB, add_job)                                 \
+    X(ADD_POLL, add_poll)                               \
+    X(ADD_QUARANTINE, add_quarantine)                   \
+    X(ADD_VERSION, add_version)                         \
+    X(CLOSE_ABSENCES, close_absences)                   \
+    X(COUNT_KEPT, count_kept)                           \
+    X(DELETE_ROWS, delete_rows)                         \
+    X(DROP_LATEST, drop_latest)                         \
+    X(FIND_COIN, find_coin)                             \
+    X(FIND_JOB, find_job)                               \
+    X(FIND_POLL, find_poll)                             \
+    X(LAST_POLL, last_poll)                             \
+    X(LAST_SEEN_ABSENT, last_seen_absent)               \
+    X(MOVE_OFFSET, move_offset)                         \
+    X(NAME_COIN, name_coin)                             \
+    X(NEXT_POLL, next_poll)                             \
+    X(OPEN_ABSENCE, open_absence)                       \
+    X(OTHER_SIMULATED, other_simulated)                 \
+    X(READ_OFFSET, read_offset)                         \
+    X(READ_VERSION, read_version)                       \
+    X(REFRESH_LATEST, refresh_latest)                   \
+    X(REPLACE_POLL, replace_poll)                       \
+    X(SEEN_COIN, seen_coin)                             \
+    X(SET_LATEST, set_latest)                           \
+    X(SET_LATEST_ALL, set_latest_all)                   \
+    X(SET_LATEST_ALL_IF_NEWER, set_latest_all_if_newer) \
+    X(SET_LATEST_IF_NEWER, set_latest_if_newer)         \
     X(TAKE_OVER, take_over)
 
 enum db_statement {

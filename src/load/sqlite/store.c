@@ -12,6 +12,7 @@ void store_begin(struct store *s, int64_t job_id)
 {
     s->job_id = job_id;
     s->n_touched = 0;
+    s->has_late = false;
     s->batch++;
 }
 
@@ -132,8 +133,8 @@ static enum st insert_rows(struct store *s, const struct store_poll *poll, bool 
 
 /* The newest poll of the job that has rows here. */
 struct last_poll {
-    bool is_there, is_late; /* is_late: the poll at hand is of a slot before it */
-    bool is_base;           /* it is the ok poll that the unchanged rows equal */
+    bool is_late; /* the poll at hand is of a slot before it */
+    bool is_base; /* it is the ok poll that the unchanged rows equal */
 };
 
 /* Rows may be left out only where a reader finds the value they equal in the row before: behind the
@@ -151,7 +152,7 @@ static enum st find_last_poll(struct store *s, const struct store_poll *poll,
         return st;
     db_bind_int(stmt, ":job_id", poll->job_id);
     st = db_step(&s->db, stmt, &has_row, err);
-    *ret_last = (struct last_poll){.is_there = has_row};
+    *ret_last = (struct last_poll){.is_late = false};
     if (st != ST_OK || !has_row)
         return st;
     int64_t slot = sqlite3_column_int64(stmt, 0);
@@ -210,7 +211,7 @@ static enum st keep_left_out_rows(struct store *s, const struct store_poll *poll
     if (st == ST_OK)
         st = run_for_slot(s, DB_COUNT_KEPT, poll->job_id, slot, err);
     if (st == ST_OK)
-        st = run_for_slot(s, DB_SET_LATEST_ALL, poll->job_id, slot, err);
+        st = run_for_slot(s, DB_SET_LATEST_ALL_IF_NEWER, poll->job_id, slot, err);
     return st;
 }
 
@@ -280,9 +281,11 @@ static enum st store_rows(struct store *s, const struct store_poll *poll, bool i
                           struct sink_result *result, struct err *err)
 {
     const struct poll_rows *rows = poll->load->rows;
-    struct last_poll last;
+    struct last_poll last = {.is_late = false};
 
     enum st st = find_last_poll(s, poll, &last, err);
+    s->has_late |= last.is_late;
+    s->last_slot_us = rows->slot_us;
     if (st == ST_OK && last.is_late)
         st = keep_left_out_rows(s, poll, err);
     if (st == ST_OK && is_replacing)
@@ -438,16 +441,30 @@ enum st store_poll(struct store *s, const struct store_poll *poll, struct sink_r
     return st;
 }
 
-enum st store_finish(struct store *s, struct err *err)
+/* The coins that have rows in this transaction, but not in its last poll, one by one. */
+static enum st set_latest(struct store *s, enum db_statement which, int64_t but_slot_us,
+                          struct err *err)
 {
     sqlite3_stmt *stmt;
 
-    enum st st = db_prepare(&s->db, DB_SET_LATEST, &stmt, err);
+    enum st st = db_prepare(&s->db, which, &stmt, err);
     for (size_t i = 0; st == ST_OK && i < s->n_touched; i++) {
-        db_bind_int(stmt, ":slot", s->touched[i].slot_us);
-        db_bind_int(stmt, ":job_id", s->job_id);
-        db_bind_int(stmt, ":coin_id", s->touched[i].coin_id);
+        if (s->touched[i].slot_us == but_slot_us)
+            continue;
+        sqlite3_bind_int64(stmt, 1, s->touched[i].slot_us); /* :slot, :job_id, :coin_id */
+        sqlite3_bind_int64(stmt, 2, s->job_id);
+        sqlite3_bind_int64(stmt, 3, s->touched[i].coin_id);
         st = db_run(&s->db, stmt, err);
     }
+    return st;
+}
+
+enum st store_finish(struct store *s, struct err *err)
+{
+    if (s->has_late)
+        return set_latest(s, DB_SET_LATEST_IF_NEWER, INT64_MIN, err);
+    enum st st = set_latest(s, DB_SET_LATEST, s->last_slot_us, err);
+    if (st == ST_OK && s->n_touched > 0)
+        st = run_for_slot(s, DB_SET_LATEST_ALL, s->job_id, s->last_slot_us, err);
     return st;
 }

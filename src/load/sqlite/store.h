@@ -19,6 +19,8 @@ struct store {
     size_t n_touched, max_touched;
     uint64_t batch;          /* numbers the transactions */
     int64_t job_id;          /* of this one */
+    int64_t last_slot_us;    /* of its last poll with rows */
+    bool has_late;           /* it has polls of slots before ones that were stored already */
     uint64_t n_text_numbers; /* stored as TEXT, as neither INTEGER nor REAL is exact */
 };
 

@@ -55,7 +55,7 @@ banned() {
 }
 
 unfinished() {
-    ! git grep -nE 'TODO|FIXME|XXX|HACK' -- src tests tools bench ':!tools/lint.sh' ':!tests/fuzz/corpus/*'
+    ! git grep -nE '\b(TODO|FIXME|XXX|HACK)\b' -- src tests tools bench ':!tools/lint.sh' ':!tests/fuzz/corpus/*'
 }
 
 subjects() {
@@ -73,7 +73,7 @@ check layers python3 tools/layers.py
 check sizes long_functions
 check banned-functions banned
 check unfinished-work unfinished
-check spelling sh -c "git ls-files ':!LICENSE' ':!tests/fuzz/corpus/*' ':!*.zst' | xargs codespell -L crate,fo,te,ot,nd,thi,inout,wan"
+check spelling sh -c "git ls-files ':!LICENSE' ':!tests/fuzz/corpus/*' ':!*.zst' | xargs codespell -L upto,crate,fo,te,ot,nd,thi,inout,wan"
 check scripts sh -c "git ls-files 'tools/*.sh' .ci/run | xargs shellcheck -x"
 check python sh -c "git ls-files '*.py' | xargs -n 20 python3 -m py_compile"
 check commit-subjects subjects

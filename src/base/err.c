@@ -5,8 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum st err_set_at(struct err *err, const char *file, int line, enum st st, int sys,
-                   const char *fmt, ...)
+void err_set_at(struct err *err, const char *file, int line, int sys, const char *fmt, ...)
 {
     va_list ap;
 
@@ -20,10 +19,9 @@ enum st err_set_at(struct err *err, const char *file, int line, enum st st, int 
         const char *why = strerrordesc_np(sys);
         snprintf(err->msg + n, sizeof(err->msg) - (size_t)n, ": %s", why ? why : "unknown error");
     }
-    return st;
 }
 
-enum st err_wrap(struct err *err, enum st st, const char *fmt, ...)
+void err_wrap_at(struct err *err, const char *fmt, ...)
 {
     char inner[ERR_MSG_SIZE];
     va_list ap;
@@ -34,5 +32,4 @@ enum st err_wrap(struct err *err, enum st st, const char *fmt, ...)
     va_end(ap);
     if (n >= 0 && (size_t)n < sizeof(err->msg))
         snprintf(err->msg + n, sizeof(err->msg) - (size_t)n, "%s", inner);
-    return st;
 }

@@ -29,18 +29,25 @@ struct err {
 
 #define ERR_INIT {.sys = 0, .file = "", .line = 0, .msg = ""}
 
-/* Fill err and return st. Use the macros. */
-enum st err_set_at(struct err *err, const char *file, int line, enum st st, int sys,
-                   const char *fmt, ...) PRINTF(6, 7);
+void err_set_at(struct err *err, const char *file, int line, int sys, const char *fmt, ...)
+    PRINTF(5, 6);
+void err_wrap_at(struct err *err, const char *fmt, ...) PRINTF(2, 3);
 
-/* A cause of our own. */
-#define err_set(err, st, ...) err_set_at(err, __FILE__, __LINE__, st, 0, __VA_ARGS__)
+/* Lets the compiler see which value a failing function returns. */
+static inline enum st err_st(enum st st)
+{
+    return st;
+}
+
+/* A cause of our own: fill err and return st. */
+#define err_set(err, st, ...) (err_set_at(err, __FILE__, __LINE__, 0, __VA_ARGS__), err_st(st))
 
 /* A failed system call: errnum is passed, never guessed; its text is appended after ": ". */
-#define err_sys(err, st, errnum, ...) err_set_at(err, __FILE__, __LINE__, st, errnum, __VA_ARGS__)
+#define err_sys(err, st, errnum, ...) \
+    (err_set_at(err, __FILE__, __LINE__, errnum, __VA_ARGS__), err_st(st))
 
 /* Put context in front of the message ("sink sqlite: " + …); returns st unchanged. */
-enum st err_wrap(struct err *err, enum st st, const char *fmt, ...) PRINTF(3, 4);
+#define err_wrap(err, st, ...) (err_wrap_at(err, __VA_ARGS__), err_st(st))
 
 /* Say that a failure is without consequence here. */
 static inline void err_ignore(enum st st)

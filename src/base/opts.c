@@ -253,14 +253,32 @@ static bool choose(const char *choices, struct str value, int *ret_index)
     return false;
 }
 
+static void bind_number(const struct opt_def *def, struct str value, const char *origin,
+                        int64_t *ret_field, struct opt_problems *problems)
+{
+    char low[TIME_TEXT], high[TIME_TEXT];
+    int64_t number;
+
+    if (def->kind == OPT_INT && str_to_i64(value, def->min, def->max, &number)) {
+        *ret_field = number;
+    } else if (def->kind == OPT_INT) {
+        opt_problem(problems, "%s: \"%.*s\" is not a number from %lld to %lld", origin,
+                    STR_ARG(value), (long long)def->min, (long long)def->max);
+    } else if (duration_parse(value, &number) && number >= def->min && number <= def->max) {
+        *ret_field = number;
+    } else {
+        duration_format(def->min, low);
+        duration_format(def->max, high);
+        opt_problem(problems,
+                    "%s: \"%.*s\" is not a duration from %s to %s; write it like 30s, 5m or 1h",
+                    origin, STR_ARG(value), low, high);
+    }
+}
+
 /* Bind one value; a problem when it does not fit. */
 static void bind(const struct opt_def *def, struct str value, const char *origin, void *target,
                  struct opt_problems *problems)
 {
-    struct str shown = def->is_secret ? STR("***") : value;
-    char low[TIME_TEXT], high[TIME_TEXT];
-    int64_t number;
-
     switch (def->kind) {
     case OPT_FLAG:
         if (str_eq(value, STR("true")) || str_eq(value, STR("1")))
@@ -268,33 +286,19 @@ static void bind(const struct opt_def *def, struct str value, const char *origin
         else if (str_eq(value, STR("false")) || str_eq(value, STR("0")))
             *(bool *)field(def, target) = false;
         else
-            opt_problem(problems, "%s: \"%.*s\" is neither true nor false", origin, STR_ARG(shown));
+            opt_problem(problems, "%s: \"%.*s\" is neither true nor false", origin, STR_ARG(value));
         break;
     case OPT_TEXT:
         release_field(def, target);
         *(char **)field(def, target) = mem_strndup(value.p, value.len);
         break;
     case OPT_INT:
-        if (str_to_i64(value, def->min, def->max, &number))
-            *(int64_t *)field(def, target) = number;
-        else
-            opt_problem(problems, "%s: \"%.*s\" is not a number from %lld to %lld", origin,
-                        STR_ARG(shown), (long long)def->min, (long long)def->max);
-        break;
     case OPT_DURATION:
-        if (duration_parse(value, &number) && number >= def->min && number <= def->max) {
-            *(int64_t *)field(def, target) = number;
-        } else {
-            duration_format(def->min, low);
-            duration_format(def->max, high);
-            opt_problem(problems,
-                        "%s: \"%.*s\" is not a duration from %s to %s; write it like 30s, 5m or 1h",
-                        origin, STR_ARG(shown), low, high);
-        }
+        bind_number(def, value, origin, field(def, target), problems);
         break;
     case OPT_CHOICE:
         if (!choose(def->choices, value, field(def, target)))
-            opt_problem(problems, "%s: \"%.*s\" is not one of %s", origin, STR_ARG(shown),
+            opt_problem(problems, "%s: \"%.*s\" is not one of %s", origin, STR_ARG(value),
                         def->choices);
         break;
     case OPT_LIST:

@@ -26,6 +26,7 @@ static unsigned long listening_inode(const char *table, uint16_t port)
     while (inode == 0 && fgets(line, sizeof(line), f)) {
         unsigned local_port, state;
         unsigned long candidate;
+        /* NOLINTNEXTLINE(cert-err34-c): the kernel wrote it */
         if (sscanf(line, " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x %*s %*s %*s %*d %*d %lu",
                    &local_port, &state, &candidate) == 3 &&
             local_port == port && state == STATE_LISTEN)

@@ -197,7 +197,8 @@ const struct opt_def config_options[] = {
      .kind = OPT_LIST,
      .metavar = "SPEC",
      .verbs = COLLECT | VERB_SIMULATE,
-     .help = "simulator: misbehave: 403 429 500 502 503 html cut truncate stall slow type empty nulls throttled, as "
+     .help = "simulator: misbehave: 403 429 500 502 503 html cut truncate stall slow type empty "
+             "nulls throttled, as "
              "KIND[:every=N][,from=N][,until=N]; "
              "repeatable",
      .offset = AT(sim_faults)},

@@ -46,8 +46,8 @@ static enum st check(const struct extract_setup *setup, struct err *err)
     return ST_OK;
 }
 
-/* Begin where the tape ends: its last slot is taken, unless its poll was cut short, and the snapshot
- * shows how it went. */
+/* Begin where the tape ends: its last slot is taken, unless its poll was cut short, and the
+ * snapshot shows how it went. */
 static void resume(struct extract *e, struct task *t)
 {
     const struct extract_job *job = t->job.job;

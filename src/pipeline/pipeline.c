@@ -2,9 +2,9 @@
 #include "pipeline/pipeline.h"
 
 #include "base/file.h"
+#include "base/http_client.h"
 #include "base/mem.h"
 #include "base/metric.h"
-#include "base/http_client.h"
 #include "extract/extract.h"
 #include "load/loader.h"
 #include "pipeline/setup.h"

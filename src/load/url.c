@@ -163,8 +163,13 @@ enum st sink_url_parse(struct str text, struct sink_url *ret_url, struct err *er
     enum st st = parse_parts(text, &url, &shown, err);
     if (st == ST_OK)
         st = buf_check(&shown, "a sink's URL", err);
-    if (st != ST_OK) /* what was understood so far: the rest may hold a secret */
-        st = err_wrap(err, st, "sink \"%s\": ", shown.len > 0 ? buf_z(&shown) : "…");
+    if (st != ST_OK) { /* what was understood so far: behind it there may be a secret */
+        struct str rest = text, start;
+        bool is_cut = str_cut(&rest, ':', &start);
+        st = shown.len > 0
+                 ? err_wrap(err, st, "sink \"%s\": ", buf_z(&shown))
+                 : err_wrap(err, st, "sink \"%.*s%s\": ", STR_ARG(start), is_cut ? ":…" : "");
+    }
     if (st == ST_OK) {
         memcpy(url.shown, buf_z(&shown), shown.len);
         *ret_url = url;

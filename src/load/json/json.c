@@ -62,7 +62,7 @@ static enum st check_simulated(struct sink *s, bool is_new, struct err *err)
     struct json_sink *me = s->state;
     char path[FILE_MAX_PATH];
 
-    enum st st = file_path(path, err, "%s/SIMULATED.txt", me->files.dir);
+    enum st st = file_path(path, err, "%s/SIMULATED", me->files.dir);
     if (st != ST_OK)
         return st;
     bool is_marked = access(path, F_OK) == 0;

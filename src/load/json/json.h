@@ -2,7 +2,7 @@
  *
  * DIR/raw/<name>_<UTC>.json            the exact body of page 1; page N: <name>_<UTC>_pN.json
  * DIR/processed/<name>_<UTC>.json      one object of seven fields for each row
- * DIR/SIMULATED.txt                    only where the rows are made up
+ * DIR/SIMULATED                        only where the rows are made up
  * DIR/.geckotape/lock                  held during an attach or a load
  * DIR/.geckotape/<uuid>.position       how far a stream is loaded; written last
  * DIR/.geckotape/<name>/<hour>.journal the files of the slots of an hour, written before the files:

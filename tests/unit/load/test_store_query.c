@@ -76,20 +76,20 @@ static void the_market_is_sorted_filtered_and_cut(void)
     struct market_query args = {.vs_currency = STR("usd")};
 
     CHECK_OK(store_attach(&t, &s), t.err);
-    CHECK_OK(load_caps(&s, SLOT(0), "a=1.5 b=20 c=3e-7 d=0 e=100"), t.err);
-    CHECK_Z(ask(&args), "e=100 b=20 a=1.5 c=3e-7 d=0 ");
+    CHECK_OK(load_caps(&s, SLOT(0), "a=1.5 b=20 c=0.0000003 d=0 e=100"), t.err);
+    CHECK_Z(ask(&args), "e=100 b=20 a=1.5 c=0.0000003 d=0 ");
     args.order = ORDER_MARKET_CAP_ASC;
-    CHECK_Z(ask(&args), "c=3e-7 a=1.5 b=20 e=100 d=0 ");
+    CHECK_Z(ask(&args), "c=0.0000003 a=1.5 b=20 e=100 d=0 ");
     args.order = ORDER_ID_DESC;
-    CHECK_Z(ask(&args), "e=100 d=0 c=3e-7 b=20 a=1.5 ");
+    CHECK_Z(ask(&args), "e=100 d=0 c=0.0000003 b=20 a=1.5 ");
     args.order = ORDER_ID_ASC;
     args.per_page = 2;
     args.page = 2;
-    CHECK_Z(ask(&args), "c=3e-7 d=0 ");
+    CHECK_Z(ask(&args), "c=0.0000003 d=0 ");
     args.page = 9;
     CHECK_Z(ask(&args), "");
     args = (struct market_query){.vs_currency = STR("usd"), .ids = ids, .n_ids = 4};
-    CHECK_Z(ask(&args), "a=1.5 c=3e-7 ");
+    CHECK_Z(ask(&args), "a=1.5 c=0.0000003 ");
     args.vs_currency = STR("eur");
     CHECK_Z(ask(&args), "");
 }

@@ -51,7 +51,8 @@ static void url_errors_name_the_place_and_no_secret(void)
         const char *text, *says;
     } rows[] = {
         {"", "scheme:place"},
-        {"market.db", "scheme:place"},
+        {"market.db", "\"market.db\": a sink is written scheme:place"},
+        {"Postgres://u:hidden@h", "\"Postgres:…\": a sink"},
         {"SQLite:x", "scheme:place"},
         {":x", "scheme:place"},
         {"sqlite:100%", "write %25 for %"},

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/dec.h"
 
+#include "base/shortest.h"
+
 #include <float.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define MAX_DIGITS 18 /* any 18 digits fit int64_t */
 
@@ -124,19 +125,15 @@ bool dec_to_i64(struct dec d, int64_t *ret_value)
     return true;
 }
 
-/* The shortest text that reads back as x (x finite); its decimal must equal d. */
+/* True when the shortest text of x (finite) is the number d. */
 static bool shortest_equals(double x, struct dec d)
 {
-    char text[40];
+    char text[SHORTEST_TEXT];
     struct dec again;
 
-    for (int precision = DBL_DIG; precision <= DBL_DECIMAL_DIG; precision++) {
-        int n = snprintf(text, sizeof(text), "%.*e", precision - 1, x);
-        if (strtod(text, NULL) == x)
-            return dec_parse((struct str){text, (size_t)n}, &again) == DEC_OK && again.is_exact &&
-                   again.mant == d.mant && again.exp == d.exp;
-    }
-    return false;
+    struct str shortest = {text, shortest_format(x, text)};
+    return dec_parse(shortest, &again) == DEC_OK && again.is_exact && again.mant == d.mant &&
+           again.exp == d.exp;
 }
 
 double dec_to_double(struct dec d, struct str lexeme, bool *ret_is_same)
@@ -145,7 +142,6 @@ double dec_to_double(struct dec d, struct str lexeme, bool *ret_is_same)
                                    1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
                                    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
     const int64_t fifteen_digits = 1000000000000000, two53 = (int64_t)1 << 53;
-    char text[DEC_MAX_LEXEME + 1];
 
     /* Up to 15 digits survive a double (DBL_DIG); integers below 2^53 and powers up to 10^22 are
      * exact in one, and one operation on exact operands rounds correctly. */
@@ -155,11 +151,7 @@ double dec_to_double(struct dec d, struct str lexeme, bool *ret_is_same)
             (d.mant < fifteen_digits && d.mant > -fifteen_digits) || shortest_equals(x, d);
         return x;
     }
-    size_t n = lexeme.len <= DEC_MAX_LEXEME ? lexeme.len : 0;
-    if (n > 0)
-        memcpy(text, lexeme.p, n);
-    text[n] = '\0';
-    double x = strtod(text, NULL); /* the program never leaves the C locale */
+    double x = shortest_parse(lexeme);
     bool is_normal = x >= DBL_MIN || x <= -DBL_MIN || x == 0;
     bool is_finite = x <= DBL_MAX && x >= -DBL_MAX;
     *ret_is_same = is_normal && is_finite && d.is_exact && shortest_equals(x, d);

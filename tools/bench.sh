@@ -1,0 +1,10 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Every benchmark, each against its raw limit in the same run. Built for speed in a directory of its own.
+set -eu
+cd "$(dirname "$0")/.."
+tools/build.sh build-bench -Dbuildtype=release
+for bench in build-bench/bench/*_bench; do
+    "$bench"
+done
+GECKOTAPE=build-bench/geckotape exec /usr/bin/python3 bench/process_bench.py

@@ -449,6 +449,8 @@ enum st loader_open(struct loader *l, struct err *err)
     if (l->is_open)
         return ST_OK;
     enum st st = sink_driver_find(str_of(l->url->scheme), &l->driver, err);
+    if (st == ST_OK)
+        st = l->driver->check(l->url, err);
     if (st != ST_OK)
         return st;
     l->sink.driver = l->driver;

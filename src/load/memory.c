@@ -154,14 +154,18 @@ static size_t add_stream(struct memory_store *store, const struct stream_id *id)
     return store->n_streams++;
 }
 
+static enum st memory_check(const struct sink_url *url, struct err *err)
+{
+    return sink_url_check_options(url, (const char *const[]){NULL}, err);
+}
+
 static enum st memory_open(struct sink *s, struct err *err)
 {
     struct memory_sink *me = s->state;
 
-    enum st st = sink_url_check_options(s->url, (const char *const[]){NULL}, err);
-    if (st == ST_OK)
-        me->store = store_join(s->url->rest);
-    return st;
+    (void)err;
+    me->store = store_join(s->url->rest);
+    return ST_OK;
 }
 
 /* The lock is held. */
@@ -506,6 +510,7 @@ const struct sink_driver sink_memory = {
     .example = "memory:",
     .state_size = sizeof(struct memory_sink),
     .needs_history = true,
+    .check = memory_check,
     .open = memory_open,
     .attach = memory_attach,
     .load = memory_load,

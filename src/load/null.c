@@ -2,9 +2,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "load/drivers.h"
 
+static enum st null_check(const struct sink_url *url, struct err *err)
+{
+    return sink_url_check_options(url, (const char *const[]){NULL}, err);
+}
+
 static enum st null_open(struct sink *s, struct err *err)
 {
-    return sink_url_check_options(s->url, (const char *const[]){NULL}, err);
+    (void)s, (void)err;
+    return ST_OK;
 }
 
 static enum st null_attach(struct sink *s, const struct stream_id *stream,
@@ -32,6 +38,7 @@ const struct sink_driver sink_null = {
     .scheme = "null",
     .summary = "takes everything, keeps nothing",
     .example = "null:",
+    .check = null_check,
     .open = null_open,
     .attach = null_attach,
     .load = null_load,

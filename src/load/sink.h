@@ -54,8 +54,13 @@ struct sink_driver {
     size_t state_size;
     bool needs_history; /* wants unchanged rows and absences: the loader then keeps earlier polls */
 
-    /* Make or open the store; migrate it. ST_REJECT: not ours or newer than we know (the message
-     * has the mend); ST_AGAIN: not reachable now; ST_FATAL: never will be. */
+    /* Is this URL, with its options, one for the driver? ST_REJECT with the mend. Touches nothing
+     * but the text, so that a mistake is named before anything starts. */
+    enum st (*check)(const struct sink_url *url, struct err *err) MUST_USE;
+
+    /* Make or open the store of a URL that was checked; migrate it. ST_REJECT: not ours or newer
+     * than we know (the message has the mend); ST_AGAIN: not reachable now; ST_FATAL: never will
+     * be. */
     enum st (*open)(struct sink *s, struct err *err) MUST_USE;
 
     /* Take the stream over: raise its epoch, so that an older owner's next commit fails; return

@@ -80,6 +80,8 @@ static enum st add_sink(const char *text, struct sink_url *urls, size_t *n, stru
     enum st st = sink_url_parse(str_of(text), &urls[*n], err);
     if (st == ST_OK)
         st = sink_driver_find(str_of(urls[*n].scheme), &driver, err);
+    if (st == ST_OK)
+        st = driver->check(&urls[*n], err);
     for (size_t i = 0; st == ST_OK && i < *n; i++)
         if (strcmp(urls[i].text, urls[*n].text) == 0)
             st = err_set(err, ST_REJECT, "%s: given twice", urls[*n].shown);

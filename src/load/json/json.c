@@ -31,29 +31,35 @@ struct json_sink {
     struct position at; /* in the batch */
 };
 
-static enum st parse_options(struct sink *s, struct err *err)
+/* The meaning of the URL's options; outputs may be set half on ST_REJECT. */
+static enum st parse_options(const struct sink_url *url, enum json_compress *ret_compress,
+                             int64_t *ret_keep_us, struct err *err)
 {
-    static const char *const known[] = {"compress", "keep", NULL};
     static const char *const names[] = {
         [JSON_PLAIN] = "none", [JSON_GZIP] = "gzip", [JSON_ZSTD] = "zstd"};
-    struct json_sink *me = s->state;
+    const char *compress = sink_url_option(url, "compress"), *keep = sink_url_option(url, "keep");
 
-    enum st st = sink_url_check_options(s->url, known, err);
-    if (st != ST_OK)
-        return st;
-    const char *compress = sink_url_option(s->url, "compress");
-    while (compress && me->files.compress <= JSON_ZSTD &&
-           strcmp(compress, names[me->files.compress]) != 0)
-        me->files.compress++;
-    if (compress && me->files.compress > JSON_ZSTD)
-        return err_set(err, ST_REJECT, "%s: compress is none, gzip or zstd", s->url->shown);
-    const char *keep = sink_url_option(s->url, "keep");
-    if (keep && (!duration_parse(str_of(keep), &me->keep_us) || me->keep_us == 0))
-        return err_set(err, ST_REJECT, "%s: keep is a duration, as 30m, 12h or 7d", s->url->shown);
-    if (s->url->rest[0] == '\0')
-        return err_set(err, ST_REJECT, "%s: names no directory, as json:./data does",
-                       s->url->shown);
+    *ret_compress = JSON_PLAIN;
+    while (compress && *ret_compress <= JSON_ZSTD && strcmp(compress, names[*ret_compress]) != 0)
+        ++*ret_compress;
+    if (*ret_compress > JSON_ZSTD)
+        return err_set(err, ST_REJECT, "%s: compress is none, gzip or zstd", url->shown);
+    *ret_keep_us = 0;
+    if (keep && (!duration_parse(str_of(keep), ret_keep_us) || *ret_keep_us == 0))
+        return err_set(err, ST_REJECT, "%s: keep is a duration, as 30m, 12h or 7d", url->shown);
     return ST_OK;
+}
+
+static enum st json_sink_check(const struct sink_url *url, struct err *err)
+{
+    static const char *const known[] = {"compress", "keep", NULL};
+    enum json_compress compress;
+    int64_t keep_us;
+
+    if (url->rest[0] == '\0')
+        return err_set(err, ST_REJECT, "%s: names no directory, as json:./data does", url->shown);
+    enum st st = sink_url_check_options(url, known, err);
+    return st == ST_OK ? parse_options(url, &compress, &keep_us, err) : st;
 }
 
 /* Made-up files must not pass for real ones: a directory is of one kind, and says so. */
@@ -87,7 +93,7 @@ static enum st json_sink_open(struct sink *s, struct err *err)
     buf_init(&me->journal, MAX_JOURNAL);
     buf_init(&me->slot, MAX_JOURNAL);
     buf_init(&me->lines, MAX_LINES);
-    enum st st = parse_options(s, err);
+    enum st st = parse_options(s->url, &me->files.compress, &me->keep_us, err);
     if (st != ST_OK)
         return st;
     memcpy(me->files.dir, s->url->rest, sizeof(me->files.dir));
@@ -462,6 +468,7 @@ const struct sink_driver sink_json = {
     .summary = "files: the bodies as they came, and seven fields of each row",
     .example = "json:./data?compress=zstd&keep=7d",
     .state_size = sizeof(struct json_sink),
+    .check = json_sink_check,
     .open = json_sink_open,
     .attach = json_sink_attach,
     .load = json_sink_load,

@@ -42,18 +42,20 @@ static enum st check_simulated(struct sink *s, struct err *err)
     return st;
 }
 
+static enum st sqlite_check(const struct sink_url *url, struct err *err)
+{
+    if (url->rest[0] == '\0')
+        return err_set(err, ST_REJECT, "%s: names no file, as sqlite:./data/market.db does",
+                       url->shown);
+    return sink_url_check_options(url, (const char *const[]){NULL}, err);
+}
+
 static enum st sqlite_open(struct sink *s, struct err *err)
 {
     struct sqlite_sink *me = s->state;
 
     coin_cache_init(&me->store.coins);
-    enum st st = sink_url_check_options(s->url, (const char *const[]){NULL}, err);
-    if (st != ST_OK)
-        return st;
-    if (s->url->rest[0] == '\0')
-        return err_set(err, ST_REJECT, "%s: names no file, as sqlite:./data/market.db does",
-                       s->url->shown);
-    st = db_open(&me->store.db, s->url->rest, s->url->shown, s->clock, err);
+    enum st st = db_open(&me->store.db, s->url->rest, s->url->shown, s->clock, err);
     return st == ST_OK ? check_simulated(s, err) : st;
 }
 
@@ -280,6 +282,7 @@ const struct sink_driver sink_sqlite = {
     .example = "sqlite:./data/market.db",
     .state_size = sizeof(struct sqlite_sink),
     .needs_history = true,
+    .check = sqlite_check,
     .open = sqlite_open,
     .attach = sqlite_attach,
     .load = sqlite_load,

@@ -62,7 +62,8 @@ static inline enum st store_open(struct test_store *t)
                             .clock = t->clock ? t->clock : clock_system(),
                             .is_simulated = is_simulated};
     t->sink.state = mem_new(driver->state_size + 1, 1);
-    return driver->open(&t->sink, &t->err);
+    enum st st = driver->check(&t->url, &t->err);
+    return st == ST_OK ? driver->open(&t->sink, &t->err) : st;
 }
 
 static inline enum st store_attach(struct test_store *t, const struct made_stream *stream)

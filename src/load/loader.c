@@ -365,7 +365,9 @@ static enum st load_one(struct loader *l, struct loader_tape *t, const struct ga
                         uint32_t status, struct batch *b, bool *ret_is_refused, struct err *err)
 {
     bool is_refused = t->refused == poll->end.offset;
-    bool is_last = t->ahead == 0 || b->n_polls + 1 >= MAX_BATCH_POLLS || is_stopping(l);
+    /* up to a refused poll one by one: with two of them in a batch, each would undo the other */
+    bool is_last = t->ahead == 0 || b->n_polls + 1 >= MAX_BATCH_POLLS || is_stopping(l) ||
+                   poll->end.offset <= t->refused;
     struct sink_load load = {
         .stream = &t->id,
         .end = &poll->end,

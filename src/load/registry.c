@@ -18,9 +18,8 @@ enum st sink_driver_find(struct str scheme, const struct sink_driver **ret_drive
         }
         buf_addf(&known, "%s%s:", i > 0 ? ", " : "", sink_drivers[i]->scheme);
     }
-    enum st st = err_set(err, ST_REJECT,
-                         "this geckotape has no sink driver \"%.*s:\"; it has %s (example: %s)",
-                         STR_ARG(scheme), buf_z(&known), sink_drivers[0]->example);
+    enum st st = err_set(err, ST_REJECT, "this geckotape has no sink driver \"%.*s:\"; it has %s",
+                         STR_ARG(scheme), buf_z(&known));
     buf_release(&known);
     return st;
 }

@@ -31,6 +31,7 @@ static struct told {
     enum st answers[16]; /* of the next loads; ST_OK when they are used up */
     size_t n_answers, next_answer;
     enum st open_answer;
+    uint64_t bad[4]; /* ends of polls whose rows are refused, each time */
 } told;
 
 static enum st told_check(const struct sink_url *checked, struct err *why)
@@ -63,6 +64,9 @@ static enum st told_load(struct sink *s, const struct sink_load *load,
 {
     (void)s;
     enum st st = told.next_answer < told.n_answers ? told.answers[told.next_answer++] : ST_OK;
+    for (size_t i = 0; i < 4; i++)
+        if (load->rows && told.bad[i] == load->end->offset)
+            st = ST_REJECT;
     if (st != ST_OK)
         return err_set(err, st, "told to fail");
     if (load->old.offset != told.staged.offset || load->old.hash != told.staged.hash)
@@ -391,6 +395,20 @@ static void a_poll_that_the_sink_refuses_is_loaded_without_rows(void)
     CHECK(metric_get(METRIC_SINK_ERRORS, "told:", "reject") == 1);
 }
 
+static void polls_of_one_batch_may_be_refused_all(void)
+{
+    for (size_t i = 0; i < 6; i++) {
+        uint64_t end = add_poll((int)i, "bitcoin=1");
+        if (i > 0 && i < 5)
+            told.bad[i - 1] = end;
+    }
+    CHECK_OK(loader_catch_up(loader, &err), err);
+    CHECK_EQ(told.n_loads, 6);
+    CHECK_EQ(n_failed[ST_REJECT], 4);
+    for (size_t i = 0; i < 6; i++)
+        CHECK_EQ(told.loads[i].has_rows, i == 0 || i == 5);
+}
+
 static void a_sink_that_refuses_even_the_record_is_fatal(void)
 {
     add_poll(0, "bitcoin=1");
@@ -585,6 +603,7 @@ static void runs_until_it_is_stopped_and_waits_for_sinks(void)
     X(failed_polls_and_refused_bodies_load_without_rows)   \
     X(a_sink_that_fails_is_asked_again_from_its_position)  \
     X(a_poll_that_the_sink_refuses_is_loaded_without_rows) \
+    X(polls_of_one_batch_may_be_refused_all)               \
     X(a_sink_that_refuses_even_the_record_is_fatal)        \
     X(a_fatal_sink_stops_the_loader)                       \
     X(a_forked_tape_is_fatal_and_nothing_is_skipped)       \

@@ -48,6 +48,8 @@ static enum st connect_reader(struct reader *r, struct err *err)
         return st;
     }
     sqlite3_busy_timeout(r->handle, BUSY_TIMEOUT_MS);
+    /* a failure shows when the view is asked */
+    sqlite3_exec(r->handle, sql_query_present.p, NULL, NULL, NULL);
     sqlite3_exec(r->handle, "PRAGMA cache_size = -512", NULL, NULL, NULL);
     r->device = file.st_dev;
     r->inode = file.st_ino;
@@ -184,14 +186,13 @@ static enum st collect(struct reader *r, sqlite3_stmt *stmt, struct collected *c
     return st;
 }
 
-/* One look-up per id; then all are sorted and cut here. */
+/* One look-up per id, in one snapshot; then all are sorted and cut here. */
 static enum st collect_ids(struct reader *r, sqlite3_stmt *stmt, const struct market_query *args,
                            struct collected *c, struct err *err)
 {
     enum st st = ST_OK;
 
-    db_bind_int(stmt, ":limit", 1);
-    db_bind_int(stmt, ":skip", 0);
+    sqlite3_exec(r->handle, "BEGIN", NULL, NULL, NULL);
     for (size_t i = 0; st == ST_OK && i < args->n_ids; i++) {
         db_bind_text(stmt, ":id", args->ids[i]);
         size_t k = 0;
@@ -200,9 +201,19 @@ static enum st collect_ids(struct reader *r, sqlite3_stmt *stmt, const struct ma
         if (k == i)
             st = collect(r, stmt, c, err);
     }
+    sqlite3_exec(r->handle, "COMMIT", NULL, NULL, NULL);
     if (st == ST_OK)
         query_arrange(args, c->rows);
     return st;
+}
+
+static enum st collect_page(struct reader *r, sqlite3_stmt *stmt, const struct market_query *args,
+                            struct collected *c, struct err *err)
+{
+    db_bind_int(stmt, ":order", args->order);
+    db_bind_int(stmt, ":limit", args->per_page > 0 ? (int64_t)args->per_page : -1);
+    db_bind_int(stmt, ":skip", args->page > 1 ? (int64_t)(args->page - 1) * args->per_page : 0);
+    return collect(r, stmt, c, err);
 }
 
 static enum st reader_market(struct query *q, const struct market_query *args, struct arena *arena,
@@ -213,19 +224,12 @@ static enum st reader_market(struct query *q, const struct market_query *args, s
     struct collected c = {.rows = &rows, .arena = arena};
     sqlite3_stmt *stmt;
 
-    enum st st = reader_prepare(r, sql_query_market, &stmt, err);
+    enum st st = reader_prepare(r, args->n_ids > 0 ? sql_query_coin : sql_query_market, &stmt, err);
     if (st != ST_OK)
         return st;
     db_bind_text(stmt, ":vs_currency", args->vs_currency);
-    db_bind_int(stmt, ":order", args->order);
-    if (args->n_ids > 0) {
-        st = collect_ids(r, stmt, args, &c, err);
-    } else {
-        db_bind_null(stmt, ":id");
-        db_bind_int(stmt, ":limit", args->per_page > 0 ? (int64_t)args->per_page : -1);
-        db_bind_int(stmt, ":skip", args->page > 1 ? (int64_t)(args->page - 1) * args->per_page : 0);
-        st = collect(r, stmt, &c, err);
-    }
+    st = args->n_ids > 0 ? collect_ids(r, stmt, args, &c, err)
+                         : collect_page(r, stmt, args, &c, err);
     sqlite3_finalize(stmt);
     if (st == ST_OK)
         *ret_rows = rows;

@@ -1,0 +1,1 @@
+SELECT * FROM present WHERE vs_currency = :vs_currency AND id = :id;

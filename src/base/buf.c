@@ -151,6 +151,43 @@ void buf_add_json_str(struct buf *b, struct str s)
     buf_add_char(b, '"');
 }
 
+/* Take the first character off s, as it may stand in a line for people. */
+static struct str take_clean(struct str *s)
+{
+    struct str c = {s->p, 1};
+
+    while (c.len <= 4 && c.len <= s->len && !str_is_utf8(c))
+        c.len++;
+    bool is_text = c.len <= 4 && c.len <= s->len;
+    if (!is_text)
+        c.len = 1;
+    *s = (struct str){s->p + c.len, s->len - c.len};
+    unsigned char lead = (unsigned char)c.p[0];
+    if (lead == ' ' || (lead >= '\t' && lead <= '\r'))
+        return STR(" ");
+    bool is_c1 = lead == 0xC2 && is_text && (unsigned char)c.p[1] < 0xA0; /* U+0080 .. U+009F */
+    return !is_text || lead < ' ' || lead == 0x7F || is_c1 ? STR("?") : c;
+}
+
+void buf_add_clean(struct buf *out, struct str s, size_t max)
+{
+    bool was_space = true;
+
+    if (max > out->max - out->len)
+        max = out->max - out->len;
+    while (s.len > 0) {
+        struct str c = take_clean(&s);
+        bool is_space = c.p[0] == ' ';
+        if (is_space && was_space)
+            continue;
+        if (c.len > max)
+            break;
+        buf_add_str(out, c);
+        max -= c.len;
+        was_space = is_space;
+    }
+}
+
 enum st buf_check(const struct buf *b, const char *what, struct err *err)
 {
     if (b->is_overflow)

@@ -37,6 +37,10 @@ void buf_vaddf(struct buf *b, const char *fmt, va_list ap) PRINTF(2, 0);
 /* Append s as a JSON string with its quotes; ill-formed UTF-8 becomes U+FFFD. */
 void buf_add_json_str(struct buf *b, struct str s);
 
+/* Append at most max bytes of s as one line that can steer no terminal: cut at a character, runs of
+ * white space as one space, control characters and what is no UTF-8 as '?'. */
+void buf_add_clean(struct buf *b, struct str s, size_t max);
+
 /* Make room for `len` more bytes and return where they go; NULL on overflow. Then buf_added(). */
 char *buf_room(struct buf *b, size_t len);
 void buf_added(struct buf *b, size_t len);

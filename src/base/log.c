@@ -6,14 +6,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <unistd.h>
 
-#define MAX_LINE (size_t)(16 * 1024) /* bytes; a longer event is cut to its message */
+#define MAX_LINE (size_t)PIPE_BUF /* bytes; a longer event is cut to its message */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct log_setup now = {.level = LOG_INFO, .format = LOG_TEXT, .fd = STDERR_FILENO};
 static int file_fd = -1;
+static unsigned long n_dropped; /* lines that nobody took */
 
 const char *log_level_name(enum log_level level)
 {
@@ -93,37 +96,63 @@ static void json_line(struct buf *b, enum log_level level, const char *area, con
     buf_add_char(b, '}');
 }
 
-static void put(int fd, const struct buf *b)
+/* A reader that stopped reading must not stop the collector: a line that a pipe or terminal does
+ * not take at once is dropped. PIPE_BUF bytes are taken whole or not at all. */
+static bool put(int fd, struct str line)
 {
-    /* A log that cannot be written must not stop the collector. */
-    if (fd >= 0 && write(fd, b->p, b->len) < 0)
-        return;
+    struct pollfd ready = {.fd = fd, .events = POLLOUT};
+
+    return poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT) &&
+           write(fd, line.p, line.len) == (ssize_t)line.len;
+}
+
+/* The event as one line; without its fields when they do not fit. Empty when there is no memory. */
+static void format_line(struct buf *b, enum log_level level, const char *area, const char *msg,
+                        const struct log_field *fields)
+{
+    static const struct log_field none[] = {{.key = NULL}};
+    char ts[TIME_TEXT];
+
+    time_format_ms(clock_wall_us(clock_system()), ts);
+    for (int try = 0; try < 2; try++) {
+        buf_clear(b);
+        buf_addf(b, "%s%s", now.format == LOG_JSON ? "{\"ts\":\"" : "", ts);
+        (now.format == LOG_JSON ? json_line : text_line)(b, level, area, msg,
+                                                         try == 0 ? fields : none);
+        buf_add_char(b, '\n');
+        if (!b->is_overflow)
+            return;
+    }
+    buf_clear(b);
 }
 
 void log_event(enum log_level level, const char *area, const char *msg,
                const struct log_field *fields)
 {
-    static const struct log_field none[] = {{.key = NULL}};
     struct buf b = BUF_INIT(MAX_LINE);
-    char ts[TIME_TEXT];
 
     pthread_mutex_lock(&lock);
     if (level <= now.level) {
-        time_format_ms(clock_wall_us(clock_system()), ts);
-        for (int try = 0; try < 2; try++) {
-            buf_clear(&b);
-            buf_addf(&b, "%s%s", now.format == LOG_JSON ? "{\"ts\":\"" : "", ts);
-            (now.format == LOG_JSON ? json_line : text_line)(&b, level, area, msg,
-                                                             try == 0 ? fields : none);
-            buf_add_char(&b, '\n');
-            if (!b.is_overflow)
-                break;
-        }
-        if (!b.is_overflow) {
-            put(now.fd, &b);
-            put(file_fd, &b);
+        format_line(&b, level, area, msg, fields);
+        if (file_fd >= 0 && write(file_fd, b.p, b.len) < 0)
+            n_dropped++; /* a full disk is told where there is still somebody to hear it */
+        if (now.fd >= 0 && !put(now.fd, buf_str(&b))) {
+            n_dropped++;
+        } else if (n_dropped > 0) {
+            format_line(&b, LOG_WARN, "log", "lines were dropped",
+                        LOG_FIELDS(LOG_I("lines", n_dropped)));
+            if (now.fd >= 0 && put(now.fd, buf_str(&b)))
+                n_dropped = 0;
         }
     }
     pthread_mutex_unlock(&lock);
     buf_release(&b);
+}
+
+void log_say(struct str line)
+{
+    pthread_mutex_lock(&lock);
+    if (now.fd >= 0 && !put(now.fd, line))
+        n_dropped++;
+    pthread_mutex_unlock(&lock);
 }

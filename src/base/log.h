@@ -4,6 +4,9 @@
  * json  {"ts":"…","level":"info","area":"extract","msg":"poll done","job":"markets-usd","rows":250}
  *
  * Only stage loops and verbs log; libraries fill struct err. Secrets are never passed in.
+ * A line that its reader does not take at once is dropped and counted: nobody who reads the log may
+ * stop the collector.
+ *
  * Threads: log_event() may be called from any; setting up happens before threads start.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -45,6 +48,10 @@ void log_close(void);
 /* Write one event. fields ends with a NULL key; use the macros. */
 void log_event(enum log_level level, const char *area, const char *msg,
                const struct log_field *fields);
+
+/* Write one line for people (with its newline, at most 4096 bytes) as it is, where the log goes but
+ * not to its file. Like log lines it is dropped when the reader does not take it at once. */
+void log_say(struct str line);
 
 #define LOG_FIELDS(...)           ((const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){.key = NULL}})
 #define log_error(area, msg, ...) log_event(LOG_ERROR, area, msg, LOG_FIELDS(__VA_ARGS__))

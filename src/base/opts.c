@@ -55,15 +55,30 @@ static const struct opt_def *find(const struct opt_def *defs, size_t n, struct s
     return NULL;
 }
 
-static const char *nearest(const struct opt_def *defs, size_t n, uint32_t verb, struct str name)
+/* The name that follows GECKOTAPE_, in lower case. */
+static const char *env_name(const struct opt_def *def)
 {
-    const char *best = NULL;
+    return def->env_name ? def->env_name : def->name;
+}
+
+static const struct opt_def *find_env(const struct opt_def *defs, size_t n, struct str name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(name, str_of(env_name(&defs[i]))))
+            return &defs[i];
+    return NULL;
+}
+
+static const struct opt_def *nearest(const struct opt_def *defs, size_t n, uint32_t verb,
+                                     struct str name)
+{
+    const struct opt_def *best = NULL;
     size_t best_distance = 4; /* more typing mistakes than that are another word */
 
     for (size_t i = 0; i < n; i++) {
         size_t distance = str_distance(name, str_of(defs[i].name));
         if ((defs[i].verbs & verb) && distance < best_distance) {
-            best = defs[i].name;
+            best = &defs[i];
             best_distance = distance;
         }
     }
@@ -73,9 +88,10 @@ static const char *nearest(const struct opt_def *defs, size_t n, uint32_t verb, 
 static void unknown_option(const struct opt_def *defs, size_t n, uint32_t verb, struct str name,
                            struct opt_problems *problems)
 {
-    const char *near = nearest(defs, n, verb, name);
+    const struct opt_def *near = nearest(defs, n, verb, name);
     if (near)
-        opt_problem(problems, "--%.*s: no such option; did you mean --%s?", STR_ARG(name), near);
+        opt_problem(problems, "--%.*s: no such option; did you mean --%s?", STR_ARG(name),
+                    near->name);
     else
         opt_problem(problems, "--%.*s: no such option; --help lists them", STR_ARG(name));
 }
@@ -167,13 +183,14 @@ static void unknown_variable(const struct opt_def *defs, size_t n_defs, struct s
                              const char *name, struct opt_problems *problems)
 {
     char upper[MAX_NAME];
-    const char *near = nearest(defs, n_defs, UINT32_MAX, str_of(name));
+    const struct opt_def *def = nearest(defs, n_defs, UINT32_MAX, str_of(name));
 
-    if (near == NULL) {
+    if (def == NULL) {
         opt_problem(problems, "%.*s: no such setting; unset it, or see geckotape run --help",
                     STR_ARG(variable));
         return;
     }
+    const char *near = env_name(def);
     size_t i = 0;
     for (; near[i] && i + 1 < sizeof(upper); i++)
         upper[i] = near[i] == '-' ? '_' : (char)toupper((unsigned char)near[i]);
@@ -198,13 +215,13 @@ void opts_from_env(const struct opt_def *defs, size_t n_defs, uint32_t verb, cha
             opt_problem(problems, "%.*s: no such setting; unset it", STR_ARG(variable));
             continue;
         }
-        const struct opt_def *def = find(defs, n_defs, str_of(name));
+        const struct opt_def *def = find_env(defs, n_defs, str_of(name));
         size_t len = strlen(name);
         if (def && (def->verbs & verb)) {
-            settings_add(settings, str_of(name), value, variable, RANK_ENVIRONMENT);
+            settings_add(settings, str_of(def->name), value, variable, RANK_ENVIRONMENT);
         } else if (def == NULL) {
             if (len > 5 && strcmp(name + len - 5, "-file") == 0)
-                def = find(defs, n_defs, (struct str){name, len - 5});
+                def = find_env(defs, n_defs, (struct str){name, len - 5});
             if (def == NULL || !def->is_secret)
                 unknown_variable(defs, n_defs, variable, name, problems);
             else if (def->verbs & verb)

@@ -26,7 +26,8 @@ struct opt_list {
 };
 
 struct opt_def {
-    const char *name; /* "api-url": --api-url, GECKOTAPE_API_URL */
+    const char *name;     /* "api-url": --api-url, GECKOTAPE_API_URL */
+    const char *env_name; /* "sinks": GECKOTAPE_SINKS; NULL: as name */
     enum opt_kind kind;
     const char *metavar;  /* "URL" in --help; NULL for flags */
     const char *fallback; /* default as text; NULL: zero, empty or computed (help says how) */

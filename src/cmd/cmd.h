@@ -39,8 +39,7 @@ const char *cmd_data_dir(const struct config *config);
 /* Block SIGINT, SIGTERM and SIGPIPE in this and all later threads; cmd_wait_signal() takes them. */
 void cmd_block_signals(void);
 
-/* Wait for SIGINT or SIGTERM; timeout_us < 0: for ever. Returns the signal, 0 when the time is
- * over. */
-int cmd_wait_signal(int64_t timeout_us);
+/* Wait for SIGINT or SIGTERM and return which it was. */
+int cmd_wait_signal(void);
 
 #endif

@@ -3,12 +3,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/cmd.h"
 
-#include "base/clock.h"
-
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 static const struct verb *const verbs[] = {&verb_run, &verb_once, &verb_query, &verb_tape,
@@ -41,10 +38,8 @@ void cmd_block_signals(void)
     signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error of write(), not a death */
 }
 
-int cmd_wait_signal(int64_t timeout_us)
+int cmd_wait_signal(void)
 {
-    struct timespec wait = {.tv_sec = timeout_us / US_PER_S,
-                            .tv_nsec = timeout_us % US_PER_S * 1000};
     sigset_t set;
     int sig;
 
@@ -52,9 +47,9 @@ int cmd_wait_signal(int64_t timeout_us)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
     do
-        sig = timeout_us < 0 ? sigwaitinfo(&set, NULL) : sigtimedwait(&set, NULL, &wait);
+        sig = sigwaitinfo(&set, NULL);
     while (sig < 0 && errno == EINTR);
-    return sig > 0 ? sig : 0;
+    return sig;
 }
 
 static void print_help(void)

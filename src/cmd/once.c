@@ -43,16 +43,19 @@ static void print_summary(struct pipeline *p, const struct pipeline_once *once,
     mem_free(s);
 }
 
-/* A poll that brought nothing: say why, and whether trying later can help. */
+/* A poll that brought not all: say why, and whether trying later can help. */
 static int exit_of(struct pipeline *p, const struct pipeline_once *once)
 {
     struct status_snapshot *s = mem_new(1, sizeof(*s));
-    int code = once->outcome == POLL_OK ? EXIT_DONE : EXIT_AGAIN;
+    int code = EXIT_DONE;
 
     status_copy(pipeline_status(p), s);
-    if (code != EXIT_DONE)
+    if (once->outcome != POLL_OK) {
+        /* the same request will get the same answer: key, plan or URL are wrong */
+        code = strcmp(s->jobs[0].last_cause, "permanent") == 0 ? EXIT_CONFIG : EXIT_AGAIN;
         fprintf(stderr, "geckotape: the poll is %s: %s\n", poll_outcome_name(once->outcome),
                 s->jobs[0].last_error);
+    }
     mem_free(s);
     return code;
 }

@@ -127,18 +127,10 @@ static void add_padded(struct buf *b, struct str text, size_t width, bool is_rig
         buf_addf(b, "%*s", (int)pad, "");
 }
 
-/* A terminal must not be steered by a coin's name. */
-static void clean(struct buf *cell)
-{
-    for (size_t i = 0; i < cell->len; i++)
-        if ((unsigned char)cell->p[i] < ' ' || cell->p[i] == 0x7F)
-            cell->p[i] = '?';
-}
-
 static void add_table(struct buf *b, const struct rows *rows, const struct columns *columns)
 {
     size_t width[N_MARKET_COLUMNS];
-    struct buf cell = BUF_INIT(MAX_OUTPUT);
+    struct buf cell = BUF_INIT(MAX_OUTPUT), shown = BUF_INIT(MAX_OUTPUT);
 
     for (size_t c = 0; c < columns->n; c++) {
         width[c] = strlen(market_table.columns[columns->index[c]].name);
@@ -159,11 +151,13 @@ static void add_table(struct buf *b, const struct rows *rows, const struct colum
                 buf_add_z(&cell, column->name);
             else
                 cell_add_text(&cell, &rows_at(rows, r - 1)[columns->index[c]]);
-            clean(&cell);
+            buf_clear(&shown);
+            buf_add_clean(&shown, buf_str(&cell), cell.len);
             bool is_last = c + 1 == columns->n;
-            add_padded(b, buf_str(&cell), is_last && !is_right ? 0 : width[c], is_right);
+            add_padded(b, buf_str(&shown), is_last && !is_right ? 0 : width[c], is_right);
             buf_add_z(b, is_last ? "\n" : "  ");
         }
+    buf_release(&shown);
     buf_release(&cell);
 }
 
@@ -204,7 +198,7 @@ static enum st print_rows(const struct config *config, struct query *query, cons
         st = query->driver->market(query, &args, arena, &rows, err);
     if (st != ST_OK)
         return st;
-    if (rows.n > (size_t)config->top)
+    if (config->top > 0 && rows.n > (size_t)config->top)
         rows.n = (size_t)config->top;
     if (rows.n == 0 && config->output == OUTPUT_TABLE)
         fprintf(stderr, "geckotape: no rows for %s in the store\n", config->vs);

@@ -30,7 +30,9 @@ static void add_price(struct buf *b, const struct sink_load *load)
     const struct cell *cells = rows_at(rows, row);
     if (cells[MARKET_CURRENT_PRICE].kind == CELL_NULL)
         return;
-    buf_addf(b, " · %.*s ", STR_ARG(cell_text(&cells[MARKET_ID])));
+    buf_add_z(b, " · ");
+    buf_add_clean(b, cell_text(&cells[MARKET_ID]), 64);
+    buf_add_char(b, ' ');
     cell_add_text(b, &cells[MARKET_CURRENT_PRICE]);
     buf_addf(b, " %s", load->stream->vs_currency);
 }
@@ -44,7 +46,8 @@ void report_poll(struct buf *b, const struct sink_load *load, const struct sink_
     buf_addf(b, "%.8s  %-7s ", slot + 11, poll_outcome_name(end->outcome));
     if (load->rows == NULL) {
         struct str why = load->error.len > 0 ? load->error : end->error;
-        buf_addf(b, " %.*s", STR_ARG(why));
+        buf_add_char(b, ' ');
+        buf_add_clean(b, why, 300);
         return;
     }
     if (result->is_duplicate)

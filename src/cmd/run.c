@@ -14,12 +14,12 @@
 /* A line per poll on a terminal; in a pipe the log has the changes of state. */
 static void print_poll(void *ctx, const struct sink_load *load, const struct sink_result *result)
 {
-    struct buf b = BUF_INIT(4096);
+    struct buf b = BUF_INIT(4096); /* what log_say() takes */
 
     (void)ctx;
     report_poll(&b, load, result);
-    printf("%s\n", buf_z(&b));
-    fflush(stdout);
+    buf_add_char(&b, '\n');
+    log_say(buf_str(&b));
     buf_release(&b);
 }
 
@@ -107,10 +107,10 @@ static int run(const struct config *config, const char *const *words, size_t n_w
             greet(p, config);
         else
             log_start(p, config, data_dir);
-        int sig = cmd_wait_signal(-1);
+        int sig = cmd_wait_signal();
+        arm_second_signal();
         log_info("run", "stopping", LOG_Z("signal", sig == SIGINT ? "SIGINT" : "SIGTERM"));
     }
-    arm_second_signal();
     struct err stop_err = ERR_INIT;
     enum st stop_st = pipeline_stop(p, &stop_err);
     if (st == ST_OK && stop_st != ST_OK) {

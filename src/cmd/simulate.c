@@ -67,7 +67,7 @@ static int simulate(const struct config *config, const char *const *words, size_
     print_use(sim, address);
     log_info("simulate", "started", LOG_I("port", sim_port(sim)), LOG_I("coins", config->sim_coins),
              LOG_I("seed", config->sim_seed), LOG_I("speed", config->sim_speed));
-    cmd_wait_signal(-1);
+    cmd_wait_signal();
     log_info("simulate", "stopped", LOG_I("requests", sim_requests(sim)));
     sim_stop(sim);
     log_close();

@@ -289,9 +289,9 @@ static int tape_run(const struct config *config, const char *const *words, size_
                 n_words > 0 ? words[0] : "");
         return EXIT_USAGE;
     }
-    enum st st = read_offset("--from", config->from, 1, &v.from, &err);
+    enum st st = read_offset("--first", config->first, 1, &v.from, &err);
     if (st == ST_OK)
-        st = read_offset("--until", config->until, UINT64_MAX, &v.until, &err);
+        st = read_offset("--last", config->last, UINT64_MAX, &v.until, &err);
     if (st != ST_OK)
         return cmd_fail(st, &err, EXIT_USAGE);
     st = run_jobs(&v, action, &err);
@@ -319,7 +319,7 @@ const struct verb verb_tape = {
                 "      each job's stream: segments, offsets, times, bytes on disk and raw\n"
                 "  geckotape tape cat --job markets-usd | jq '.[0].current_price'\n"
                 "      the JSON bodies as they came, one per line\n"
-                "  geckotape tape cat --headers --from 100 --until 200\n"
+                "  geckotape tape cat --headers --first 100 --last 200\n"
                 "      what else is known of each record: times, status, outcome\n"
                 "  geckotape tape verify && echo whole\n"
                 "      every checksum, every body, the order of offsets, each poll's pages\n",

@@ -20,6 +20,7 @@ const struct opt_def config_options[] = {
          "where the tape and the default sinks live (default: ./data, with --simulate ./data-sim)",
      .offset = AT(data)},
     {.name = "sink",
+     .env_name = "sinks",
      .kind = OPT_LIST,
      .metavar = "URL",
      .verbs = COLLECT,
@@ -36,11 +37,10 @@ const struct opt_def config_options[] = {
     {.name = "top",
      .kind = OPT_INT,
      .metavar = "N",
-     .fallback = "250",
      .min = 1,
      .max = 20000,
      .verbs = COLLECT | VERB_QUERY,
-     .help = "this many coins, by market cap",
+     .help = "this many coins, by market cap (default: 250; query: all)",
      .offset = AT(top)},
     {.name = "every",
      .kind = OPT_DURATION,
@@ -119,19 +119,25 @@ const struct opt_def config_options[] = {
      .offset = AT(job)},
     {.name = "from",
      .kind = OPT_TEXT,
-     .metavar = "WHERE",
+     .metavar = "SINK",
      .fallback = "",
-     .verbs = VERB_QUERY | VERB_TAPE,
-     .help = "query: the store, as sqlite:PATH (default: sqlite:DATA/market.db); tape: the first "
-             "offset",
+     .verbs = VERB_QUERY,
+     .help = "the store, as sqlite:PATH (default: sqlite:DATA/market.db)",
      .offset = AT(from)},
-    {.name = "until",
+    {.name = "first",
      .kind = OPT_TEXT,
      .metavar = "OFFSET",
      .fallback = "",
      .verbs = VERB_TAPE,
-     .help = "the last offset",
-     .offset = AT(until)},
+     .help = "cat: begin with this record",
+     .offset = AT(first)},
+    {.name = "last",
+     .kind = OPT_TEXT,
+     .metavar = "OFFSET",
+     .fallback = "",
+     .verbs = VERB_TAPE,
+     .help = "cat: end with this record",
+     .offset = AT(last)},
     {.name = "columns",
      .kind = OPT_TEXT,
      .metavar = "A,B,…",
@@ -149,7 +155,7 @@ const struct opt_def config_options[] = {
     {.name = "headers",
      .kind = OPT_FLAG,
      .verbs = VERB_TAPE,
-     .help = "print each record's header as a line of JSON",
+     .help = "cat: print each record's header as a line of JSON",
      .offset = AT(has_headers)},
     {.name = "simulate",
      .kind = OPT_FLAG,
@@ -238,9 +244,14 @@ const struct plan *config_plan(int api_plan)
     return &plans[api_plan];
 }
 
+int64_t config_top(const struct config *config)
+{
+    return config->top ? config->top : CONFIG_TOP;
+}
+
 int64_t config_pages(const struct config *config)
 {
-    return (config->top + CONFIG_PER_PAGE - 1) / CONFIG_PER_PAGE;
+    return (config_top(config) + CONFIG_PER_PAGE - 1) / CONFIG_PER_PAGE;
 }
 
 uint32_t config_rate(const struct config *config)
@@ -333,7 +344,7 @@ static void check_pace(const struct config *config, struct opt_problems *problem
         problems,
         "--top %lld --every %s: a poll takes %lld calls, and the pace is %u calls a minute; "
         "--every %s fits, or a plan with a higher --api-rate",
-        (long long)config->top, wanted, (long long)calls, rate, fitting);
+        (long long)config_top(config), wanted, (long long)calls, rate, fitting);
 }
 
 void config_check(const struct config *config, uint32_t verb, struct opt_problems *problems)

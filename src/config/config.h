@@ -31,7 +31,7 @@ struct config {
 
     /* the job */
     char *vs;
-    int64_t top;
+    int64_t top;      /* 0: CONFIG_TOP; query: all */
     int64_t every_us; /* 0: run: CONFIG_EVERY_US, once: now */
 
     /* the process */
@@ -48,8 +48,8 @@ struct config {
 
     /* reading */
     char *job;
-    char *from; /* query: the store; tape: first offset */
-    char *until;
+    char *from;         /* the store's URL */
+    char *first, *last; /* offsets; empty: no bound */
     char *columns;
     int output; /* enum output_format */
     bool has_headers;
@@ -73,8 +73,11 @@ struct plan {
 const struct plan *config_plan(int api_plan);
 
 #define CONFIG_EVERY_US (30 * INT64_C(1000000))
+#define CONFIG_TOP      250
 #define CONFIG_PER_PAGE 250 /* CoinGecko's largest page */
 #define CONFIG_SIM_RATE 600 /* nobody limits the built-in simulator */
+
+int64_t config_top(const struct config *config);
 
 /* Calls that one poll takes, and the pace in calls a minute. */
 int64_t config_pages(const struct config *config);

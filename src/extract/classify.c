@@ -176,57 +176,18 @@ struct answer_verdict answer_classify(long status, const struct answer_facts *fa
     return (struct answer_verdict){r->class, r->can_retry, r->mend};
 }
 
-/* Take the first character off s, as it may stand in a line for people. */
-static struct str take_clean(struct str *s)
-{
-    struct str c = {s->p, 1};
-
-    while (c.len <= 4 && c.len <= s->len && !str_is_utf8(c))
-        c.len++;
-    bool is_text = c.len <= 4 && c.len <= s->len;
-    if (!is_text)
-        c.len = 1;
-    *s = (struct str){s->p + c.len, s->len - c.len};
-    unsigned char lead = (unsigned char)c.p[0];
-    if (lead == ' ' || (lead >= '\t' && lead <= '\r'))
-        return STR(" ");
-    bool is_c1 = lead == 0xC2 && is_text && (unsigned char)c.p[1] < 0xA0; /* U+0080 .. U+009F */
-    return !is_text || lead < ' ' || lead == 0x7F || is_c1 ? STR("?") : c;
-}
-
-/* Append at most max bytes of s as one line of text: cut at a character, runs of white space as one
- * space, everything that is no text as '?'. */
-static void add_clean(struct buf *out, struct str s, size_t max)
-{
-    bool was_space = true;
-
-    if (max > out->max - out->len)
-        max = out->max - out->len;
-    while (s.len > 0) {
-        struct str c = take_clean(&s);
-        bool is_space = c.p[0] == ' ';
-        if (is_space && was_space)
-            continue;
-        if (c.len > max)
-            break;
-        buf_add_str(out, c);
-        max -= c.len;
-        was_space = is_space;
-    }
-}
-
 /* What the answer itself says, or what it is. */
 static void add_cause(struct buf *out, const struct answer_facts *facts,
                       const struct answer_verdict *verdict, const struct endpoint *ep,
                       struct str body, size_t max)
 {
     if (facts->has_error && facts->error_msg.len > 0) {
-        add_clean(out, facts->error_msg, max);
+        buf_add_clean(out, facts->error_msg, max);
     } else if (!facts->is_json && body.len == 0) {
         buf_add_z(out, "an empty body");
     } else if (!facts->is_json) {
         buf_add_z(out, "not JSON: \"");
-        add_clean(out, body, 40);
+        buf_add_clean(out, body, 40);
         buf_add_char(out, '"');
     } else if (verdict->class == ANSWER_DRIFT && facts->top != ep->top) {
         buf_addf(out, "an %s instead of %s", json_event_name(facts->top), ep->is_what);

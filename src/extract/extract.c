@@ -13,12 +13,19 @@
 #define LEAST_BUDGET_US (5 * US_PER_S) /* of a poll that begins late in its slot */
 #define LONGEST_NAP_US  US_PER_S       /* then look at the wall clock again: it may have jumped */
 
+/* A slot whose poll failed is polled again, ever later, as long as it lasts. */
+#define RETRY_FIRST_US (30 * US_PER_S)
+#define RETRY_LAST_US  (300 * US_PER_S)
+
 /* A job with its times and its trouble. */
 struct task {
     struct poll_job job;
     struct schedule schedule;
     const char *trouble; /* the cause of the outage under way; NULL: all is well */
     uint32_t n_trouble;  /* polls in it */
+    int64_t failed_slot_us;
+    int64_t retry_at_us; /* monotonic: not before this again for failed_slot_us */
+    int64_t retry_wait_us;
 };
 
 struct extract {
@@ -46,8 +53,8 @@ static enum st check(const struct extract_setup *setup, struct err *err)
     return ST_OK;
 }
 
-/* Begin where the tape ends: its last slot is taken, unless its poll was cut short, and the
- * snapshot shows how it went. */
+/* Begin where the tape ends: the slot that its last poll brought rows for is taken, and the
+ * snapshot shows how it went. A poll off the grid (run now, once) takes no slot. */
 static void resume(struct extract *e, struct task *t)
 {
     const struct extract_job *job = t->job.job;
@@ -55,7 +62,7 @@ static void resume(struct extract *e, struct task *t)
 
     if (!tape_writer_last_end(job->writer, &end))
         return;
-    if (end.outcome != POLL_ABORTED)
+    if (outcome_bears_rows(end.outcome) && end.slot_us % job->every_us == 0)
         schedule_took(&t->schedule, end.slot_us);
     if (e->setup.status == NULL)
         return;
@@ -157,16 +164,32 @@ static void report(const struct extract *e, struct task *t, const struct poll_re
     log_trouble(e, t, result);
 }
 
+/* What brought rows takes its slot; what did not may try it again. */
+static void note_slot(struct extract *e, struct task *t, int64_t slot_us, enum poll_outcome outcome)
+{
+    if (outcome_bears_rows(outcome)) {
+        schedule_took(&t->schedule, slot_us);
+        return;
+    }
+    bool is_again = t->retry_wait_us > 0 && t->failed_slot_us == slot_us;
+    t->retry_wait_us = is_again ? 2 * t->retry_wait_us : RETRY_FIRST_US;
+    if (t->retry_wait_us > RETRY_LAST_US)
+        t->retry_wait_us = RETRY_LAST_US;
+    t->failed_slot_us = slot_us;
+    t->retry_at_us = clock_mono_us(e->setup.clock) + t->retry_wait_us / 2 +
+                     (int64_t)(poller_random(&e->poller) % (uint64_t)(t->retry_wait_us / 2));
+}
+
 static enum st run_poll(struct extract *e, struct task *t, const struct poll_plan *plan,
                         enum poll_outcome *ret_outcome, struct err *err)
 {
     struct poll_result result = {.outcome = POLL_FAILED};
 
-    schedule_took(&t->schedule, plan->slot_us);
     enum st st = poll_run(&e->poller, &t->job, plan, &result, err);
     *ret_outcome = result.outcome;
     if (st != ST_OK && st != ST_AGAIN)
         return st;
+    note_slot(e, t, plan->slot_us, st == ST_OK ? result.outcome : POLL_FAILED);
     report(e, t, &result);
     if (st == ST_OK && e->setup.events.poll_ended)
         e->setup.events.poll_ended(e->setup.events.ctx, t->job.job, &result.end);
@@ -225,6 +248,7 @@ static struct task *find_due(struct extract *e, int64_t *ret_slot_us, int64_t *r
         if (wait_us < *ret_wait_us)
             *ret_wait_us = wait_us;
         if (schedule_is_due(&t->schedule, wall_us, &slot_us) &&
+            !(slot_us == t->failed_slot_us && clock_mono_us(e->setup.clock) < t->retry_at_us) &&
             (due == NULL || slot_us < *ret_slot_us)) {
             due = t;
             chosen = i;

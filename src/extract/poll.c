@@ -96,7 +96,7 @@ void poll_job_init(struct poll_job *j, const struct extract_job *job, const stru
 }
 
 /* splitmix64, S. Vigna */
-static uint64_t next_random(struct poller *p)
+uint64_t poller_random(struct poller *p)
 {
     uint64_t z = p->random += UINT64_C(0x9E3779B97F4A7C15);
     z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
@@ -114,7 +114,7 @@ static int64_t backoff_us(struct poller *p, uint32_t attempt)
         most_us *= 2;
     if (most_us > BACKOFF_CAP_US)
         most_us = BACKOFF_CAP_US;
-    return (int64_t)(next_random(p) % (uint64_t)most_us);
+    return (int64_t)(poller_random(p) % (uint64_t)most_us);
 }
 
 static int64_t month_start(int64_t ts_us)
@@ -328,9 +328,8 @@ static enum st take_answer(struct poll *poll, uint32_t page, uint32_t attempt,
         ret_attempt->is_good = true;
         p->pages[page - 1] = offset;
         poll->n_good++;
-        /* fewer than asked for: there are no more */
-        if (ep->top == JSON_ARRAY_BEGIN &&
-            facts.n_elements < endpoint_per_page(ep, poll->j->job->top))
+        /* nothing on a page: there are no more. A page that is merely short proves nothing. */
+        if (ep->top == JSON_ARRAY_BEGIN && facts.n_elements == 0)
             poll->n_pages = page;
         return ST_OK;
     }
@@ -433,6 +432,7 @@ static void show(struct poll *poll, const struct poll_result *result, bool is_on
     s->last_attempts = poll->attempts;
     snprintf(s->last_outcome, sizeof(s->last_outcome), "%s", poll_outcome_name(result->outcome));
     snprintf(s->last_error, sizeof(s->last_error), "%s", p->error);
+    snprintf(s->last_cause, sizeof(s->last_cause), "%s", result->cause ? result->cause : "");
     s->failed_in_row = poll->j->failed_in_row;
     s->next_due_us = poll->plan->next_due_us;
     s->head = tape_head_get(tape_writer_head(poll->j->job->writer));

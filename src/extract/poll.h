@@ -44,6 +44,8 @@ enum st poller_init(struct poller *p, const struct extract_setup *setup, struct 
                     struct err *err) MUST_USE;
 void poller_release(struct poller *p); /* also what a failed init left */
 
+uint64_t poller_random(struct poller *p);
+
 /* A job as polls leave it. */
 struct poll_job {
     const struct extract_job *job;

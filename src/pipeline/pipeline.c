@@ -377,18 +377,17 @@ static bool all_caught_up(struct pipeline *p)
 
 static enum st join_sinks(struct pipeline *p, int64_t deadline_us, struct err *err)
 {
+    int64_t until_us = deadline_us + US_PER_S; /* a load may need a moment to notice */
+    struct timespec at = {.tv_sec = until_us / US_PER_S, .tv_nsec = until_us % US_PER_S * 1000};
     enum st st = ST_OK;
 
     for (size_t i = 0; i < p->n_sinks; i++)
         loader_stop(p->sinks[i].loader);
     tape_head_wake(tape_writer_head(p->writer));
     for (size_t i = 0; i < p->n_sinks; i++) {
-        int64_t left = deadline_us - clock_mono_us(p->clock),
-                until = clock_wall_us(p->clock) + (left > 0 ? left : 0) + US_PER_S;
-        struct timespec at = {.tv_sec = until / US_PER_S, .tv_nsec = until % US_PER_S * 1000};
         if (!p->sinks[i].is_running)
             continue;
-        if (pthread_timedjoin_np(p->sinks[i].thread, NULL, &at) != 0)
+        if (pthread_clockjoin_np(p->sinks[i].thread, NULL, CLOCK_MONOTONIC, &at) != 0)
             st = err_set(err, ST_FATAL,
                          "sink %s did not stop in time; what it had not committed will be loaded "
                          "at the next start",
@@ -430,7 +429,7 @@ enum st pipeline_once(struct pipeline *p, struct pipeline_once *ret_once, struct
 
     *ret_once = (struct pipeline_once){.outcome = POLL_OK};
     ret_once->is_already_polled = slot_us != 0 && tape_writer_last_end(p->writer, &last) &&
-                                  last.outcome != POLL_ABORTED && last.slot_us >= slot_us &&
+                                  outcome_bears_rows(last.outcome) && last.slot_us >= slot_us &&
                                   last.slot_us < slot_us + config->every_us;
     enum st st = ST_OK;
     if (!ret_once->is_already_polled)

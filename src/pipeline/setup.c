@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define DEFAULT_TOP        250
 #define MAX_ATTEMPTS       5 /* per page and poll: with full jitter about 15 s */
 #define CONNECT_TIMEOUT_US (10 * US_PER_S)
 #define STALL_TIMEOUT_US   (15 * US_PER_S)
@@ -41,17 +40,17 @@ void setup_job(const struct config *config, struct extract_job *ret_job)
 {
     *ret_job = (struct extract_job){
         .id = {.endpoint = "coins/markets"},
-        .top = (uint32_t)config->top,
+        .top = (uint32_t)config_top(config),
         .every_us = config->every_us ? config->every_us : CONFIG_EVERY_US,
     };
     struct stream_id *id = &ret_job->id;
     snprintf(id->vs_currency, sizeof(id->vs_currency), "%s", config->vs);
-    snprintf(id->selection, sizeof(id->selection), "top=%lld", (long long)config->top);
-    if (config->top == DEFAULT_TOP)
+    snprintf(id->selection, sizeof(id->selection), "top=%lld", (long long)config_top(config));
+    if (config_top(config) == CONFIG_TOP)
         snprintf(id->job, sizeof(id->job), "markets-%s", config->vs);
     else
         snprintf(id->job, sizeof(id->job), "markets-%s-top%lld", config->vs,
-                 (long long)config->top);
+                 (long long)config_top(config));
 }
 
 void setup_status_job(const struct extract_job *job, struct status_job *ret_job)

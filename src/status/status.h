@@ -27,6 +27,7 @@ struct status_job {
     uint32_t last_attempts;
     char last_outcome[16];
     char last_error[256];
+    char last_cause[24];    /* "" "transport" "clock" "permanent" …: extract's word for the error */
     uint32_t failed_in_row; /* polls that failed since the last ok or partial one */
     int64_t next_due_us;
     uint64_t head; /* of its stream */

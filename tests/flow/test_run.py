@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """geckotape run as a user meets it: collects, serves, survives, stops."""
+import fcntl
 import json
 import os
 import pty
@@ -118,7 +119,7 @@ def test_no_bad_answer_becomes_rows_or_stops_the_collector(tmp_path, answer):
         if done.returncode == 0:  # a retry within the poll brought it
             assert state["n"] >= 2
         else:
-            assert done.returncode == 75 and done.stderr
+            assert done.returncode == (78 if answer.status == 401 else 75) and done.stderr
             gecko("once", "--api-url", api.url, "--data", tmp_path, "--api-rate", 100000, check=0)
     check_exactly_once(tmp_path, json_dir=tmp_path)
     with database(tmp_path) as db:
@@ -155,6 +156,82 @@ def test_a_slot_whose_poll_was_cut_short_is_polled_again(tmp_path):
     with PlainServer(market) as api, Running("run", "--api-url", api.url, *options) as run:
         wait_for(lambda: [p for p in polls(tmp_path) if p["outcome"] == "ok"], what="a good poll")
         run.stop()
+    check_exactly_once(tmp_path, json_dir=tmp_path)
+
+
+def test_a_slot_whose_poll_failed_is_polled_again_within_the_slot(tmp_path):
+    state = {"n": 0}
+
+    def script(request):
+        state["n"] += 1
+        return Answer(401, b'{"status":{"error_code":10002,"error_message":"API Key Missing"}}') if state["n"] == 1 else market(request)
+
+    with PlainServer(script) as api:
+        with Running("run", "--api-url", api.url, "--data", tmp_path, "--every", "1h", "--listen", "none") as run:
+            wait_for(lambda: [p for p in polls(tmp_path) if p["outcome"] == "ok"], what="a good poll")
+            run.stop()
+    check_exactly_once(tmp_path, json_dir=tmp_path)
+
+
+def test_once_tries_a_failed_slot_again(tmp_path):
+    state = {"is_down": True}
+
+    def script(request):
+        return Answer(401, b"{}") if state["is_down"] else market(request)
+
+    with PlainServer(script) as api:
+        once = ["once", "--every", "1h", "--api-url", api.url, "--data", tmp_path]
+        gecko(*once, check=78)
+        state["is_down"] = False
+        assert "already" not in gecko(*once, check=0).stdout
+    check_exactly_once(tmp_path, json_dir=tmp_path)
+
+
+def test_a_short_page_does_not_end_the_list(tmp_path):
+    def script(request):
+        return Answer(body=market_body(249 if request.page == 1 else 250, first=250 * (request.page - 1)))
+
+    with PlainServer(script) as api:
+        gecko("once", "--api-url", api.url, "--data", tmp_path, "--top", 750, "--api-rate", 100000, check=0)
+        assert [r.page for r in api.requests] == [1, 2, 3]
+    with database(tmp_path) as db:
+        assert db.execute("select count(*) from market").fetchone()[0] == 749
+
+
+def test_rows_of_a_simulator_elsewhere_are_marked(tmp_path):
+    with Running("simulate", "--listen", "127.0.0.1:0", "--coins", 250) as sim:
+        port = int(sim.expect(r"http://127\.0\.0\.1:(\d+)")[1])
+        with Running("run", "--api-url", f"http://127.0.0.1:{port}/api/v3", "--data", tmp_path, *FAST) as run:
+            own = run.port()
+            wait_for(lambda: json.loads(get(own, "/api/status"))["simulated"], what="the mark")
+            run.stop()
+
+
+def test_a_coin_cannot_steer_the_terminal(tmp_path):
+    body = market_body(2).replace(b'"coin-0"', b'"\\u001b[31mred\\u009b"')
+    with PlainServer(lambda request: Answer(body=body)) as api:
+        out = gecko("once", "--api-url", api.url, "--data", tmp_path, "--top", 2, check=0).stdout
+        out += gecko("query", "--data", tmp_path, check=0).stdout
+    assert "31mred" in out and "\x1b" not in out and "\x9b" not in out
+
+
+def test_a_log_that_nobody_reads_stops_nothing(tmp_path):
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    with PlainServer(market) as api:
+        process = subprocess.Popen([BINARY, "run", "--api-url", api.url, "--data", str(tmp_path), "--every", "1s",
+                                    "--api-rate", "100000", "--listen", "none", "--log-level", "debug"],
+                                   stdout=writing, stderr=writing, env=clean_env())
+        os.close(writing)
+        try:
+            # a request's line is some 130 bytes: the pipe is full long before
+            wait_for(lambda: len(api.requests) >= 45, timeout=120, what="requests")
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+            process.wait()
+            os.close(reading)
     check_exactly_once(tmp_path, json_dir=tmp_path)
 
 

@@ -316,7 +316,7 @@ static const char *full_page(void)
     return text;
 }
 
-static void pages_follow_each_other_to_the_top_or_the_first_short_one(void)
+static void pages_follow_each_other_to_the_top_or_the_first_empty_one(void)
 {
     const struct http_step full = {.answer = full_page()}, some = {.answer = GOOD},
                            none = {.answer = OK_HEAD "Content-Length: 2\r\n\r\n[]"};
@@ -324,7 +324,7 @@ static void pages_follow_each_other_to_the_top_or_the_first_short_one(void)
         struct http_step steps[4];
         uint32_t top, n_pages;
     } rows[] = {
-        {{full, full, full, full}, 750, 3}, {{full, some, full, full}, 750, 2},
+        {{full, full, full, full}, 750, 3}, {{full, some, full, full}, 750, 3},
         {{full, none, full, full}, 750, 2}, {{full, full, full, full}, 1000, 4},
         {{full, full, full, full}, 501, 3},
     };
@@ -676,7 +676,7 @@ static void polls_use_the_same_memory_again(void)
 TAP_MAIN(TAP_CASE(a_good_answer_is_kept_byte_for_byte_with_its_end),
          TAP_CASE(what_may_be_over_in_a_moment_is_tried_again_and_kept_too),
          TAP_CASE(what_will_not_change_is_asked_once),
-         TAP_CASE(pages_follow_each_other_to_the_top_or_the_first_short_one),
+         TAP_CASE(pages_follow_each_other_to_the_top_or_the_first_empty_one),
          TAP_CASE(a_lost_page_makes_the_poll_partial_and_says_which),
          TAP_CASE(nobody_there_is_an_end_without_pages),
          TAP_CASE(a_body_beyond_the_ceiling_is_no_answer),

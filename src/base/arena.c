@@ -42,6 +42,14 @@ void arena_reset(struct arena *a)
         a->total = 0;
     }
     a->used = 0;
+    a->is_full = false;
+}
+
+/* No, for good: not because the system has no memory now. */
+static void *refuse(struct arena *a)
+{
+    a->is_full = true;
+    return NULL;
 }
 
 void *arena_alloc(struct arena *a, size_t n, size_t size)
@@ -49,7 +57,7 @@ void *arena_alloc(struct arena *a, size_t n, size_t size)
     size_t align = alignof(max_align_t), bytes;
 
     if (__builtin_mul_overflow(n, size, &bytes) || bytes > a->max)
-        return NULL;
+        return refuse(a);
     bytes = (bytes + align - 1) / align * align;
     if (a->block == NULL || bytes > a->block->size - a->used) {
         /* half as much again each time: few blocks, little waste */
@@ -61,7 +69,7 @@ void *arena_alloc(struct arena *a, size_t n, size_t size)
         if (want < bytes)
             want = bytes;
         if (want > a->max - a->total)
-            return NULL;
+            return refuse(a);
         struct arena_block *b = mem_try(NULL, sizeof(*b) + want);
         if (b == NULL)
             return NULL;

@@ -13,6 +13,7 @@ struct arena {
     size_t total;              /* bytes of all blocks */
     size_t max;                /* ceiling of total */
     size_t first;              /* size of the first block, where it is known; 0 */
+    bool is_full;              /* the cap refused a request since the last reset */
 };
 
 void arena_init(struct arena *a, size_t max);
@@ -22,8 +23,8 @@ void arena_release(struct arena *a);
  * load allocates nothing. */
 void arena_reset(struct arena *a);
 
-/* n * size bytes, aligned for any type, not zeroed. NULL when the cap or memory is reached; the
- * arena stays usable. */
+/* n * size bytes, aligned for any type, not zeroed. NULL when the cap is reached, which is_full
+ * remembers, or the system has no memory; the arena stays usable. */
 void *arena_alloc(struct arena *a, size_t n, size_t size);
 
 /* The same, zeroed. */

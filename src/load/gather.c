@@ -16,12 +16,6 @@ void gather_release(struct gather *g)
         arena_release(&g->polls[i].arena);
 }
 
-/* An arena that is full because the poll is too large, not because the system has no memory. */
-static bool is_too_large(const struct gathered *p)
-{
-    return p->arena.total > p->arena.max / 2;
-}
-
 /* Remember why the poll has no rows; without room for the text, shorter. */
 static void give_up(struct gathered *p, const char *what, const struct err *err)
 {
@@ -156,7 +150,7 @@ static enum st make_rows(struct gather *g, struct gathered *p, const struct poll
         st = transform_poll(&in, g->json, &p->arena, &p->rows, &why);
     }
     p->has_rows = st == ST_OK;
-    if (st == ST_FATAL || (st == ST_AGAIN && !is_too_large(p))) {
+    if (st == ST_FATAL || (st == ST_AGAIN && !p->arena.is_full)) {
         *err = why;
         return st;
     }

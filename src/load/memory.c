@@ -299,8 +299,9 @@ static enum st stage_rows(struct memory_job *job, const struct sink_load *load,
         next++;
     struct memory_table *to = &job->tables[next];
     if (!build_table(to, from, poll))
-        return err_set(err, ST_AGAIN, "memory: the table of job %s needs more than %zu bytes",
-                       job->id.job, MAX_TABLE);
+        return err_set(err, to->arena.is_full ? ST_REJECT : ST_AGAIN,
+                       "memory: the table of job %s needs more than %zu bytes", job->id.job,
+                       MAX_TABLE);
     if (poll->unchanged_since != 0 && poll->unchanged_since == from->end_offset &&
         memcmp(from->uuid, load->stream->uuid, sizeof(from->uuid)) == 0)
         result->n_unchanged = poll->n_unchanged;

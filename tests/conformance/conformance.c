@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mem.h"
 #include "polls.h"
+#include "row/market.h"
 #include "subject.h"
 #include "tap.h"
 
@@ -375,6 +376,31 @@ static void jobs_do_not_mix(void)
     CHECK_SHOWS("markets-eur", SLOT(0), "bitcoin=2 ");
 }
 
+/* Never ST_AGAIN, which would be tried for ever. */
+static void a_text_beyond_its_memory_is_refused(void)
+{
+    const size_t len = (size_t)257 << 20;
+    struct made_stream s = made_stream("markets-usd", 1), before;
+    struct position at;
+    struct sink_result result;
+    struct made_poll poll;
+
+    if (strcmp(subject.scheme, "memory") != 0 && strcmp(subject.scheme, "sqlite") != 0)
+        SKIP("keeps no ids in memory");
+    CHECK_OK(open_and_attach(&first, &s, &at), err);
+    before = s;
+    made_poll(&poll, &s, SLOT(0), POLL_OK, "bitcoin=1");
+    char *id = mem_new(len, 1);
+    rows_at(&poll.rows.rows, 0)[MARKET_ID] = cell_of_text((struct str){id, len});
+    enum st st = first.driver->load(&first, &poll.load, &result, &err);
+    mem_free(id);
+    made_release(&poll);
+    CHECK_EQ(st, ST_REJECT);
+    CHECK_OK(first.driver->attach(&first, &s.id, &at, &err), err);
+    s = before;
+    CHECK_OK(load(&first, &s, SLOT(0), POLL_OK, "bitcoin=1", true, &result), err);
+}
+
 static void an_option_it_does_not_know_is_refused(void)
 {
     char text[SINK_URL_MAX + 16];
@@ -417,6 +443,7 @@ static void close_is_fine_after_a_failed_open(void)
     X(a_partial_poll_and_the_ok_one_may_share_a_batch)          \
     X(polls_without_rows_move_the_position)                     \
     X(jobs_do_not_mix)                                          \
+    X(a_text_beyond_its_memory_is_refused)                      \
     X(an_option_it_does_not_know_is_refused)                    \
     X(close_is_fine_after_a_failed_open)
 

@@ -208,7 +208,8 @@ enum st coin_of_row(struct coin_cache *cache, struct db *db, const struct cell *
             place = find_place(cache->places, cache->n_places, hash, id);
         }
         if (found.id.p == NULL)
-            return err_set(err, ST_AGAIN, "no memory for the ids of %zu coins", cache->n);
+            return err_set(err, cache->ids.is_full ? ST_REJECT : ST_AGAIN,
+                           "no memory for a coin's id of %zu bytes", id.len);
         st = find_or_add(db, row, &found, err);
         if (st != ST_OK)
             return st;

@@ -541,6 +541,42 @@ static void a_poll_that_is_too_large_loads_without_rows(void)
     CHECK(told.loads[1].error[0] != '\0');
 }
 
+static void a_page_beyond_the_cap_loads_without_rows_too(void)
+{
+    struct buf body = BUF_INIT(256 * 1024);
+
+    make_loader(64 * 1024);
+    add_poll(0, "bitcoin=1");
+    buf_addf(&body, "[%*s]", 100 * 1024, "");
+    uint64_t page = add_page(T0 + 30 * US_PER_S, 1, buf_z(&body));
+    buf_release(&body);
+    add_end(T0 + 30 * US_PER_S, POLL_OK, &page, 1, 2);
+    add_poll(2, "bitcoin=2");
+    CHECK_OK(loader_catch_up(loader, &err), err);
+    CHECK_EQ(told.n_loads, 3);
+    CHECK(told.loads[0].has_rows && !told.loads[1].has_rows && told.loads[2].has_rows);
+}
+
+static void memory_that_the_system_lacks_costs_no_rows(void)
+{
+    char rows[1024] = "";
+
+    for (int i = 0; i < 30; i++)
+        snprintf(rows + strlen(rows), sizeof(rows) - strlen(rows), "%sc%d=1", i > 0 ? " " : "", i);
+    add_poll(0, rows);
+    for (long nth = 1; nth < 40; nth++) {
+        told = (struct told){.n_loads = 0};
+        make_loader(160 * 1024);
+        mem_fail_nth(nth);
+        enum st st = loader_catch_up(loader, &err);
+        mem_fail_nth(0);
+        CHECK((st == ST_OK || st == ST_AGAIN));
+        CHECK_OK(loader_catch_up(loader, &err), err);
+        CHECK_EQ(told.n_loads, 1);
+        CHECK_EQ(told.loads[0].n_rows, 30);
+    }
+}
+
 static void a_steady_load_allocates_nothing_that_stays(void)
 {
     unsigned long n[12];
@@ -610,6 +646,8 @@ static void runs_until_it_is_stopped_and_waits_for_sinks(void)
     X(a_sink_behind_the_oldest_record_needs_accept_gap)    \
     X(damage_is_counted_and_the_rest_is_loaded)            \
     X(a_poll_that_is_too_large_loads_without_rows)         \
+    X(a_page_beyond_the_cap_loads_without_rows_too)        \
+    X(memory_that_the_system_lacks_costs_no_rows)          \
     X(a_steady_load_allocates_nothing_that_stays)          \
     X(runs_until_it_is_stopped_and_waits_for_sinks)
 

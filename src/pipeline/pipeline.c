@@ -160,6 +160,9 @@ static enum st open_writer(struct pipeline *p, struct err *err)
         log_warn("tape", "a torn tail was cut off and kept", LOG_Z("job", p->job.id.job),
                  LOG_I("bytes", recovery.torn_bytes), LOG_Z("file", recovery.torn_file));
     }
+    if (recovery.unreadable_file[0] != '\0')
+        log_warn("tape", "the disk cannot read all of a segment; a new one is begun behind it",
+                 LOG_Z("job", p->job.id.job), LOG_Z("file", recovery.unreadable_file));
     if (recovery.is_poll_aborted)
         log_info("tape", "the last run stopped within a poll; it is marked aborted",
                  LOG_Z("job", p->job.id.job));

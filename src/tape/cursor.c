@@ -11,6 +11,7 @@
 
 #define PEEK  4096        /* bytes: an envelope and nearly every header come with one read */
 #define CHUNK (64 * 1024) /* bytes searched at a time */
+#define BLOCK 4096        /* bytes that a disk reads, or cannot read, together */
 
 void scratch_init(struct scratch *s)
 {
@@ -76,15 +77,40 @@ enum st cursor_open(struct cursor *c, struct segment s, uint64_t limit, struct e
     return refresh_size(c, err);
 }
 
+/* pread() that takes a block which the disk cannot read for zeros. */
+static ssize_t read_some(struct cursor *c, char *ret_bytes, size_t len, int64_t at)
+{
+    size_t block = BLOCK - (size_t)(at % BLOCK);
+    struct stat s;
+
+    ssize_t n = pread(c->fd, ret_bytes, len, at);
+    if (n >= 0 || errno != EIO)
+        return n;
+    if (len > block) { /* the first block of them may be fine */
+        len = block;
+        n = pread(c->fd, ret_bytes, len, at);
+        if (n >= 0 || errno != EIO)
+            return n;
+    }
+    if (fstat(c->fd, &s) != 0)
+        return -1;
+    if (at >= s.st_size)
+        return 0;
+    if ((int64_t)len > s.st_size - at)
+        len = (size_t)(s.st_size - at);
+    memset(ret_bytes, 0, len);
+    c->n_unreadable++;
+    return (ssize_t)len;
+}
+
 /* Make bytes hold at least `len` bytes of the file from `at` on, or what there is of them. */
-static enum st fill(const struct cursor *c, struct buf *bytes, int64_t at, size_t len,
-                    struct err *err)
+static enum st fill(struct cursor *c, struct buf *bytes, int64_t at, size_t len, struct err *err)
 {
     while (bytes->len < len) {
         char *room = buf_room(bytes, len - bytes->len);
         if (room == NULL)
             return err_sys(err, ST_AGAIN, ENOMEM, "%zu bytes of a segment", len);
-        ssize_t n = pread(c->fd, room, len - bytes->len, at + (int64_t)bytes->len);
+        ssize_t n = read_some(c, room, len - bytes->len, at + (int64_t)bytes->len);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -118,7 +144,7 @@ static bool pages_room(struct scratch *s, size_t header_len)
     return true;
 }
 
-static enum st parse_at(const struct cursor *c, int64_t at, const uint8_t *uuid, struct scratch *s,
+static enum st parse_at(struct cursor *c, int64_t at, const uint8_t *uuid, struct scratch *s,
                         enum parse *ret_parse, struct found *ret_found, struct err *err)
 {
     struct envelope e;
@@ -339,15 +365,19 @@ void cursor_unstep(struct cursor *c, const struct found *f)
     c->last_offset = f->record.offset - 1;
 }
 
-enum st cursor_read_body(const struct cursor *c, const struct found *f, struct buf *ret_frame,
+enum st cursor_read_body(struct cursor *c, const struct found *f, struct buf *ret_frame,
                          struct err *err)
 {
+    uint64_t n_unreadable = c->n_unreadable;
+
     buf_clear(ret_frame);
     if (f->body_frame_len == 0 || f->body_frame_len > body_frame_max(f->record.body_len))
         return err_set(err, ST_REJECT, "its frame cannot have %u bytes", f->body_frame_len);
     enum st st = fill(c, ret_frame, f->body_at, f->body_frame_len, err);
     if (st == ST_OK && ret_frame->len < f->body_frame_len)
         st = err_set(err, ST_REJECT, "the file ends before it does");
+    else if (st == ST_OK && c->n_unreadable != n_unreadable)
+        st = err_sys(err, ST_REJECT, EIO, "the disk cannot read it");
     return st;
 }
 
@@ -360,7 +390,7 @@ enum st segment_identity(const char *dir, struct scratch *scratch, bool *ret_has
     struct found f;
     enum parse parse = PARSE_BAD;
     enum st st;
-    bool is_searching = false;
+    bool is_searching = false, is_unreadable = false;
 
     *ret_has = false;
     cursor_init(&c, dir);
@@ -375,6 +405,7 @@ enum st segment_identity(const char *dir, struct scratch *scratch, bool *ret_has
         if (st == ST_OK)
             st = is_searching ? search(&c, 0, NULL, scratch, &parse, &f, err)
                               : parse_at(&c, 0, NULL, scratch, &parse, &f, err);
+        is_unreadable = is_unreadable || c.n_unreadable > 0;
         if (st == ST_OK && parse == PARSE_NEWER)
             st = refuse(&c, parse, &f, err);
         if (st == ST_REJECT)
@@ -388,5 +419,11 @@ enum st segment_identity(const char *dir, struct scratch *scratch, bool *ret_has
         }
     }
     cursor_close(&c);
+    /* a new identity would make another stream of what may be readable again */
+    if (st == ST_OK && !*ret_has && is_unreadable)
+        st = err_sys(err, ST_AGAIN, EIO,
+                     "%s: the disk cannot read whose stream it is; repair it, or move the "
+                     "directory away to begin a new one",
+                     dir);
     return st;
 }

@@ -72,6 +72,12 @@
  *          last valid header; the offsets between are lost. At the end of the last segment such
  *          bytes are a write under way, or one that a crash cut short: the writer's next start
  *          moves them into <segment>.torn.
+ *
+ *          A block that the disk cannot read (EIO) is damage. When the last segment has one, the
+ *          writer's next start leaves that segment as it is and begins another. What stood behind
+ *          its last readable record is not known, so no offset that can have stood there is used
+ *          again: `first` is beyond that record by 1 and one for each 120 bytes behind it, as a
+ *          record has more.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef TAPE_FORMAT_H
@@ -85,6 +91,7 @@
 #define FORMAT_FIXED      80                                /* a header without any field */
 #define FORMAT_MAX_HEADER (64 * 1024 + TAPE_MAX_PAGES * 8u) /* bytes */
 #define FORMAT_FRAME_HEAD 8 /* magic and length of a skippable frame */
+#define FORMAT_MIN_RECORD (FORMAT_ENVELOPE + FORMAT_FIXED)
 
 #define FORMAT_MAGIC    "GCKOTAPE"
 #define FORMAT_MAGIC_AT 8 /* its place in the envelope */

@@ -12,7 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define KEEP_FRAME ((size_t)1024 * 1024) /* a larger buffer is given back after use */
+#define KEEP_FRAME  ((size_t)1024 * 1024) /* a larger buffer is given back after use */
+#define DAMAGE_TEXT (SEGMENT_NAME + 100)
 
 struct tape_reader {
     char dir[FILE_MAX_PATH];
@@ -20,11 +21,12 @@ struct tape_reader {
     struct stream_id id;
     struct scratch scratch;
 
-    struct cursor seq;     /* of tape_reader_next() */
-    uint64_t next;         /* the offset it returns next */
-    bool is_sought;        /* next need not exist: begin at the oldest record after it */
-    struct segment synced; /* the newest segment, and … */
-    int64_t synced_size;   /* … how much of it is known to be synced */
+    struct cursor seq;      /* of tape_reader_next() */
+    uint64_t next;          /* the offset it returns next */
+    bool is_sought;         /* next need not exist: begin at the oldest record after it */
+    struct segment synced;  /* the newest segment, and … */
+    int64_t synced_size;    /* … how much of it is known to be synced */
+    char left[DAMAGE_TEXT]; /* damage at the end of the segment before; "": none */
 
     struct cursor random;    /* of tape_reader_get() */
     struct found random_hit; /* what it returned last */
@@ -115,6 +117,16 @@ static enum st open_at(struct tape_reader *r, struct cursor *c, uint64_t offset,
     return st == ST_REJECT ? ST_AGAIN : st;
 }
 
+static void describe_damage(const struct cursor *c, int64_t from, int64_t to,
+                            char ret_text[DAMAGE_TEXT])
+{
+    char name[SEGMENT_NAME];
+
+    segment_name(&c->segment, name);
+    snprintf(ret_text, DAMAGE_TEXT, "%s: bytes %lld to %lld are damaged%s", name, (long long)from,
+             (long long)to - 1, c->n_unreadable > 0 ? " or cannot be read" : "");
+}
+
 /* At the end of c's segment: make c ready to go on, in the next one or in this one, of which more
  * may be readable now; or close it, to be opened anew. ST_AGAIN at the end of the stream. */
 static enum st go_on(struct tape_reader *r, struct cursor *c, struct err *err)
@@ -131,6 +143,9 @@ static enum st go_on(struct tape_reader *r, struct cursor *c, struct err *err)
         return ST_OK;
     }
     if (next.first != 0) {
+        r->left[0] = '\0';
+        if (c->at < c->size)
+            describe_damage(c, c->at, c->size, r->left);
         st = segment_around(r->dir, next, NULL, &after, err);
         if (st == ST_OK)
             st = cursor_open(c, next, after.first ? after.first : UINT64_MAX, err);
@@ -173,17 +188,19 @@ static enum st give(struct tape_reader *r, struct cursor *c, const struct found 
 
 static enum st tell_hole(struct tape_reader *r, const struct found *f, struct err *err)
 {
-    char name[SEGMENT_NAME], bytes[80] = "the segment before it ends early";
+    char name[SEGMENT_NAME], what[DAMAGE_TEXT];
 
     segment_name(&r->seq.segment, name);
     if (f->damage_at >= 0)
-        snprintf(bytes, sizeof(bytes), "bytes %lld to %lld are damaged", (long long)f->damage_at,
-                 (long long)f->at - 1);
+        describe_damage(&r->seq, f->damage_at, f->at, what);
     else if (f->at > 0)
-        snprintf(bytes, sizeof(bytes), "byte %lld: a jump", (long long)f->at);
-    err_ignore(err_set(err, ST_REJECT, "%s/%s: %s: offsets %llu to %llu are lost", r->dir, name,
-                       bytes, (unsigned long long)r->next,
-                       (unsigned long long)f->record.offset - 1));
+        snprintf(what, sizeof(what), "%s: byte %lld: a jump", name, (long long)f->at);
+    else if (r->left[0] != '\0')
+        memcpy(what, r->left, sizeof(what));
+    else
+        snprintf(what, sizeof(what), "%s: the segment before it ends early", name);
+    err_ignore(err_set(err, ST_REJECT, "%s/%s: offsets %llu to %llu are lost", r->dir, what,
+                       (unsigned long long)r->next, (unsigned long long)f->record.offset - 1));
     r->next = f->record.offset;
     return ST_REJECT;
 }
@@ -215,6 +232,7 @@ static enum st open_next(struct tape_reader *r, struct err *err)
 {
     if (r->seq.segment.first != 0)
         return ST_OK;
+    r->left[0] = '\0';
     enum st st = open_at(r, &r->seq, r->next, err);
     if (st == ST_OK && r->is_sought && r->next < r->seq.segment.first)
         r->next = r->seq.segment.first;

@@ -24,9 +24,9 @@ void tape_reader_seek(struct tape_reader *r, uint64_t offset);
 /* The next record, none beyond max_offset (the head, in the writer's process; else UINT64_MAX).
  * Owner:   *ret_record's pointers are borrowed until the next call on r.
  * Returns: ST_AGAIN at the end (err->sys is 0), or when the disk cannot be read or memory is short
- * (err->sys says why): call again later; ST_REJECT when damage was stepped over (the
- * message has segment, bytes and the offsets lost): call again; ST_FATAL for a foreign or newer
- * tape. */
+ * (err->sys says why): call again later; ST_REJECT when damage was stepped over, which includes
+ * what the disk cannot read (EIO; the message has segment, bytes and the offsets lost): call again;
+ * ST_FATAL for a foreign or newer tape. */
 enum st tape_reader_next(struct tape_reader *r, uint64_t max_offset, struct tape_record *ret_record,
                          struct err *err) MUST_USE;
 
@@ -36,7 +36,8 @@ enum st tape_reader_get(struct tape_reader *r, uint64_t offset, struct tape_reco
                         struct err *err) MUST_USE;
 
 /* The body of the page `record` that r returned last, verified against its hash, followed by
- * JSON_PADDING bytes. ST_REJECT when damaged, ST_AGAIN when the arena is full. */
+ * JSON_PADDING bytes. ST_REJECT when damaged or the disk cannot read it, ST_AGAIN when the arena is
+ * full. */
 enum st tape_reader_body(struct tape_reader *r, const struct tape_record *record,
                          struct arena *arena, struct str *ret_body, struct err *err) MUST_USE;
 

@@ -103,7 +103,7 @@ static enum st read_state(const char *dir, struct segment newest, struct stream_
 /* ---- the torn tail ---- */
 
 /* A body that a crash left half on the disk has a valid header. */
-static enum st check_last_body(const struct cursor *c, const struct found *f, bool *ret_is_whole,
+static enum st check_last_body(struct cursor *c, const struct found *f, bool *ret_is_whole,
                                struct err *err)
 {
     struct arena arena;
@@ -142,7 +142,7 @@ static enum st find_tail(struct cursor *c, const uint8_t *uuid, struct scratch *
         return ST_OK;
     bool is_whole;
     st = check_last_body(c, &last, &is_whole, err);
-    if (st == ST_OK && !is_whole)
+    if (st == ST_OK && !is_whole && c->n_unreadable == 0)
         *ret_tail = last.damage_at >= 0 ? last.damage_at : last.at;
     return st;
 }
@@ -210,7 +210,8 @@ static enum st cut_tail(struct cursor *c, const char *path, int fd, int64_t tail
     return ST_OK;
 }
 
-/* Make the newest segment end with a whole, synced record and leave it open at its end. */
+/* Make the newest segment end with a whole, synced record and leave it open at its end; or leave it
+ * as it is, when the disk cannot read all of it: *ret_len is then the end of what was readable. */
 static enum st mend_segment(struct cursor *c, const struct stream_state *s, struct scratch *scratch,
                             int *ret_fd, int64_t *ret_len, struct tape_recovery *ret_recovery,
                             struct err *err)
@@ -224,6 +225,11 @@ static enum st mend_segment(struct cursor *c, const struct stream_state *s, stru
         st = find_tail(c, s->has_id ? s->id.uuid : NULL, scratch, &tail, err);
     if (st != ST_OK)
         return st;
+    *ret_len = tail;
+    if (c->n_unreadable > 0) {
+        snprintf(ret_recovery->unreadable_file, sizeof(ret_recovery->unreadable_file), "%s", name);
+        return ST_OK;
+    }
     int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
     if (fd < 0)
         return err_sys(err, ST_AGAIN, errno, "%s", path);
@@ -239,7 +245,6 @@ static enum st mend_segment(struct cursor *c, const struct stream_state *s, stru
         return st;
     }
     *ret_fd = fd;
-    *ret_len = tail;
     return ST_OK;
 }
 
@@ -264,6 +269,9 @@ enum st recover_stream(const char *dir, struct stream_state *ret_state, int *ret
             st = mend_segment(&c, ret_state, &scratch, &fd, ret_len, ret_recovery, err);
         if (st == ST_OK)
             st = read_state(dir, newest, ret_state, err);
+        /* sinks may know records that cannot be read now: no offset is used twice */
+        if (st == ST_OK && ret_recovery->unreadable_file[0] != '\0' && *ret_len < c.size)
+            ret_state->head += (uint64_t)(c.size - *ret_len) / FORMAT_MIN_RECORD;
     }
     cursor_close(&c);
     scratch_release(&scratch);

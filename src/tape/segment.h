@@ -48,6 +48,8 @@ struct scratch {
 void scratch_init(struct scratch *s);
 void scratch_release(struct scratch *s);
 
+/* Blocks that the disk cannot read (EIO) are taken for zeros, so that they are damage like any
+ * other: no checksum fits them. */
 struct cursor {
     const char *dir;
     struct segment segment; /* first 0: none is open */
@@ -59,6 +61,7 @@ struct cursor {
     int64_t limited_size;  /* the limit was looked for when the file had this size */
     int64_t searched_size; /* a search found nothing in a file of this size */
     uint64_t last_offset;  /* of the record before `at` */
+    uint64_t n_unreadable; /* times that the disk could not read a block of it */
 };
 
 struct found {
@@ -87,11 +90,12 @@ void cursor_limit(struct cursor *c, uint64_t limit);
 void cursor_unstep(struct cursor *c, const struct found *f);
 
 /* Read the frame of a body into *ret_frame, whose ceiling must hold body_frame_max(). ST_REJECT
- * when the file ends before it or there is none. */
-enum st cursor_read_body(const struct cursor *c, const struct found *f, struct buf *ret_frame,
+ * when the file ends before it, there is none, or the disk cannot read it. */
+enum st cursor_read_body(struct cursor *c, const struct found *f, struct buf *ret_frame,
                          struct err *err) MUST_USE;
 
-/* The stream's identity from any valid record, *ret_has false when there is none. */
+/* The stream's identity from any valid record, *ret_has false when there is none. ST_AGAIN when
+ * there is none because the disk cannot read what is there (err->sys is EIO). */
 enum st segment_identity(const char *dir, struct scratch *scratch, bool *ret_has,
                          struct stream_id *ret_id, struct err *err) MUST_USE;
 

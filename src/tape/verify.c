@@ -211,7 +211,10 @@ static enum st walk_segment(struct walk *w, const uint8_t *uuid, struct err *err
         if (st != ST_OK)
             return st;
     }
-    if (c->limit == UINT64_MAX && c->at < c->size)
+    if (c->at < c->size && c->n_unreadable > 0)
+        tell(w, c->at, "%lld bytes that are no whole record or cannot be read",
+             (long long)(c->size - c->at));
+    else if (c->limit == UINT64_MAX && c->at < c->size)
         tell(w, c->at, "%lld bytes that are no whole record; the writer's next start cuts them off",
              (long long)(c->size - c->at));
     w->sum.n_segments++;
@@ -226,7 +229,7 @@ static enum st walk_stream(struct walk *w, struct err *err)
     bool has_id;
 
     enum st st = segment_identity(w->setup->dir, &w->scratch, &has_id, &id, err);
-    if (st == ST_FATAL) {
+    if (st == ST_FATAL || (st == ST_AGAIN && err->sys == EIO)) {
         has_id = false;
         st = ST_OK; /* told when its segment is walked */
     }

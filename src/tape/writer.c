@@ -330,6 +330,9 @@ static enum st open_stream(struct tape_writer *w, struct tape_recovery *ret_reco
                             err);
     if (st == ST_OK)
         st = identify(w, err);
+    /* at once: its name is what keeps the offsets before it from being used again */
+    if (st == ST_OK && ret_recovery->unreadable_file[0] != '\0')
+        st = begin_segment(w, err);
     if (st != ST_OK)
         return st;
     tape_head_init(&w->head, w->state.head);

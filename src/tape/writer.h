@@ -21,6 +21,9 @@ struct tape_recovery {
     uint64_t torn_bytes;  /* cut from the tail into a .torn file */
     bool is_poll_aborted; /* an open poll got its `end` */
     char torn_file[256];  /* name in the stream's directory */
+    /* A segment that the disk cannot read all of, left as it is; "": none. A new one is begun, and
+     * the head is beyond every offset that can have been in this one. */
+    char unreadable_file[256];
 };
 
 struct tape_writer_setup {

@@ -202,6 +202,8 @@ static bool parse_offset(const char **p, const char *end, int64_t *ret_us)
 
 bool time_parse(struct str s, int64_t *ret_ts_us)
 {
+    if (s.len == 0)
+        return false; /* p may be NULL */
     const char *p = s.p, *end = s.p + s.len;
     struct civil c = {0};
     int64_t offset_us;
@@ -248,12 +250,12 @@ static int month_of(const char **p, const char *end)
 
 bool time_parse_http(struct str s, int64_t *ret_ts_us)
 {
-    const char *p = s.p, *end = s.p + s.len;
-    struct civil c = {0};
-
     if (s.len != 29)
         return false;
-    p += 3; /* the day of the week says nothing new */
+    const char *p = s.p + 3, *end = s.p + s.len;
+    struct civil c = {0};
+
+    /* the day of the week says nothing new */
     bool is_date = literal(&p, end, ',') && literal(&p, end, ' ');
     c.day = digits(&p, end, 2);
     is_date = is_date && literal(&p, end, ' ');

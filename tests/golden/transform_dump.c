@@ -97,13 +97,14 @@ static size_t read_pages(struct str files, struct arena *arena, int64_t slot_us,
             fprintf(stderr, "%s\n", err.msg);
             exit(EXIT_FAILURE);
         }
-        pages[n++] = (struct poll_page){
+        pages[n] = (struct poll_page){
             .record = {.type = TAPE_PAGE,
                        .offset = ++*offset,
-                       .page = (uint32_t)n,
-                       .fetched_at_us = slot_us + (int64_t)n * US_PER_S},
+                       .page = (uint32_t)n + 1,
+                       .fetched_at_us = slot_us + (int64_t)(n + 1) * US_PER_S},
             .body = json_pad(arena, buf_str(&body)),
         };
+        n++;
         buf_release(&body);
     }
     return n;

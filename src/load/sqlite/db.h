@@ -29,6 +29,7 @@
     X(FIND_POLL, find_poll)                             \
     X(LAST_POLL, last_poll)                             \
     X(LAST_SEEN_ABSENT, last_seen_absent)               \
+    X(MOVE_ABSENCE, move_absence)                       \
     X(MOVE_OFFSET, move_offset)                         \
     X(NAME_COIN, name_coin)                             \
     X(NEXT_POLL, next_poll)                             \

@@ -253,18 +253,29 @@ static enum st repair_latest(struct store *s, const struct store_poll *poll, str
     return db_run(&s->db, stmt, err);
 }
 
+/* One of the statements whose parameters are :job_id, :slot and :id. */
+static enum st run_for_coin(struct store *s, enum db_statement which, const struct store_poll *poll,
+                            struct str id, struct err *err)
+{
+    sqlite3_stmt *stmt;
+
+    enum st st = db_prepare(&s->db, which, &stmt, err);
+    if (st != ST_OK)
+        return st;
+    db_bind_int(stmt, ":job_id", poll->job_id);
+    db_bind_int(stmt, ":slot", poll->load->end->slot_us);
+    db_bind_text(stmt, ":id", id);
+    return db_run(&s->db, stmt, err);
+}
+
 static enum st open_absence(struct store *s, const struct store_poll *poll, struct str id,
                             bool is_late, struct err *err)
 {
     sqlite3_stmt *stmt;
 
-    enum st st = db_prepare(&s->db, DB_LAST_SEEN_ABSENT, &stmt, err);
-    if (st == ST_OK) {
-        db_bind_int(stmt, ":job_id", poll->job_id);
-        db_bind_int(stmt, ":slot", poll->load->end->slot_us);
-        db_bind_text(stmt, ":id", id);
-        st = db_run(&s->db, stmt, err);
-    }
+    enum st st = run_for_coin(s, DB_LAST_SEEN_ABSENT, poll, id, err);
+    if (st == ST_OK && is_late)
+        st = run_for_coin(s, DB_MOVE_ABSENCE, poll, id, err);
     if (st == ST_OK)
         st = db_prepare(&s->db, DB_OPEN_ABSENCE, &stmt, err);
     if (st != ST_OK)

@@ -280,6 +280,35 @@ static void absences_open_and_close(void)
     CHECK_Z(ask("SELECT count(*) FROM absence WHERE until_slot IS NULL"), "1");
 }
 
+/* The slots of each absence, counted from SLOT(0). */
+static const char *ask_absences(void)
+{
+    return ask("SELECT id, (from_slot - 1795444200000000) / 30000000, "
+               "(until_slot - 1795444200000000) / 30000000 FROM absence JOIN coin USING (coin_id) "
+               "ORDER BY id, from_slot");
+}
+
+static void an_absence_that_began_in_a_gap_is_moved_back(void)
+{
+    struct made_stream s = made_stream("markets-usd", 1), other = made_stream("markets-usd", 2);
+
+    CHECK_OK(store_begin(&t, &s), t.err);
+    CHECK_OK(store_attach(&t, &other), t.err);
+    CHECK_OK(store_load(&t, &s, SLOT(0), POLL_OK, "bitcoin=1 left=2 back=3 came=4", NULL), t.err);
+    CHECK_OK(store_load(&t, &s, SLOT(4), POLL_OK, "bitcoin=1 came=4 -left -back", NULL), t.err);
+    CHECK_OK(store_load(&t, &s, SLOT(5), POLL_OK, "bitcoin=1 back=3 came=4", NULL), t.err);
+    /* another tape has what was between: both had left already, and one more was away */
+    CHECK_OK(store_load(&t, &other, SLOT(1), POLL_OK, "bitcoin=5 left=5 back=5 came=5", NULL),
+             t.err);
+    CHECK_OK(store_load(&t, &other, SLOT(3), POLL_OK, "bitcoin=5 -left -back -came", NULL), t.err);
+    CHECK_Z(ask_absences(), "back|3|5\ncame|3|4\nleft|3|NULL");
+    CHECK_Z(ask("SELECT count(*) FROM poll WHERE loaded = 'rows'"), "5");
+    struct made_stream third = made_stream("markets-usd", 3);
+    CHECK_OK(store_attach(&t, &third), t.err);
+    CHECK_OK(store_load(&t, &third, SLOT(2), POLL_OK, "left=6 came=6 -back", NULL), t.err);
+    CHECK_Z(ask_absences(), "back|2|5\ncame|3|4\nleft|3|NULL");
+}
+
 /* Load a poll whose one coin has this symbol and was seen at this time. */
 static enum st load_named(struct made_stream *s, int64_t slot_us, const char *symbol)
 {
@@ -490,6 +519,7 @@ static void a_steady_load_allocates_nothing(void)
     X(a_poll_is_recorded_as_it_went)                                \
     X(a_poll_that_was_refused_is_in_quarantine)                     \
     X(absences_open_and_close)                                      \
+    X(an_absence_that_began_in_a_gap_is_moved_back)                 \
     X(names_are_kept_over_time)                                     \
     X(the_old_views_show_the_newest_row_of_each_coin)               \
     X(gaps_are_polls_that_were_promised_and_did_not_happen)         \

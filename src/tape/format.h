@@ -71,7 +71,7 @@
  * DAMAGE   After bytes that are not valid the next record is the next valid envelope after the
  *          last valid header; the offsets between are lost. At the end of the last segment such
  *          bytes are a write under way, or one that a crash cut short: the writer's next start
- *          moves them into <segment>.torn.
+ *          moves them into <segment>.<position>.torn.
  *
  *          A block that the disk cannot read (EIO) is damage. When the last segment has one, the
  *          writer's next start leaves that segment as it is and begins another. What stood behind

@@ -147,15 +147,15 @@ static enum st find_tail(struct cursor *c, const uint8_t *uuid, struct scratch *
     return st;
 }
 
-/* Append bytes from..size of the segment to its .torn file and sync that. */
-static enum st keep_tail(const struct cursor *c, const char *path, int64_t from, struct err *err)
+/* Copy bytes from..size of the segment to the file `torn` and sync that. A start that failed or was
+ * killed before the cut has left a copy of the same tail: it is replaced. */
+static enum st keep_tail(const struct cursor *c, const char *path, int64_t from, const char *torn,
+                         struct err *err)
 {
-    char torn[FILE_MAX_PATH], chunk[16 * 1024];
+    char chunk[16 * 1024];
+    enum st st = ST_OK;
 
-    enum st st = file_path(torn, err, "%s.torn", path);
-    if (st != ST_OK)
-        return st;
-    int fd = open(torn, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    int fd = open(torn, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0)
         return err_sys(err, ST_AGAIN, errno, "%s", torn);
     while (st == ST_OK && from < c->size) {
@@ -195,18 +195,21 @@ static enum st refuse_foreign(const struct cursor *c, const char *path, struct e
 static enum st cut_tail(struct cursor *c, const char *path, int fd, int64_t tail,
                         struct tape_recovery *ret_recovery, struct err *err)
 {
-    char name[SEGMENT_NAME];
+    char name[SEGMENT_NAME], torn[FILE_MAX_PATH];
     enum st st = tail == 0 ? refuse_foreign(c, path, err) : ST_OK;
 
     if (st == ST_OK)
-        st = keep_tail(c, path, tail, err);
+        st = file_path(torn, err, "%s.%lld.torn", path, (long long)tail);
+    if (st == ST_OK)
+        st = keep_tail(c, path, tail, torn, err);
     if (st == ST_OK && ftruncate(fd, tail) != 0)
         st = err_sys(err, ST_AGAIN, errno, "cut %s", path);
     if (st != ST_OK)
         return st;
     segment_name(&c->segment, name);
     ret_recovery->torn_bytes = (uint64_t)(c->size - tail);
-    snprintf(ret_recovery->torn_file, sizeof(ret_recovery->torn_file), "%s.torn", name);
+    snprintf(ret_recovery->torn_file, sizeof(ret_recovery->torn_file), "%s.%lld.torn", name,
+             (long long)tail);
     return ST_OK;
 }
 

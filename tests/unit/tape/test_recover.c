@@ -3,7 +3,9 @@
 
 #include "tape/format.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <sys/syscall.h>
 
 /* A closed tape of `n` polls; the bytes of its only segment. */
 static void make_tape(struct fixture *f, int n, char path[FILE_MAX_PATH], struct buf *bytes)
@@ -72,6 +74,46 @@ static void a_tail_torn_at_any_byte_is_cut_and_kept(void)
             TAP_FAIL("cut at byte %zu: %s", len, problem);
     }
     CHECK_EQ(ends[4], bytes.len);
+    buf_release(&bytes);
+    buf_release(&torn);
+    fixture_release(&f);
+}
+
+/* Stands in front of the C library's: the disk refuses to cut the file. */
+static bool is_cut_refused;
+
+int ftruncate(int fd, off_t len)
+{
+    if (is_cut_refused) {
+        errno = EIO;
+        return -1;
+    }
+    return (int)syscall(SYS_ftruncate, fd, len);
+}
+
+static void a_tail_is_kept_once_however_often_the_start_fails(void)
+{
+    struct fixture f;
+    struct buf bytes = BUF_INIT(1 << 20), torn = BUF_INIT(1 << 20);
+    char path[FILE_MAX_PATH], want[FILE_MAX_PATH + 64];
+    size_t whole;
+
+    make_tape(&f, 2, path, &bytes);
+    whole = bytes.len;
+    buf_add_z(&bytes, "half a record");
+    write_file(path, bytes.p, bytes.len);
+    CHECK_OK(tape_open(f.data, &f.tape, &f.err), f.err); /* its lock file is cut, too */
+    is_cut_refused = true;
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(fixture_open(&f), ST_AGAIN);
+    is_cut_refused = false;
+    CHECK_OK(fixture_open(&f), f.err);
+    snprintf(want, sizeof(want), "%s.%zu.torn", strrchr(path, '/') + 1, whole);
+    CHECK_Z(f.recovery.torn_file, want);
+    CHECK_EQ(f.recovery.torn_bytes, strlen("half a record"));
+    remove_torn(&f, &torn);
+    CHECK_STR(buf_str(&torn), "half a record");
+    CHECK(reopened(&f, 6) == NULL);
     buf_release(&bytes);
     buf_release(&torn);
     fixture_release(&f);
@@ -300,6 +342,7 @@ static void other_names_in_the_directory_are_left_alone(void)
 }
 
 TAP_MAIN(TAP_CASE(a_tail_torn_at_any_byte_is_cut_and_kept),
+         TAP_CASE(a_tail_is_kept_once_however_often_the_start_fails),
          TAP_CASE(zeros_that_a_power_cut_leaves_are_cut),
          TAP_CASE(a_last_page_whose_body_is_half_there_is_cut),
          TAP_CASE(damage_before_a_whole_record_is_left_as_a_hole),

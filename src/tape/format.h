@@ -38,7 +38,8 @@
  *    56  u64  bytes of the body, decompressed       (end: 0)
  *    64  16   XXH3-128 of the body, canonical (big-endian, as `xxhsum -H2` prints it)
  *    80       fields up to the header's end: u16 tag, u32 length, value
- *             An absent field is 0 or empty; a tag not listed here is skipped.
+ *             An absent field is 0 or empty; a tag not listed here is skipped. Texts are bytes as
+ *             they were sent: what a server says of itself need not be UTF-8.
  *
  *      1 job             text, 1 .. 63   every record names its stream
  *      2 endpoint        text, .. 63

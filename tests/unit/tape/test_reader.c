@@ -576,7 +576,10 @@ static void the_documented_program_reads_a_tape(void)
     f.max_bytes = 1;
     CHECK_OK(fixture_open(&f), f.err);
     CHECK_OK(put_poll(&f), f.err);
-    CHECK_OK(put_page(&f, 1, STR("<html>no JSON</html>\n"), &offset), f.err);
+    struct tape_record latin = {
+        .slot_us = f.slot_us, .page = 1, .status = 200, .headers = STR("etag: \"\xFF\"\n")};
+    CHECK_OK(tape_append_page(f.writer, &latin, STR("<html>no JSON</html>\n"), &offset, &f.err),
+             f.err);
     CHECK_OK(put_end(&f, POLL_FAILED, NULL, 0, &offset), f.err);
     CHECK_OK(put_poll(&f), f.err);
     snprintf(command, sizeof(command),

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/metric.h"
+#include "serve/connections.h"
 #include "serve/gzip.h"
 #include "serve/listen.h"
 
@@ -18,51 +19,22 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/queue.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 /* Line and headers of a request must fit; a browser sends the cookies of every other server on
  * localhost along, so 8 kB is not enough. */
 #define CONNECTION_MEMORY (16 * 1024)
-#define MAX_CONNECTIONS   512
-/* From here on a new connection closes the one that has been without a request for longest: slow
- * or idle clients cannot keep others out, whatever address they come from. */
-#define CROWDED (MAX_CONNECTIONS - 64)
 /* Bodies under way to clients that do not read; beyond it 503. */
 #define MAX_PENDING_BYTES (64u * 1024 * 1024)
 #define REQUEST_TIME_US   (75 * US_PER_S)  /* for a whole request, keep-alive idling included */
 #define ANSWER_TIME_US    (300 * US_PER_S) /* for taking the answer */
 #define GZIP_FROM         1024             /* bytes; below it the headers weigh more */
 
-enum connection_state {
-    CONNECTION_WAITING,   /* for (the rest of) a request */
-    CONNECTION_ANSWERING, /* the client takes our answer */
-    CONNECTION_DELAYED,   /* suspended; `reply` waits for its time, or for ever */
-};
-
-struct connection {
-    TAILQ_ENTRY(connection) link; /* in the list of its state, oldest first, or in the free list */
-    enum connection_state state;
-    int64_t since_us; /* in this state */
-    int64_t due_us;   /* delayed: when to send; INT64_MAX: never */
-    struct MHD_Connection *mhd;
-    struct MHD_Response *reply; /* delayed */
-    int fd;
-    int status;       /* of reply */
-    bool is_given_up; /* delayed: the client has gone, or we stop */
-    bool is_bad;      /* the request's target does not decode */
-};
-
-TAILQ_HEAD(connections, connection);
-
 struct http_server {
     struct http_setup setup;
     struct MHD_Daemon *daemon;
     struct gzip *gzip;
-    struct connection pool[MAX_CONNECTIONS];
-    struct connections unused, by_state[3];
-    size_t n_connections;
+    struct connections connections;
     size_t pending_bytes; /* of bodies not yet sent */
     int epoll_fd;         /* holds MHD's own epoll, wake_fd and delayed clients */
     int wake_fd;
@@ -86,21 +58,6 @@ struct body {
 
 /* ---- connections ---- */
 
-static void move_to(struct http_server *s, struct connection *c, enum connection_state state)
-{
-    TAILQ_REMOVE(&s->by_state[c->state], c, link);
-    c->state = state;
-    c->since_us = clock_mono_us(clock_system());
-    TAILQ_INSERT_TAIL(&s->by_state[state], c, link);
-}
-
-/* MHD sees the end of the stream and closes the connection its own way. */
-static void hang_up(struct http_server *s, struct connection *c)
-{
-    shutdown(c->fd, SHUT_RDWR);
-    move_to(s, c, c->state); /* to the end of the list: not the next to be hung up again */
-}
-
 static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
@@ -108,31 +65,19 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
     struct connection *c = *context;
 
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-        if (!c)
-            return;
-        TAILQ_REMOVE(&s->by_state[c->state], c, link);
-        TAILQ_INSERT_HEAD(&s->unused, c, link);
-        s->n_connections--;
+        if (c)
+            connections_remove(&s->connections, c);
         return;
     }
-    c = TAILQ_FIRST(&s->unused);
-    assert(c); /* MHD's limit is the pool's size */
-    TAILQ_REMOVE(&s->unused, c, link);
-    *c = (struct connection){
-        .state = CONNECTION_WAITING,
-        .since_us = clock_mono_us(clock_system()),
-        .mhd = mhd,
-        .fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
-    };
-    if (++s->n_connections > CROWDED && !TAILQ_EMPTY(&s->by_state[CONNECTION_WAITING]))
-        hang_up(s, TAILQ_FIRST(&s->by_state[CONNECTION_WAITING]));
-    TAILQ_INSERT_TAIL(&s->by_state[CONNECTION_WAITING], c, link);
-    *context = c;
+    *context = connections_add(
+        &s->connections, mhd,
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
 }
 
 static void on_completed(void *cls, struct MHD_Connection *mhd, void **request,
                          enum MHD_RequestTerminationCode how)
 {
+    struct http_server *s = cls;
     struct connection *c = *request;
 
     (void)mhd;
@@ -143,7 +88,7 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **request,
         MHD_destroy_response(c->reply);
     c->reply = NULL;
     c->is_bad = false;
-    move_to(cls, c, CONNECTION_WAITING);
+    connections_move(&s->connections, c, CONNECTION_WAITING);
 }
 
 static struct connection *connection_of(struct MHD_Connection *mhd)
@@ -330,7 +275,7 @@ static enum MHD_Result send_reply(struct http_server *s, struct connection *c,
 
     snprintf(code, sizeof(code), "%d", status);
     metric_add(METRIC_HTTP_REQUESTS, code, NULL, 1);
-    move_to(s, c, CONNECTION_ANSWERING);
+    connections_begin_answer(&s->connections, c);
     enum MHD_Result result = MHD_queue_response(c->mhd, (unsigned)status, reply);
     MHD_destroy_response(reply);
     return result;
@@ -343,7 +288,7 @@ static enum MHD_Result delay(struct http_server *s, struct connection *c,
 {
     struct epoll_event hangup = {.events = EPOLLRDHUP, .data.ptr = c};
 
-    move_to(s, c, CONNECTION_DELAYED);
+    connections_move(&s->connections, c, CONNECTION_DELAYED);
     c->reply = reply;
     c->status = res->status;
     c->due_us = res->delay_us < 0 ? INT64_MAX : c->since_us + res->delay_us;
@@ -433,17 +378,21 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
 
 /* ---- the loop ---- */
 
+static void expire_state(struct http_server *s, enum connection_state state, int64_t before_us)
+{
+    struct connection *c;
+
+    while ((c = connections_oldest(&s->connections, state)) != NULL && c->since_us < before_us)
+        connections_hang_up(&s->connections, c);
+}
+
 static void expire(struct http_server *s, int64_t now_us)
 {
     struct connection *c, *next;
 
-    while ((c = TAILQ_FIRST(&s->by_state[CONNECTION_WAITING])) != NULL &&
-           now_us - c->since_us > REQUEST_TIME_US)
-        hang_up(s, c);
-    while ((c = TAILQ_FIRST(&s->by_state[CONNECTION_ANSWERING])) != NULL &&
-           now_us - c->since_us > ANSWER_TIME_US)
-        hang_up(s, c);
-    for (c = TAILQ_FIRST(&s->by_state[CONNECTION_DELAYED]); c; c = next) {
+    expire_state(s, CONNECTION_WAITING, now_us - REQUEST_TIME_US);
+    expire_state(s, CONNECTION_ANSWERING, now_us - ANSWER_TIME_US);
+    for (c = connections_oldest(&s->connections, CONNECTION_DELAYED); c; c = next) {
         next = TAILQ_NEXT(c, link);
         if (now_us >= c->due_us)
             resume(s, c, false);
@@ -453,12 +402,12 @@ static void expire(struct http_server *s, int64_t now_us)
 static int wait_ms(struct http_server *s, int64_t now_us)
 {
     MHD_UNSIGNED_LONG_LONG mhd_ms;
-    int64_t ms = s->n_connections > 0 ? 1000 : -1;
+    int64_t ms = s->connections.n > 0 ? 1000 : -1;
     const struct connection *c;
 
     if (s->has_resumed)
         return 0;
-    TAILQ_FOREACH(c, &s->by_state[CONNECTION_DELAYED], link)
+    TAILQ_FOREACH(c, &s->connections.by_state[CONNECTION_DELAYED], link)
     {
         int64_t left_ms = (c->due_us - now_us + US_PER_MS - 1) / US_PER_MS;
         if (left_ms < ms)
@@ -484,7 +433,7 @@ static void *loop(void *arg)
             if (events[i].data.ptr)
                 resume(s, events[i].data.ptr, true);
     }
-    TAILQ_FOREACH(c, &s->by_state[CONNECTION_DELAYED], link)
+    TAILQ_FOREACH(c, &s->connections.by_state[CONNECTION_DELAYED], link)
     resume(s, c, true);
     MHD_run(s->daemon);
     return NULL;
@@ -560,11 +509,7 @@ enum st http_start(const struct http_setup *setup, struct http_server **ret_serv
 
     s->setup = *setup;
     s->epoll_fd = s->wake_fd = -1;
-    TAILQ_INIT(&s->unused);
-    for (size_t i = 0; i < 3; i++)
-        TAILQ_INIT(&s->by_state[i]);
-    for (size_t i = 0; i < MAX_CONNECTIONS; i++)
-        TAILQ_INSERT_TAIL(&s->unused, &s->pool[i], link);
+    connections_init(&s->connections);
     s->gzip = gzip_new();
     enum st st = start_daemon(s, err);
     if (st == ST_OK)

@@ -11,7 +11,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BACKLOG      128
+#define BACKLOG 128
+/* Bytes of answers that the kernel keeps for each client; left alone it is up to 4 MB, and all
+ * connections of clients that do not read then take what the whole machine has for TCP. */
+#define SEND_BUFFER  (128 * 1024)
 #define STATE_LISTEN 0x0A /* of /proc/net/tcp */
 
 /* The inode of a listening socket on `port`; 0 when `table` has none. */
@@ -143,7 +146,7 @@ enum st listen_open(const char *address, uint16_t port, int *ret_fd, uint16_t *r
                                    .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found;
     char service[8];
-    const int on = 1;
+    const int on = 1, send_buffer = SEND_BUFFER;
 
     snprintf(service, sizeof(service), "%u", port);
     int gai = getaddrinfo(address[0] ? address : NULL, service, &hints, &found);
@@ -153,8 +156,10 @@ enum st listen_open(const char *address, uint16_t port, int *ret_fd, uint16_t *r
                        address, gai_strerror(gai));
     int errnum = 0;
     int fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    /* REUSEADDR: a restart need not wait for the old connections' TIME_WAIT */
+    /* REUSEADDR: a restart need not wait for the old connections' TIME_WAIT; SNDBUF is inherited by
+     * what is accepted */
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(send_buffer)) != 0 ||
         bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0)
         errnum = errno;
     freeaddrinfo(found);

@@ -3,13 +3,16 @@
 
 #include "base/clock.h"
 #include "serve/gzip.h"
+#include "serve/listen.h"
 #include "tap.h"
 #include "unit/serve/client.h"
 
+#include <poll.h>
 #include <sys/resource.h>
 #include <zlib.h>
 
-#define BIG (8u * 1024 * 1024)
+#define BIG  (8u * 1024 * 1024)
+#define SOME (100u * 1024)
 
 static struct http_server *server;
 static uint16_t port;
@@ -28,6 +31,8 @@ static void handle(void *ctx, const struct http_request *req, struct http_respon
             buf_add_char(&res->body, (char)('a' + i % 13));
     else if (str_eq(path, STR("/big")))
         memset(buf_room(&res->body, BIG), 'x', BIG), buf_added(&res->body, BIG);
+    else if (str_eq(path, STR("/some")))
+        memset(buf_room(&res->body, SOME), 'x', SOME), buf_added(&res->body, SOME);
     else if (str_eq(path, STR("/overflow")))
         buf_room(&res->body, HTTP_MAX_BODY + 1);
     else if (str_eq(path, STR("/late")))
@@ -383,6 +388,75 @@ static void http_serves_while_many_slow_clients_hold_connections(void)
     stop();
 }
 
+/* A client that asks, as often as `n`, and reads nothing: nor does its kernel, with a buffer so
+ * small. */
+static int greedy_connect(const char *target, int n)
+{
+    char request[200];
+    const int small = 1024;
+    int fd = client_connect(port);
+
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    int len = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: t\r\n\r\n", target);
+    for (int i = 0; i < n; i++)
+        client_send(fd, (struct str){request, (size_t)len});
+    return fd;
+}
+
+static void http_serves_while_many_clients_do_not_read(void)
+{
+    enum { N = 600 };
+    static int greedy[N];
+    const struct rlimit many = {.rlim_cur = 4096, .rlim_max = 4096};
+
+    if (setrlimit(RLIMIT_NOFILE, &many) != 0)
+        SKIP("no 4096 file descriptors here");
+    CHECK(start());
+    for (int i = 0; i < N; i++) {
+        greedy[i] = greedy_connect("/some", 20); /* more than the kernel buffers */
+        usleep(1000); /* its answer begins before the next one connects */
+        struct client c = client_get(port, "/", "");
+        CHECK_EQ(client_status(&c), 203);
+    }
+    for (int i = 0; i < N; i++)
+        close(greedy[i]);
+    stop();
+}
+
+static bool is_hung_up(int fd, int wait_ms)
+{
+    struct pollfd p = {.fd = fd, .events = 0};
+
+    return poll(&p, 1, wait_ms) > 0;
+}
+
+/* The first is the older, although its answer that does not end began after the second's. */
+static void http_hangs_up_first_who_has_taken_nothing_for_longest(void)
+{
+    enum { N = 600 };
+    static int idle[N];
+    int n = 0;
+
+    CHECK(start());
+    int first = greedy_connect("/some", 1);
+    usleep(100000);
+    client_send(first, STR("GET / HTTP/1.1\r\nHost: t\r\n\r\n"));
+    usleep(100000);
+    int second = greedy_connect("/big", 1);
+    usleep(100000);
+    client_send(first, STR("GET /big HTTP/1.1\r\nHost: t\r\n\r\n"));
+    usleep(100000);
+    while (n < N && !is_hung_up(first, 1) && !is_hung_up(second, 0))
+        idle[n++] = client_connect(port);
+    CHECK(is_hung_up(first, 0));
+    CHECK(!is_hung_up(second, 0));
+    while (n > 0)
+        close(idle[--n]);
+    close(first);
+    close(second);
+    stop();
+}
+
 static void http_bounds_the_memory_of_clients_that_do_not_read(void)
 {
     enum { N = 12 };
@@ -407,6 +481,23 @@ static void http_bounds_the_memory_of_clients_that_do_not_read(void)
     }
     CHECK_EQ(client_status(&c), 203);
     stop();
+}
+
+static void connections_have_a_send_buffer_of_fixed_size(void)
+{
+    int listen_fd, size = 0;
+    uint16_t at;
+    socklen_t len = sizeof(size);
+
+    CHECK_EQ(listen_open("127.0.0.1", 0, &listen_fd, &at, &err), ST_OK);
+    int client = client_connect(at);
+    int fd = accept(listen_fd, NULL, NULL);
+    CHECK(fd >= 0);
+    CHECK_EQ(getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &len), 0);
+    CHECK(size <= 256 * 1024); /* Linux doubles what it was told, for its own bookkeeping */
+    close(fd);
+    close(client);
+    close(listen_fd);
 }
 
 static void http_names_the_process_that_holds_the_port(void)
@@ -454,6 +545,9 @@ TAP_MAIN(TAP_CASE(http_serves_path_query_and_headers_decoded),
          TAP_CASE(http_stalls_one_client_until_it_gives_up),
          TAP_CASE(http_cuts_a_body_and_the_connection),
          TAP_CASE(http_serves_while_many_slow_clients_hold_connections),
+         TAP_CASE(http_serves_while_many_clients_do_not_read),
+         TAP_CASE(http_hangs_up_first_who_has_taken_nothing_for_longest),
          TAP_CASE(http_bounds_the_memory_of_clients_that_do_not_read),
+         TAP_CASE(connections_have_a_send_buffer_of_fixed_size),
          TAP_CASE(http_names_the_process_that_holds_the_port),
          TAP_CASE(http_refuses_addresses_that_are_not_here))

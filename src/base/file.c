@@ -217,5 +217,8 @@ enum st file_lock(const char *path, int *ret_fd, pid_t *ret_holder, struct err *
     close(fd);
     if (why != EAGAIN && why != EACCES)
         return err_sys(err, ST_FATAL, why, "lock %s", path);
+    /* the kernel does not tell who holds such a lock */
+    if (*ret_holder == 0)
+        return err_set(err, ST_REJECT, "%s: held by another process", path);
     return err_set(err, ST_REJECT, "%s: held by process %ld", path, (long)*ret_holder);
 }

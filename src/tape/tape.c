@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -94,7 +95,7 @@ enum st tape_jobs(const char *data_dir, struct arena *arena, const char ***ret_j
 
 enum st tape_open(const char *data_dir, struct tape **ret_tape, struct err *err)
 {
-    char dir[FILE_MAX_PATH], lock[FILE_MAX_PATH];
+    char dir[FILE_MAX_PATH], lock[FILE_MAX_PATH], who[32] = "another process";
     pid_t holder = 0;
     int fd = -1;
 
@@ -105,10 +106,11 @@ enum st tape_open(const char *data_dir, struct tape **ret_tape, struct err *err)
         st = file_mkdirs(dir, err);
     if (st == ST_OK)
         st = file_lock(lock, &fd, &holder, err);
+    if (holder != 0)
+        snprintf(who, sizeof(who), "process %ld", (long)holder);
     if (st == ST_REJECT)
-        return err_set(err, st,
-                       "%s: process %ld is writing this tape; stop it, or use another --data", dir,
-                       (long)holder);
+        return err_set(err, ST_AGAIN, "%s: %s is writing this tape; stop it, or use another --data",
+                       dir, who);
     if (st != ST_OK)
         return st;
     struct tape *t = mem_new(1, sizeof(*t));

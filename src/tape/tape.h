@@ -15,9 +15,9 @@
 
 struct tape;
 
-/* Open DATA for writing: make it, take its lock. ST_REJECT when another process writes it (the
- * message has its pid), ST_FATAL when the directory cannot be used. Owner: the caller,
- * tape_close(). */
+/* Open DATA for writing: make it, take its lock. ST_AGAIN when another process writes it (the
+ * message has its pid, where the lock file tells it), ST_FATAL when the directory cannot be used.
+ * Owner: the caller, tape_close(). */
 enum st tape_open(const char *data_dir, struct tape **ret_tape, struct err *err) MUST_USE;
 void tape_close(struct tape *t); /* NULL is fine; after all its writers are closed */
 

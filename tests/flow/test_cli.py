@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: help, mistakes and their exit codes."""
+import fcntl
 import re
 import socket
 
@@ -60,6 +61,14 @@ def test_a_mistake_is_named_with_its_mend(tmp_path, args, code, place, mend):
     assert done.stdout == ""
     assert place in done.stderr and mend in done.stderr, done.stderr
     assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_a_tape_that_another_process_writes_is_tried_again_later(tmp_path):
+    with open(tmp_path / "lock", "w") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        done = gecko("once", "--simulate", "--data", tmp_path)
+    assert done.returncode == 75, done.stderr
+    assert "another process is writing this tape" in done.stderr
 
 
 def test_all_mistakes_are_named_at_once(tmp_path):

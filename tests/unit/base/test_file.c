@@ -150,6 +150,10 @@ static void a_lock_is_held_by_one_and_names_its_holder(void)
     CHECK_EQ(file_lock(path, &other, &holder, &err), ST_REJECT);
     CHECK_EQ(holder, getpid());
     CHECK(strstr(err.msg, "held by process"));
+    CHECK_EQ(truncate(path, 0), 0); /* the holder could not write its pid */
+    CHECK_EQ(file_lock(path, &other, &holder, &err), ST_REJECT);
+    CHECK_EQ(holder, 0);
+    CHECK(strstr(err.msg, "held by another process"));
     close(fd);
 
     CHECK_EQ(pipe(pipes), 0);

@@ -16,7 +16,7 @@
 
 struct tape_verb {
     const struct config *config;
-    uint64_t from, until;       /* offsets */
+    uint64_t first, last;       /* offsets */
     const char *job;            /* the one at hand */
     char dir[FILE_MAX_PATH];    /* its stream */
     uint64_t records, segments; /* seen */
@@ -133,10 +133,10 @@ static enum st print_records(struct tape_verb *v, struct tape_reader *reader, st
 {
     struct tape_record r;
 
-    tape_reader_seek(reader, v->from);
+    tape_reader_seek(reader, v->first);
     for (;;) {
         enum st st = tape_reader_next(reader, UINT64_MAX, &r, err);
-        if (st == ST_OK && r.offset > v->until)
+        if (st == ST_OK && r.offset > v->last)
             return ST_OK;
         if (st == ST_OK && v->config->has_headers)
             st = print_header(&r, err);
@@ -241,6 +241,23 @@ static enum st read_offset(const char *option, const char *text, uint64_t fallba
     return ST_OK;
 }
 
+/* The options that only cat takes. */
+static enum st read_options(struct tape_verb *v, const struct action *action, struct err *err)
+{
+    const struct config *config = v->config;
+    const char *given = config->first[0] != '\0'  ? "--first"
+                        : config->last[0] != '\0' ? "--last"
+                        : config->has_headers     ? "--headers"
+                                                  : NULL;
+
+    if (given != NULL && action->run != cat_job)
+        return err_set(err, ST_REJECT,
+                       "%s: tape %s looks at whole streams; only tape cat takes this option", given,
+                       action->name);
+    enum st st = read_offset("--first", config->first, 1, &v->first, err);
+    return st == ST_OK ? read_offset("--last", config->last, UINT64_MAX, &v->last, err) : st;
+}
+
 static enum st run_jobs(struct tape_verb *v, const struct action *action, struct err *err)
 {
     const char *data_dir = cmd_data_dir(v->config), *only = v->config->job;
@@ -289,9 +306,7 @@ static int tape_run(const struct config *config, const char *const *words, size_
                 n_words > 0 ? words[0] : "");
         return EXIT_USAGE;
     }
-    enum st st = read_offset("--first", config->first, 1, &v.from, &err);
-    if (st == ST_OK)
-        st = read_offset("--last", config->last, UINT64_MAX, &v.until, &err);
+    enum st st = read_options(&v, action, &err);
     if (st != ST_OK)
         return cmd_fail(st, &err, EXIT_USAGE);
     st = run_jobs(&v, action, &err);

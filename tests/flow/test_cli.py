@@ -50,6 +50,10 @@ MISTAKES = [
     (["once", "--sink", "sqlite:x?colour=red"], 78, "colour", "x"),
     (["once", "--simulate", "--fault", "smoke"], 78, "smoke", "429"),
     (["tape", "eat"], 2, "eat", "verify"),
+    (["tape", "verify", "--first", "999"], 2, "--first", "only tape cat"),
+    (["tape", "verify", "--last", "999"], 2, "--last", "only tape cat"),
+    (["tape", "ls", "--headers"], 2, "--headers", "only tape cat"),
+    (["tape", "cat", "--first", "0"], 2, "--first", "count from 1"),
     (["query", "--columns", "price"], 2, "price", "--columns all"),
 ]
 

@@ -238,18 +238,20 @@ static bool copy_polled(struct memory_table *to, const struct poll_rows *poll)
     return true;
 }
 
-/* The rows that stay: of coins that the poll lacks, but for those of a poll that it replaces. */
+/* The rows that stay: of coins that the poll lacks, but for those of a poll that it replaces. What
+ * an ok poll lacks is absent, whatever polls it was compared with. */
 static bool copy_kept(struct memory_table *to, const struct memory_table *from, int64_t replaced,
-                      const struct coin_index *polled, const struct coin_index *absent)
+                      const struct poll_rows *poll, bool is_ok)
 {
-    uint32_t row;
+    uint32_t row = COINS_NO_ROW;
 
     for (size_t i = 0; i < from->rows.n; i++) {
         const struct cell *cells = rows_at(&from->rows, i);
         struct str id = cell_text(&cells[MARKET_ID]);
-        if (from->slots[i] == replaced || coins_find(polled, id, &row))
+        bool is_polled = coins_find(poll->coins, id, &row);
+        if (from->slots[i] == replaced || (is_polled && row != COINS_NO_ROW))
             continue;
-        to->is_absent[to->rows.n] = from->is_absent[i] || coins_find(absent, id, &row);
+        to->is_absent[to->rows.n] = from->is_absent[i] || (is_ok && !is_polled);
         if (!copy_row(&to->arena, cells, N_MARKET_COLUMNS, rows_at(&to->rows, to->rows.n)))
             return false;
         to->slots[to->rows.n++] = from->slots[i];
@@ -259,7 +261,7 @@ static bool copy_kept(struct memory_table *to, const struct memory_table *from, 
 
 /* The table after a poll, from the one before it. */
 static bool build_table(struct memory_table *to, const struct memory_table *from,
-                        const struct poll_rows *poll)
+                        const struct poll_rows *poll, bool is_ok)
 {
     const size_t max = from->rows.n + poll->rows.n;
 
@@ -268,16 +270,10 @@ static bool build_table(struct memory_table *to, const struct memory_table *from
     to->rows.cells = arena_alloc(&to->arena, max * N_MARKET_COLUMNS, sizeof(*to->rows.cells));
     to->slots = arena_alloc(&to->arena, max, sizeof(*to->slots));
     to->is_absent = arena_zalloc(&to->arena, max, sizeof(*to->is_absent));
-    struct coin_index *polled = coins_new(&to->arena, poll->rows.n);
-    struct coin_index *absent = coins_new(&to->arena, poll->n_absent);
-    if (!to->rows.cells || !to->slots || !to->is_absent || !polled || !absent)
+    if (!to->rows.cells || !to->slots || !to->is_absent)
         return false;
-    for (size_t i = 0; i < poll->rows.n; i++)
-        coins_add(polled, cell_text(&rows_at(&poll->rows, i)[MARKET_ID]), (uint32_t)i);
-    for (size_t i = 0; i < poll->n_absent; i++)
-        coins_add(absent, poll->absent[i], (uint32_t)i);
     int64_t replaced = from->has_poll && from->slot_us == poll->slot_us ? poll->slot_us : INT64_MIN;
-    return copy_polled(to, poll) && copy_kept(to, from, replaced, polled, absent);
+    return copy_polled(to, poll) && copy_kept(to, from, replaced, poll, is_ok);
 }
 
 /* Stage the table that a poll with rows makes. */
@@ -298,7 +294,7 @@ static enum st stage_rows(struct memory_job *job, const struct sink_load *load,
     while (next == job->present || next == job->staged)
         next++;
     struct memory_table *to = &job->tables[next];
-    if (!build_table(to, from, poll))
+    if (!build_table(to, from, poll, load->end->outcome == POLL_OK))
         return err_set(err, to->arena.is_full ? ST_REJECT : ST_AGAIN,
                        "memory: the table of job %s needs more than %zu bytes", job->id.job,
                        MAX_TABLE);

@@ -81,6 +81,7 @@ static enum st list_absent(struct poll_rows *p, const struct poll_rows *prev, st
             absent = NULL;
     }
     p->absent = absent;
+    p->absent_since = prev->end_offset;
     return absent ? ST_OK
                   : err_set(err, ST_AGAIN, "transform: no memory within %zu bytes", arena->max);
 }

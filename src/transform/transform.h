@@ -45,6 +45,7 @@ struct poll_rows {
     const struct str
         *absent; /* ids that were in prev_ok and are not here; only when this poll is ok */
     size_t n_absent;
+    uint64_t absent_since; /* end offset of prev_ok; 0: there was none to be absent from */
     const struct refusal *refusals;
     size_t n_refusals;
     const struct str *unknown_fields; /* JSON keys that no column has, each once, at most 64 */

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "row/market.h"
+#include "transform/coins.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,7 @@ static void add_coin(struct made_poll *p, struct str word, struct buf *body)
     if (cell_of_num(arena_str(&p->arena, price), &row[MARKET_CURRENT_PRICE]) != DEC_OK)
         abort();
     row[MARKET_LAST_UPDATED] = cell_of_time(p->end.slot_us);
+    coins_add(p->rows.coins, cell_text(&row[MARKET_ID]), (uint32_t)n);
     p->rows.is_unchanged[n] = is_unchanged;
     p->rows.n_unchanged += is_unchanged;
     buf_addf(body, "%s{\"id\":\"%.*s\",\"current_price\":%.*s}", n > 0 ? "," : "", STR_ARG(id),
@@ -49,6 +51,7 @@ static void add_rows(struct made_poll *p, const char *rows, struct buf *body)
         .table = &market_table,
         .cells = arena_alloc(&p->arena, MAX_COINS * N_MARKET_COLUMNS, sizeof(struct cell))};
     p->rows.is_unchanged = arena_zalloc(&p->arena, MAX_COINS, sizeof(bool));
+    p->rows.coins = coins_new(&p->arena, MAX_COINS);
     while (rest.len > 0) {
         str_cut(&rest, ' ', &word);
         if (word.p[0] == '-')
@@ -93,6 +96,7 @@ void made_poll(struct made_poll *p, struct made_stream *s, int64_t slot_us,
     buf_add_char(&body, ']');
     if (p->rows.n_unchanged > 0)
         p->rows.unchanged_since = s->last_rows_end;
+    p->rows.absent_since = outcome == POLL_OK ? s->last_ok_end : 0;
     p->pages = arena_zalloc(&p->arena, 1, sizeof(*p->pages));
     p->pages[0].record = (struct tape_record){.type = TAPE_PAGE,
                                               .offset = offsets[0],
@@ -117,6 +121,8 @@ void made_poll(struct made_poll *p, struct made_stream *s, int64_t slot_us,
     s->at = p->load.new;
     if (rows)
         s->last_rows_end = p->end.offset;
+    if (rows && outcome == POLL_OK)
+        s->last_ok_end = p->end.offset;
 }
 
 void made_release(struct made_poll *p)

@@ -9,7 +9,7 @@
 struct made_stream {
     struct stream_id id;
     struct position at; /* the last poll's end */
-    uint64_t last_rows_end;
+    uint64_t last_rows_end, last_ok_end;
 };
 
 /* job, and a digit that makes the stream's UUID. */
@@ -28,8 +28,8 @@ struct made_poll {
 #define SLOT(n) (T0 + (n) * INT64_C(30000000))
 
 /* The next poll of the stream: rows like "bitcoin=1.5 ethereum=2"; "*" in front of a coin marks its
- * row as unchanged since the stream's last poll with rows; "-coin" says it is absent. NULL: failed.
- * Release with made_release(). */
+ * row as unchanged since the stream's last poll with rows; "-coin" says it is absent from the
+ * stream's last ok poll. NULL: failed. Release with made_release(). */
 void made_poll(struct made_poll *p, struct made_stream *stream, int64_t slot_us,
                enum poll_outcome outcome, const char *rows);
 void made_release(struct made_poll *p);

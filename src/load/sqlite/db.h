@@ -29,11 +29,13 @@
     X(FIND_POLL, find_poll)                             \
     X(LAST_POLL, last_poll)                             \
     X(LAST_SEEN_ABSENT, last_seen_absent)               \
+    X(LIST_PRESENT, list_present)                       \
     X(MOVE_ABSENCE, move_absence)                       \
     X(MOVE_OFFSET, move_offset)                         \
     X(NAME_COIN, name_coin)                             \
     X(NEXT_POLL, next_poll)                             \
     X(OPEN_ABSENCE, open_absence)                       \
+    X(OPEN_AFTER_LATE, open_after_late)                 \
     X(OTHER_SIMULATED, other_simulated)                 \
     X(READ_OFFSET, read_offset)                         \
     X(READ_VERSION, read_version)                       \

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "row/market.h"
+#include "transform/coins.h"
 
 #define HOUR_US   (3600 * US_PER_S)
 #define DAY_US    (24 * HOUR_US)
@@ -133,8 +134,9 @@ static enum st insert_rows(struct store *s, const struct store_poll *poll, bool 
 
 /* The newest poll of the job that has rows here. */
 struct last_poll {
-    bool is_late; /* the poll at hand is of a slot before it */
-    bool is_base; /* it is the ok poll that the unchanged rows equal */
+    bool is_late;     /* the poll at hand is of a slot before it */
+    bool is_base;     /* it is the ok poll that the unchanged rows equal */
+    bool is_compared; /* it is the ok poll that the absent coins were in */
 };
 
 /* Rows may be left out only where a reader finds the value they equal in the row before: behind the
@@ -157,11 +159,13 @@ static enum st find_last_poll(struct store *s, const struct store_poll *poll,
         return st;
     int64_t slot = sqlite3_column_int64(stmt, 0);
     ret_last->is_late = load->end->slot_us < slot;
-    ret_last->is_base = load->end->slot_us > slot && load->end->outcome == POLL_OK &&
-                        str_eq(db_text(stmt, 1), STR("ok")) &&
-                        str_eq(db_text(stmt, 2), str_of(poll->stream)) &&
-                        load->rows->unchanged_since == (uint64_t)sqlite3_column_int64(stmt, 3) &&
+    bool is_own_ok = load->end->slot_us > slot && load->end->outcome == POLL_OK &&
+                     str_eq(db_text(stmt, 1), STR("ok")) &&
+                     str_eq(db_text(stmt, 2), str_of(poll->stream));
+    uint64_t offset = (uint64_t)sqlite3_column_int64(stmt, 3);
+    ret_last->is_base = is_own_ok && load->rows->unchanged_since == offset &&
                         sqlite3_column_int64(stmt, 4) == TRANSFORM_VERSION;
+    ret_last->is_compared = is_own_ok && load->rows->absent_since == offset;
     sqlite3_reset(stmt);
     return ST_OK;
 }
@@ -287,6 +291,50 @@ static enum st open_absence(struct store *s, const struct store_poll *poll, stru
     return db_run(&s->db, stmt, err);
 }
 
+/* Of all coins that are thought present, find those that the poll lacks. */
+static enum st open_missed_absences(struct store *s, const struct store_poll *poll, struct err *err)
+{
+    sqlite3_stmt *stmt;
+    bool has_row = true;
+    uint32_t row;
+
+    enum st st = db_prepare(&s->db, DB_LIST_PRESENT, &stmt, err);
+    if (st != ST_OK)
+        return st;
+    db_bind_int(stmt, ":job_id", poll->job_id);
+    while ((st = db_step(&s->db, stmt, &has_row, err)) == ST_OK && has_row) {
+        struct str id = db_text(stmt, 0);
+        if (coins_find(poll->load->rows->coins, id, &row))
+            continue;
+        st = open_absence(s, poll, id, false, err);
+        if (st != ST_OK)
+            break;
+        s->n_missed++;
+    }
+    sqlite3_reset(stmt);
+    return st;
+}
+
+/* After the rows: coins that came back, coins that are gone. */
+static enum st update_absences(struct store *s, const struct store_poll *poll,
+                               const struct last_poll *last, struct err *err)
+{
+    const struct poll_rows *rows = poll->load->rows;
+    /* was the poll compared with the job's last one here? */
+    bool is_enough = last->is_compared || (poll->load->end->outcome != POLL_OK && !last->is_late);
+
+    enum st st = run_for_slot(s, DB_CLOSE_ABSENCES, poll->job_id, rows->slot_us, err);
+    for (size_t i = 0; st == ST_OK && i < rows->n_absent; i++)
+        st = open_absence(s, poll, rows->absent[i], last->is_late, err);
+    if (st != ST_OK || is_enough)
+        return st;
+    st = store_finish(s, err); /* `latest`, with the rows of this transaction */
+    if (st != ST_OK)
+        return st;
+    return last->is_late ? run_for_slot(s, DB_OPEN_AFTER_LATE, poll->job_id, rows->slot_us, err)
+                         : open_missed_absences(s, poll, err);
+}
+
 /* Everything that only a poll with its rows in market changes. */
 static enum st store_rows(struct store *s, const struct store_poll *poll, bool is_replacing,
                           struct sink_result *result, struct err *err)
@@ -307,11 +355,7 @@ static enum st store_rows(struct store *s, const struct store_poll *poll, bool i
         st = insert_rows(s, poll, last.is_base, result, err);
     if (st == ST_OK && is_replacing)
         st = repair_latest(s, poll, err);
-    if (st == ST_OK)
-        st = run_for_slot(s, DB_CLOSE_ABSENCES, poll->job_id, rows->slot_us, err);
-    for (size_t i = 0; st == ST_OK && i < rows->n_absent; i++)
-        st = open_absence(s, poll, rows->absent[i], last.is_late, err);
-    return st;
+    return st == ST_OK ? update_absences(s, poll, &last, err) : st;
 }
 
 static enum st add_refusal(struct store *s, const struct store_poll *poll, const struct refusal *r,
@@ -377,7 +421,7 @@ static void write_reasons(struct buf *b, const struct sink_load *load)
 }
 
 static void bind_counts(sqlite3_stmt *stmt, const struct sink_load *load,
-                        const struct sink_result *result)
+                        const struct sink_result *result, size_t n_missed)
 {
     const struct tape_record *end = load->end;
     const struct poll_rows *rows = load->rows;
@@ -390,7 +434,7 @@ static void bind_counts(sqlite3_stmt *stmt, const struct sink_load *load,
     db_bind_int(stmt, ":rows_in", rows ? rows->rows_in : 0);
     db_bind_int(stmt, ":rows_new", (int64_t)result->n_stored);
     db_bind_int(stmt, ":rows_unchanged", (int64_t)result->n_unchanged);
-    db_bind_int(stmt, ":rows_absent", rows ? (int64_t)rows->n_absent : 0);
+    db_bind_int(stmt, ":rows_absent", rows ? (int64_t)(rows->n_absent + n_missed) : 0);
     db_bind_int(stmt, ":rows_quarantined", rows ? (int64_t)rows->n_refusals : 0);
     db_bind_int(stmt, ":bytes", (int64_t)end->bytes);
     db_bind_int(stmt, ":credits", (int64_t)load->credits);
@@ -415,7 +459,7 @@ static enum st add_poll(struct store *s, const struct store_poll *poll, struct s
     db_bind_int_or_null(stmt, ":started", end->started_us);
     db_bind_int(stmt, ":finished", end->fetched_at_us);
     db_bind_int_or_null(stmt, ":next_due", end->next_due_us);
-    bind_counts(stmt, load, result);
+    bind_counts(stmt, load, result, s->n_missed);
     db_bind_int_or_null(stmt, ":transform_version", load->rows ? TRANSFORM_VERSION : 0);
     db_bind_text(stmt, ":stream", str_of(poll->stream));
     db_bind_int(stmt, ":first_offset", (int64_t)end->first_offset);
@@ -434,6 +478,7 @@ enum st store_poll(struct store *s, const struct store_poll *poll, struct sink_r
     bool is_taken = false, is_partial = false;
     enum st st = ST_OK;
 
+    s->n_missed = 0;
     if (poll->load->rows) {
         st = find_poll(s, poll, &is_taken, &is_partial, &reasons, err);
         bool is_replacing = is_taken && is_partial && poll->load->end->outcome == POLL_OK;

@@ -21,6 +21,7 @@ struct store {
     int64_t job_id;          /* of this one */
     int64_t last_slot_us;    /* of its last poll with rows */
     bool has_late;           /* it has polls of slots before ones that were stored already */
+    size_t n_missed;         /* absences of the poll at hand that the transform could not tell */
     uint64_t n_text_numbers; /* stored as TEXT, as neither INTEGER nor REAL is exact */
 };
 

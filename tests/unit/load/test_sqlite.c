@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "store_dir.h"
 #include "tap.h"
+#include "transform/coins.h"
 
 #include <sqlite3.h>
 #include <sys/stat.h>
@@ -309,6 +310,59 @@ static void an_absence_that_began_in_a_gap_is_moved_back(void)
     CHECK_Z(ask_absences(), "back|2|5\ncame|3|4\nleft|3|NULL");
 }
 
+static void a_coin_that_only_a_partial_poll_saw_is_absent_again(void)
+{
+    struct made_stream s = made_stream("markets-usd", 1);
+    struct sink_result result;
+    struct made_poll poll;
+
+    CHECK_OK(store_begin(&t, &s), t.err);
+    CHECK_OK(store_load(&t, &s, SLOT(0), POLL_OK, "bitcoin=1 odd=1 ripple=2", NULL), t.err);
+    CHECK_OK(store_load(&t, &s, SLOT(1), POLL_OK, "bitcoin=1 odd=1 -ripple", NULL), t.err);
+    CHECK_OK(store_load(&t, &s, SLOT(2), POLL_PARTIAL, "ripple=3 new=4", NULL), t.err);
+    /* a row that was refused is a coin that is there */
+    made_poll(&poll, &s, SLOT(3), POLL_OK, "bitcoin=1");
+    coins_add(poll.rows.coins, STR("odd"), COINS_NO_ROW);
+    enum st st = t.sink.driver->load(&t.sink, &poll.load, &result, &t.err);
+    made_release(&poll);
+    CHECK_OK(st, t.err);
+    CHECK_Z(ask_absences(), "new|3|NULL\nripple|1|2\nripple|3|NULL");
+    CHECK_Z(ask("SELECT rows_absent FROM poll ORDER BY slot"), "0\n1\n0\n2");
+}
+
+static void absences_are_found_within_a_batch_too(void)
+{
+    struct made_stream s = made_stream("markets-usd", 1);
+    struct sink_result result;
+
+    CHECK_OK(store_begin(&t, &s), t.err);
+    for (int i = 0; i < 3; i++) {
+        struct made_poll poll;
+        s.last_ok_end = 0;
+        made_poll(&poll, &s, SLOT(i), POLL_OK, i == 0 ? "a=1 b=1 c=1" : i == 1 ? "a=1 c=1" : "a=2");
+        poll.load.is_last = i == 2;
+        enum st st = t.sink.driver->load(&t.sink, &poll.load, &result, &t.err);
+        made_release(&poll);
+        CHECK_OK(st, t.err);
+    }
+    CHECK_Z(ask_absences(), "b|1|NULL\nc|2|NULL");
+    CHECK_Z(ask("SELECT count(*) FROM latest"), "3");
+}
+
+static void a_coin_that_a_late_poll_saw_last_is_absent_now(void)
+{
+    struct made_stream s = made_stream("markets-usd", 1), other = made_stream("markets-usd", 2);
+
+    CHECK_OK(store_begin(&t, &s), t.err);
+    CHECK_OK(store_attach(&t, &other), t.err);
+    CHECK_OK(store_load(&t, &s, SLOT(0), POLL_OK, "bitcoin=1 ripple=2", NULL), t.err);
+    CHECK_OK(store_load(&t, &s, SLOT(1), POLL_OK, "bitcoin=2 -ripple", NULL), t.err);
+    CHECK_OK(store_load(&t, &s, SLOT(3), POLL_PARTIAL, "bitcoin=3", NULL), t.err);
+    CHECK_OK(store_load(&t, &s, SLOT(5), POLL_OK, "bitcoin=4", NULL), t.err);
+    CHECK_OK(store_load(&t, &other, SLOT(2), POLL_OK, "bitcoin=9 ripple=9 brief=9", NULL), t.err);
+    CHECK_Z(ask_absences(), "brief|5|NULL\nripple|1|2\nripple|5|NULL");
+}
+
 /* Load a poll whose one coin has this symbol and was seen at this time. */
 static enum st load_named(struct made_stream *s, int64_t slot_us, const char *symbol)
 {
@@ -520,6 +574,9 @@ static void a_steady_load_allocates_nothing(void)
     X(a_poll_that_was_refused_is_in_quarantine)                     \
     X(absences_open_and_close)                                      \
     X(an_absence_that_began_in_a_gap_is_moved_back)                 \
+    X(a_coin_that_only_a_partial_poll_saw_is_absent_again)          \
+    X(absences_are_found_within_a_batch_too)                        \
+    X(a_coin_that_a_late_poll_saw_last_is_absent_now)               \
     X(names_are_kept_over_time)                                     \
     X(the_old_views_show_the_newest_row_of_each_coin)               \
     X(gaps_are_polls_that_were_promised_and_did_not_happen)         \

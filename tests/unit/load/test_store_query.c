@@ -112,6 +112,30 @@ static void the_market_is_that_of_the_last_polls(void)
     CHECK_Z(ask(&args), "a=7 ");
 }
 
+static void coins_that_left_are_gone_though_the_transform_could_not_tell(void)
+{
+    struct made_stream s = made_stream("markets-usd", 1), other = made_stream("markets-usd", 2);
+    struct market_query args = {.vs_currency = STR("usd"), .order = ORDER_ID_ASC};
+
+    CHECK_OK(store_attach(&t, &s), t.err);
+    CHECK_OK(store_attach(&t, &other), t.err);
+    CHECK_OK(load_caps(&s, SLOT(0), "a=1 b=2 c=3 d=4"), t.err);
+    /* the first poll of a new tape */
+    CHECK_OK(load_caps(&other, SLOT(1), "a=1 b=2 c=3"), t.err);
+    CHECK_Z(ask(&args), "a=1 b=2 c=3 ");
+    /* the ok poll before was not loaded */
+    s.last_ok_end = 0;
+    CHECK_OK(load_caps(&s, SLOT(2), "a=1 b=2"), t.err);
+    CHECK_Z(ask(&args), "a=1 b=2 ");
+    /* another collector's poll was between, in which it was back */
+    CHECK_OK(load_caps(&other, SLOT(3), "a=1 b=2 d=4"), t.err);
+    CHECK_OK(load_caps(&s, SLOT(4), "a=1 b=2"), t.err);
+    CHECK_Z(ask(&args), "a=1 b=2 ");
+    /* a partial poll says nothing of what it lacks */
+    CHECK_OK(store_load(&t, &s, SLOT(5), POLL_PARTIAL, "a=1", NULL), t.err);
+    CHECK_Z(ask(&args), "a=1 b=2 ");
+}
+
 static void coins_and_currencies_are_listed(void)
 {
     struct made_stream usd = made_stream("markets-usd", 1), eur = made_stream("markets-eur", 2);
@@ -177,11 +201,12 @@ static void an_answer_beyond_the_arena_fails_alone(void)
     CHECK_Z(ask(&args), "b=2 a=1.25 ");
 }
 
-#define CASES(X)                                   \
-    X(the_market_is_sorted_filtered_and_cut)       \
-    X(the_market_is_that_of_the_last_polls)        \
-    X(coins_and_currencies_are_listed)             \
-    X(a_store_that_is_not_there_yet_answers_later) \
+#define CASES(X)                                                    \
+    X(the_market_is_sorted_filtered_and_cut)                        \
+    X(the_market_is_that_of_the_last_polls)                         \
+    X(coins_that_left_are_gone_though_the_transform_could_not_tell) \
+    X(coins_and_currencies_are_listed)                              \
+    X(a_store_that_is_not_there_yet_answers_later)                  \
     X(an_answer_beyond_the_arena_fails_alone)
 
 #define CASE(function)                  \

@@ -391,10 +391,12 @@ static void absent_are_those_of_the_last_ok_poll(void)
                        &ok),
              err);
     CHECK_EQ(ok.n_absent, 0);
+    CHECK_EQ(ok.absent_since, 0);
     CHECK_OK(POLL(PAGE("[{\"id\":\"b\"," COIN "},{\"id\":\"refused\"}]"), .prev_ok = &ok), err);
     CHECK_EQ(p.n_absent, 2);
     CHECK_STR(p.absent[0], "a");
     CHECK_STR(p.absent[1], "gone");
+    CHECK_EQ(p.absent_since, ok.end_offset);
     CHECK_OK(POLL(PAGE("[]"), .outcome = POLL_PARTIAL, .prev_ok = &ok), err);
     CHECK_EQ(p.n_absent, 0);
 }

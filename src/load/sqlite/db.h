@@ -27,6 +27,7 @@
     X(FIND_COIN, find_coin)                             \
     X(FIND_JOB, find_job)                               \
     X(FIND_POLL, find_poll)                             \
+    X(JOIN_ABSENCES, join_absences)                     \
     X(LAST_POLL, last_poll)                             \
     X(LAST_SEEN_ABSENT, last_seen_absent)               \
     X(LIST_PRESENT, list_present)                       \
@@ -40,6 +41,7 @@
     X(READ_OFFSET, read_offset)                         \
     X(READ_VERSION, read_version)                       \
     X(REFRESH_LATEST, refresh_latest)                   \
+    X(REOPEN_ABSENCES, reopen_absences)                 \
     X(REPLACE_POLL, replace_poll)                       \
     X(SEEN_COIN, seen_coin)                             \
     X(SET_LATEST, set_latest)                           \

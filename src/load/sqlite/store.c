@@ -241,13 +241,18 @@ static enum st find_poll(struct store *s, const struct store_poll *poll, bool *r
     return ST_OK;
 }
 
-/* Rows of a partial poll went: coins that the ok one lacks get their last row of before. */
-static enum st repair_latest(struct store *s, const struct store_poll *poll, struct err *err)
+/* Rows of a partial poll went: coins that the ok one lacks get their last row of before, and are
+ * absent again where they were. */
+static enum st repair_coins(struct store *s, const struct store_poll *poll, struct err *err)
 {
     const int64_t slot = poll->load->end->slot_us;
     sqlite3_stmt *stmt;
 
-    enum st st = run_for_slot(s, DB_DROP_LATEST, poll->job_id, slot, err);
+    enum st st = run_for_slot(s, DB_JOIN_ABSENCES, poll->job_id, slot, err);
+    if (st == ST_OK)
+        st = run_for_slot(s, DB_REOPEN_ABSENCES, poll->job_id, slot, err);
+    if (st == ST_OK)
+        st = run_for_slot(s, DB_DROP_LATEST, poll->job_id, slot, err);
     if (st == ST_OK)
         st = db_prepare(&s->db, DB_REFRESH_LATEST, &stmt, err);
     if (st != ST_OK)
@@ -354,7 +359,7 @@ static enum st store_rows(struct store *s, const struct store_poll *poll, bool i
     if (st == ST_OK)
         st = insert_rows(s, poll, last.is_base, result, err);
     if (st == ST_OK && is_replacing)
-        st = repair_latest(s, poll, err);
+        st = repair_coins(s, poll, err);
     return st == ST_OK ? update_absences(s, poll, &last, err) : st;
 }
 

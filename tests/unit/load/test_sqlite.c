@@ -330,6 +330,25 @@ static void a_coin_that_only_a_partial_poll_saw_is_absent_again(void)
     CHECK_Z(ask("SELECT rows_absent FROM poll ORDER BY slot"), "0\n1\n0\n2");
 }
 
+static void an_absence_goes_on_when_the_poll_that_ended_it_is_replaced(void)
+{
+    struct made_stream s = made_stream("markets-usd", 1), other = made_stream("markets-usd", 2);
+
+    CHECK_OK(store_begin(&t, &s), t.err);
+    CHECK_OK(store_attach(&t, &other), t.err);
+    CHECK_OK(store_load(&t, &s, SLOT(0), POLL_OK, "bitcoin=1 left=2 back=3", NULL), t.err);
+    CHECK_OK(store_load(&t, &s, SLOT(1), POLL_OK, "bitcoin=1 -left -back", NULL), t.err);
+    CHECK_OK(store_load(&t, &s, SLOT(2), POLL_PARTIAL, "left=3 back=4", NULL), t.err);
+    CHECK_OK(store_load(&t, &s, SLOT(2), POLL_OK, "bitcoin=1 back=5", NULL), t.err);
+    CHECK_Z(ask_absences(), "back|1|2\nleft|1|NULL");
+    /* and when there are later ones */
+    CHECK_OK(store_load(&t, &s, SLOT(4), POLL_PARTIAL, "left=3", NULL), t.err);
+    CHECK_OK(store_load(&t, &s, SLOT(5), POLL_OK, "bitcoin=1 back=5", NULL), t.err);
+    CHECK_Z(ask_absences(), "back|1|2\nleft|1|4\nleft|5|NULL");
+    CHECK_OK(store_load(&t, &other, SLOT(4), POLL_OK, "bitcoin=1 back=5", NULL), t.err);
+    CHECK_Z(ask_absences(), "back|1|2\nleft|1|NULL");
+}
+
 static void absences_are_found_within_a_batch_too(void)
 {
     struct made_stream s = made_stream("markets-usd", 1);
@@ -575,6 +594,7 @@ static void a_steady_load_allocates_nothing(void)
     X(absences_open_and_close)                                      \
     X(an_absence_that_began_in_a_gap_is_moved_back)                 \
     X(a_coin_that_only_a_partial_poll_saw_is_absent_again)          \
+    X(an_absence_goes_on_when_the_poll_that_ended_it_is_replaced)   \
     X(absences_are_found_within_a_batch_too)                        \
     X(a_coin_that_a_late_poll_saw_last_is_absent_now)               \
     X(names_are_kept_over_time)                                     \

@@ -8,6 +8,7 @@
 #include "tape/tape.h"
 #include "tape/verify.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #define MAX_JOBS_BYTES ((size_t)64 * 1024 * 1024)
@@ -46,6 +47,7 @@ static void add_number(struct buf *b, const char *key, uint64_t number)
 
 static void add_hex(struct buf *b, const char *key, const uint8_t *bytes, size_t len)
 {
+    assert(bytes != NULL);
     buf_addf(b, ",\"%s\":\"", key);
     for (size_t i = 0; i < len; i++)
         buf_addf(b, "%02x", bytes[i]);

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "load/sink.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -74,6 +75,7 @@ static enum st add_sink(const char *text, struct sink_url *urls, size_t *n, stru
 {
     const struct sink_driver *driver;
 
+    assert(urls != NULL);
     if (*n == STATUS_MAX_SINKS)
         return err_set(err, ST_REJECT, "--sink: more than %d sinks", STATUS_MAX_SINKS);
     enum st st = sink_url_parse(str_of(text), &urls[*n], err);

@@ -15,8 +15,9 @@ const state = {
   skew: 0, // the server's clock minus ours, ms
   coins: [],
   pages: 1,
-  isMore: false, // the last page was full
-  currency: '',
+  isMore: false, // there are coins behind the last page
+  currency: '', // that was chosen
+  shown: '', // that `coins` are in: another one until its rows have come
   sort: { key: 'market_cap_rank', isDown: false },
   search: '',
   refusal: null, // what the API says instead of rows
@@ -42,7 +43,7 @@ const ago = (time) => (time ? `${duration(now() - Date.parse(time))} ago` : 'not
 
 function unit() {
   const signs = { usd: '$', eur: '€', gbp: '£', jpy: '¥', btc: '₿' };
-  return signs[state.currency] ?? `${state.currency.toUpperCase()} `;
+  return signs[state.shown] ?? `${state.shown.toUpperCase()} `;
 }
 
 // 0.00000000123 is 0.0₈123: the small figure counts the zeros.
@@ -323,7 +324,7 @@ function showTable() {
   if (wanted.length !== body.rows.length || wanted.some((row, i) => row !== body.rows[i])) {
     body.replaceChildren(...wanted);
   }
-  const total = `${whole.format(state.coins.length)} coins in ${state.currency}`;
+  const total = `${whole.format(state.coins.length)} coins in ${state.shown}`;
   set($('count'), state.coins.length === 0 ? '' : state.search.trim() === '' ? total : `${whole.format(shown.length)} of ${total}`);
   $('more').hidden = !state.isMore || state.search.trim() !== '';
   document.querySelector('.sheet').classList.toggle('stale', state.isLost);
@@ -341,7 +342,8 @@ function showCurrencies() {
   const currencies = [...new Set(state.status.jobs.map((job) => job.vs_currency).filter(Boolean))];
   if (!currencies.includes(state.currency)) state.currency = currencies[0] ?? 'usd';
   $('currency-label').hidden = currencies.length < 2;
-  if ($('currency').options.length === currencies.length) return;
+  $('api').href = marketPath({});
+  if ([...$('currency').options].map((option) => option.value).join() === currencies.join()) return;
   $('currency').replaceChildren(...currencies.map((name) => new Option(name.toUpperCase(), name)));
   $('currency').value = state.currency;
 }
@@ -351,7 +353,7 @@ function showCurrencies() {
 async function ask(path) {
   const response = await fetch(path, { signal: AbortSignal.timeout(PATIENCE_MS), cache: 'no-store' });
   const body = await response.json();
-  return { isOk: response.ok, body };
+  return { status: response.status, body };
 }
 
 async function askStatus() {
@@ -360,23 +362,32 @@ async function askStatus() {
   state.skew = Date.parse(body.now) - Date.now();
 }
 
+function marketPath(paging) {
+  return `/api/v3/coins/markets?${new URLSearchParams({ vs_currency: state.currency, ...paging })}`;
+}
+
+// The rows of one page; what it says instead goes to `refusal`.
+async function askPage(paging) {
+  const { status, body } = await ask(marketPath(paging));
+  if (status === 200 && Array.isArray(body)) return body;
+  if (status !== 400) state.refusal = text(body.error) || 'The API gave no reason.'; // 400: nothing in this currency yet
+  return [];
+}
+
 async function askMarket() {
+  const { currency, pages } = state;
   const all = new Map(); // ranks move between two pages: a coin may come twice
   let length = PER_PAGE;
   state.refusal = null;
-  for (let page = 1; page <= state.pages && length === PER_PAGE; page += 1) {
-    const query = new URLSearchParams({ vs_currency: state.currency, per_page: PER_PAGE, page });
-    const { isOk, body } = await ask(`/api/v3/coins/markets?${query}`);
-    if (!isOk || !Array.isArray(body)) {
-      state.refusal = text(body.error) || 'The API gave no reason.';
-      length = 0;
-      break;
-    }
-    for (const coin of body) all.set(coin.id, coin);
-    length = body.length;
+  for (let page = 1; page <= pages && length === PER_PAGE; page += 1) {
+    const coins = await askPage({ per_page: PER_PAGE, page });
+    for (const coin of coins) all.set(coin.id, coin);
+    length = coins.length;
   }
-  state.coins = [...all.values()];
-  state.isMore = length === PER_PAGE;
+  const isMore = length === PER_PAGE && (await askPage({ per_page: 1, page: pages * PER_PAGE + 1 })).length > 0;
+  if (currency !== state.currency) return; // another one was chosen meanwhile
+  if (currency !== state.shown) rows.clear(); // or all prices would flash
+  Object.assign(state, { coins: [...all.values()], shown: currency, isMore });
 }
 
 function noteAnswer() {
@@ -391,10 +402,12 @@ function noteSilence() {
 }
 
 let isAsking = false;
+let isOutdated = false; // something else has been chosen since it was asked
 
 async function refresh() {
   if (isAsking || document.hidden) return;
   isAsking = true;
+  isOutdated = false;
   try {
     await askStatus();
     showCurrencies();
@@ -405,6 +418,14 @@ async function refresh() {
   }
   isAsking = false;
   show();
+  if (isOutdated) refresh();
+}
+
+// What was chosen is asked for at once, or as soon as the answer under way is there.
+function choose(choice) {
+  Object.assign(state, choice);
+  isOutdated = true;
+  refresh();
 }
 
 function show() {
@@ -438,15 +459,11 @@ $('search').addEventListener('input', (event) => {
 });
 
 $('currency').addEventListener('change', (event) => {
-  state.currency = event.target.value;
-  state.pages = 1;
-  rows.clear();
-  refresh();
+  choose({ currency: event.target.value, pages: 1 });
 });
 
 $('more').addEventListener('click', () => {
-  state.pages += 1;
-  refresh();
+  choose({ pages: state.pages + 1 });
 });
 
 document.addEventListener('keydown', (event) => {

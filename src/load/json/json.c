@@ -403,6 +403,20 @@ static enum st store_poll(struct json_sink *me, const struct json_position *p,
     return write_files(me, p, load, err);
 }
 
+/* `keep` counts from the newest poll with rows, whose clock the API's answers have proved right: a
+ * clock that is set wrong deletes nothing. */
+static int64_t expires_before(struct sink *s, const struct json_position *p)
+{
+    struct json_sink *me = s->state;
+    int64_t newest_us = 0;
+
+    for (size_t i = 0; i < me->n_streams; i++)
+        if (strcmp(me->streams[i].name, p->name) == 0 && me->streams[i].newest_us > newest_us)
+            newest_us = me->streams[i].newest_us;
+    int64_t now_us = clock_wall_us(s->clock);
+    return (newest_us < now_us ? newest_us : now_us) - me->keep_us;
+}
+
 static enum st commit(struct sink *s, struct json_position *p, const struct position *at,
                       struct err *err)
 {
@@ -418,7 +432,7 @@ static enum st commit(struct sink *s, struct json_position *p, const struct posi
     *p = next;
     me->is_in_batch = false;
     if (me->keep_us > 0)
-        json_journal_expire(me->files.dir, p->name, clock_wall_us(s->clock) - me->keep_us);
+        json_journal_expire(me->files.dir, p->name, expires_before(s, p));
     return ST_OK;
 }
 
@@ -430,8 +444,10 @@ static enum st load_locked(struct sink *s, struct json_position *p, const struct
     enum st st = check_fence(s, p, load, err);
     if (st != ST_OK)
         return st;
+    if (load->rows && load->end->slot_us > p->newest_us)
+        p->newest_us = load->end->slot_us;
     /* what `keep` would delete at once is not written */
-    bool is_expired = me->keep_us > 0 && load->end->slot_us < clock_wall_us(s->clock) - me->keep_us;
+    bool is_expired = me->keep_us > 0 && load->end->slot_us < expires_before(s, p);
     if (load->n_pages > 0 && !is_expired)
         st = store_poll(me, p, load, result, err);
     me->is_in_batch = true;

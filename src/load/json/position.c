@@ -58,6 +58,8 @@ static bool parse(struct str text, struct json_position *p)
             seen |= 16;
         else if (str_eq(key, STR("epoch")) && parse_u64(line, 10, &p->epoch))
             seen |= 32;
+        else if (str_eq(key, STR("newest"))) /* old ones lack it */
+            (void)str_to_i64(line, 0, INT64_MAX, &p->newest_us);
     }
     return seen == 63;
 }
@@ -103,8 +105,8 @@ enum st json_position_write(const char *dir, const struct json_position *p, stru
 
     buf_addf(&text,
              FORMAT "\nstream %s\njob %s\nname %s\noffset %" PRIu64 "\nhash %016" PRIx64
-                    "\nepoch %" PRIu64 "\n",
-             p->stream, p->job, p->name, p->at.offset, p->at.hash, p->epoch);
+                    "\nepoch %" PRIu64 "\nnewest %" PRId64 "\n",
+             p->stream, p->job, p->name, p->at.offset, p->at.hash, p->epoch, p->newest_us);
     enum st st = position_path(dir, p->stream, path, err);
     if (st == ST_OK)
         st = file_replace(path, buf_str(&text), err);

@@ -11,7 +11,8 @@ struct json_position {
     char job[TAPE_MAX_JOB + 1];
     char name[TAPE_MAX_JOB + 1]; /* what its files begin with */
     struct position at;
-    uint64_t epoch; /* raised by each loader that takes the stream over */
+    uint64_t epoch;    /* raised by each loader that takes the stream over */
+    int64_t newest_us; /* newest slot of a poll with rows; 0: none yet */
 };
 
 /* *ret_is_there is false when the stream was never loaded into dir. */

@@ -322,9 +322,39 @@ static void polls_older_than_keep_are_not_written_first(void)
     t.clock = &test_clock;
     now_us = T0 + 7200 * US_PER_S;
     CHECK_OK(store_begin(&t, &s), t.err);
+    CHECK_OK(store_load(&t, &s, now_us, POLL_OK, "bitcoin=1", NULL), t.err);
+    store_shut(&t); /* what is the newest is remembered */
+    CHECK_OK(store_begin(&t, &s), t.err);
     CHECK_OK(store_load(&t, &s, SLOT(0), POLL_OK, "bitcoin=1", NULL), t.err);
-    CHECK_Z(list("raw"), "");
-    CHECK_Z(list(".geckotape/market"), "");
+    CHECK_Z(list("raw"), "market_2026-11-23T16-30-00Z.json ");
+    CHECK_Z(list(".geckotape/market"), "2026-11-23T16.journal ");
+}
+
+static void a_clock_that_is_wrong_deletes_nothing(void)
+{
+    struct made_stream s = made_stream("markets-usd", 1);
+    const char *both = "market_" UTC0 ".json market_" UTC1 ".json ";
+
+    store_remove(&t);
+    store_make(&t, "json:", "/d?keep=1h");
+    t.clock = &test_clock;
+    now_us = T0;
+    CHECK_OK(store_begin(&t, &s), t.err);
+    CHECK_OK(store_load(&t, &s, SLOT(0), POLL_OK, "bitcoin=1", NULL), t.err);
+    /* a day ahead: a poll of before is loaded, and one fails because of it */
+    now_us = T0 + 86400 * US_PER_S;
+    CHECK_OK(store_load(&t, &s, SLOT(1), POLL_OK, "bitcoin=1", NULL), t.err);
+    CHECK_OK(store_load(&t, &s, now_us, POLL_FAILED, NULL, NULL), t.err);
+    CHECK_Z(list("processed"), both);
+    store_shut(&t);
+    CHECK_OK(store_begin(&t, &s), t.err);
+    CHECK_OK(store_load(&t, &s, now_us + 1, POLL_FAILED, NULL, NULL), t.err);
+    CHECK_Z(list("processed"), both);
+    /* and behind */
+    now_us = T0 - 86400 * US_PER_S;
+    CHECK_OK(store_load(&t, &s, SLOT(200), POLL_OK, "bitcoin=1", NULL), t.err);
+    CHECK_Z(list("processed"),
+            "market_" UTC0 ".json market_" UTC1 ".json market_2026-11-23T16-10-00Z.json ");
 }
 
 /* A disk of 256 kB, where root may mount one; else a limit on the size of files. */
@@ -416,6 +446,7 @@ static void real_and_simulated_files_do_not_share_a_directory(void)
     X(keep_deletes_its_own_files_and_no_others)            \
     X(keep_survives_a_kill_before_the_files_are_there)     \
     X(polls_older_than_keep_are_not_written_first)         \
+    X(a_clock_that_is_wrong_deletes_nothing)               \
     X(a_full_disk_is_tried_again_and_leaves_no_half_files) \
     X(a_damaged_position_is_fatal_with_the_mend)           \
     X(real_and_simulated_files_do_not_share_a_directory)

@@ -140,13 +140,24 @@ static bool parse_hour(const char *file, int64_t *ret_hour_us)
     return time_parse((struct str){text, (size_t)n}, ret_hour_us);
 }
 
+/* Delete a file that a journal names, and what a kill before its rename left; true when it is gone.
+ */
+static bool expire_file(const char *dir, struct str file)
+{
+    char path[FILE_MAX_PATH], temporary[FILE_MAX_PATH];
+    struct err err = ERR_INIT;
+
+    return file_path(path, &err, "%s/%.*s", dir, STR_ARG(file)) == ST_OK &&
+           file_path(temporary, &err, "%s.tmp", path) == ST_OK &&
+           (unlink(temporary) == 0 || errno == ENOENT) && (unlink(path) == 0 || errno == ENOENT);
+}
+
 /* Delete what an hour's journal names and is old enough; true when nothing is left of it. */
 static bool expire_hour(const char *dir, const char *name, int64_t hour_us, int64_t before_us)
 {
     struct buf text = BUF_INIT(MAX_JOURNAL);
     struct err err = ERR_INIT;
     struct json_entry entry;
-    char path[FILE_MAX_PATH];
     bool is_through = hour_us + HOUR_US <= before_us;
 
     enum st st = json_journal_read(dir, name, hour_us, &text, &err);
@@ -154,9 +165,7 @@ static bool expire_hour(const char *dir, const char *name, int64_t hour_us, int6
     while (st == ST_OK && json_journal_next(&rest, &entry)) {
         if (entry.slot_us >= before_us || entry.path.p[0] == '-')
             continue;
-        bool is_gone = file_path(path, &err, "%s/%.*s", dir, STR_ARG(entry.path)) == ST_OK &&
-                       (unlink(path) == 0 || errno == ENOENT);
-        is_through &= is_gone;
+        is_through &= expire_file(dir, entry.path);
     }
     buf_release(&text);
     return st == ST_OK && is_through;

@@ -306,6 +306,7 @@ static void keep_survives_a_kill_before_the_files_are_there(void)
           journal);
     fclose(journal);
     CHECK(write_text("raw/mine", "a file whose name is the line's beginning"));
+    CHECK(write_text("raw/none.json.tmp", "half a file"));
     CHECK_OK(store_load(&t, &s, SLOT(2), POLL_OK, "bitcoin=2", NULL), t.err);
     now_us = T0 + 3 * hour;
     CHECK_OK(store_load(&t, &s, now_us, POLL_OK, "bitcoin=3", NULL), t.err);

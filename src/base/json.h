@@ -1,8 +1,9 @@
 /* A cursor over one JSON text: strict, bounded, zero-copy, with numbers and order as sent.
  *
- * A face over simdjson's tokens; json.cc is the program's only C++ file. json_next() hands out the
- * events of the text in order and validates every byte it passes, so a text is known to be JSON
- * only when JSON_DONE came. A JSON text here is an array or an object; a bare scalar is refused.
+ * A face over simdjson's tokens; json.cc is C++, as is shortest.cc, and nothing else. json_next()
+ * hands out the events of the text in order and validates every byte it passes, so a text is known
+ * to be JSON only when JSON_DONE came. A JSON text here is an array or an object; a bare scalar is
+ * refused.
  *
  * What simdjson refuses for the whole text but costs only one value here: a string that holds
  * ill-formed UTF-8, a lone surrogate escape or U+0000 comes as a token with is_bad set.

@@ -33,6 +33,10 @@ extern const struct verb verb_run, verb_once, verb_query, verb_tape, verb_simula
  * `code`. */
 int cmd_fail(enum st st, const struct err *err, int code);
 
+/* Log as config says, to fd (1 or 2) and to its file. */
+enum st cmd_start_log(const struct config *config, int fd, bool is_simulated,
+                      struct err *err) MUST_USE;
+
 /* The data directory that config means. */
 const char *cmd_data_dir(const struct config *config);
 

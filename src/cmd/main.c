@@ -19,6 +19,19 @@ int cmd_fail(enum st st, const struct err *err, int code)
     return st == ST_AGAIN ? EXIT_AGAIN : code;
 }
 
+enum st cmd_start_log(const struct config *config, int fd, bool is_simulated, struct err *err)
+{
+    const struct log_setup setup = {
+        .level = (enum log_level)config->log_level,
+        .format = (enum log_format)config->log_format,
+        .fd = fd,
+        .file = config->log_file[0] ? config->log_file : NULL,
+        .is_simulated = is_simulated,
+    };
+
+    return log_setup(&setup, err);
+}
+
 const char *cmd_data_dir(const struct config *config)
 {
     if (config->data[0] != '\0')

@@ -63,13 +63,6 @@ static int exit_of(struct pipeline *p, const struct pipeline_once *once)
 static int run(const struct config *config, const char *const *words, size_t n_words)
 {
     struct summary summary = {.last = BUF_INIT(4096)};
-    struct log_setup log = {
-        .level = (enum log_level)config->log_level,
-        .format = (enum log_format)config->log_format,
-        .fd = STDERR_FILENO,
-        .file = config->log_file[0] ? config->log_file : NULL,
-        .is_simulated = config->is_simulated,
-    };
     struct pipeline_setup setup = {
         .config = config,
         .data_dir = cmd_data_dir(config),
@@ -81,7 +74,7 @@ static int run(const struct config *config, const char *const *words, size_t n_w
     struct err err = ERR_INIT;
 
     (void)words, (void)n_words;
-    enum st st = log_setup(&log, &err);
+    enum st st = cmd_start_log(config, STDERR_FILENO, config->is_simulated, &err);
     if (st != ST_OK)
         return cmd_fail(st, &err, EXIT_CONFIG);
     st = pipeline_open(&setup, &p, &err);

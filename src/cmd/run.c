@@ -78,13 +78,6 @@ static int run(const struct config *config, const char *const *words, size_t n_w
 {
     const char *data_dir = cmd_data_dir(config);
     bool is_terminal = isatty(STDOUT_FILENO) == 1;
-    struct log_setup log = {
-        .level = (enum log_level)config->log_level,
-        .format = (enum log_format)config->log_format,
-        .fd = STDOUT_FILENO,
-        .file = config->log_file[0] ? config->log_file : NULL,
-        .is_simulated = config->is_simulated,
-    };
     struct pipeline_setup setup = {
         .config = config,
         .data_dir = data_dir,
@@ -95,7 +88,7 @@ static int run(const struct config *config, const char *const *words, size_t n_w
 
     (void)words, (void)n_words;
     cmd_block_signals();
-    enum st st = log_setup(&log, &err);
+    enum st st = cmd_start_log(config, STDOUT_FILENO, config->is_simulated, &err);
     if (st != ST_OK)
         return cmd_fail(st, &err, EXIT_CONFIG);
     st = pipeline_open(&setup, &p, &err);

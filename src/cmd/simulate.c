@@ -46,20 +46,13 @@ static void print_use(const struct sim *sim, const char *address)
 
 static int simulate(const struct config *config, const char *const *words, size_t n_words)
 {
-    const struct log_setup log = {
-        .level = (enum log_level)config->log_level,
-        .format = (enum log_format)config->log_format,
-        .fd = STDERR_FILENO,
-        .file = config->log_file[0] ? config->log_file : NULL,
-        .is_simulated = true,
-    };
     char address[64];
     struct sim *sim;
     struct err err = ERR_INIT;
 
     (void)words, (void)n_words;
     cmd_block_signals();
-    enum st st = log_setup(&log, &err);
+    enum st st = cmd_start_log(config, STDERR_FILENO, true, &err);
     if (st == ST_OK)
         st = start(config, &sim, address, &err);
     if (st != ST_OK)

@@ -56,10 +56,10 @@ function tiny(value) {
 function price(value) {
   if (typeof value !== 'number') return '–';
   const size = Math.abs(value);
-  if (size !== 0 && size < 1e-5) return (value < 0 ? '-' : '') + unit() + tiny(size);
+  if (size !== 0 && size < 1e-4) return (value < 0 ? '-' : '') + unit() + tiny(size);
   const digits = size >= 1 || size === 0
     ? { minimumFractionDigits: 2, maximumFractionDigits: 2 }
-    : { maximumSignificantDigits: 5, minimumSignificantDigits: 2 };
+    : { maximumSignificantDigits: size < 0.01 ? 4 : 5, minimumSignificantDigits: 2 };
   return unit() + value.toLocaleString('en', digits);
 }
 
@@ -69,7 +69,7 @@ function percent(value) {
   if (typeof value !== 'number') return '–';
   const sign = value > 0 ? '▲ ' : value < 0 ? '▼ ' : '';
   const size = Math.abs(value);
-  return `${sign}${size < 1000 ? size.toFixed(2) : compact.format(size)}%`;
+  return `${sign}${size < 1000 ? size.toFixed(size < 100 ? 2 : 1) : compact.format(size)}%`;
 }
 
 // ---- the page's parts ----

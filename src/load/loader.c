@@ -182,16 +182,22 @@ static enum st next_record(struct loader *l, struct loader_tape *t, struct tape_
     }
 }
 
+/* Is the tape read to its end? Else ST_AGAIN means that it cannot be read now. */
+static bool is_end_of_tape(enum st st, const struct err *err)
+{
+    return st == ST_AGAIN && err->sys == 0;
+}
+
 /* Find the next end; t->ahead is 0 when there is none yet. */
 static enum st look_ahead(struct loader *l, struct loader_tape *t, struct err *err)
 {
     struct tape_record record;
-    struct err nothing = ERR_INIT;
+    struct err why = ERR_INIT;
     enum st st;
 
     t->ahead = 0;
     t->seen = head_of(t);
-    while ((st = next_record(l, t, &record, &nothing)) == ST_OK) {
+    while ((st = next_record(l, t, &record, &why)) == ST_OK) {
         if (record.type == TAPE_END && record.offset != t->lost) {
             t->ahead = record.offset;
             t->ahead_status = t->status;
@@ -200,9 +206,9 @@ static enum st look_ahead(struct loader *l, struct loader_tape *t, struct err *e
         }
         t->status = record.status;
     }
-    if (st == ST_AGAIN)
+    if (is_end_of_tape(st, &why))
         return ST_OK;
-    *err = nothing;
+    *err = why;
     return st;
 }
 
@@ -404,15 +410,39 @@ static enum st load_one(struct loader *l, struct loader_tape *t, const struct ga
     return ST_OK;
 }
 
+/* Read the poll at t->ahead, NULL when it was damaged since it was seen, and look for the next.
+ * *ret_is_cut: the tape cannot be read behind it, with which the next batch is to begin. */
+static enum st read_poll(struct loader *l, struct loader_tape *t, struct gathered **ret_poll,
+                         bool *ret_is_cut, struct err *err)
+{
+    struct err why = ERR_INIT;
+
+    enum st st = gather_poll(&t->gather, t->ahead, ret_poll, &why);
+    if (st == ST_REJECT) {
+        *ret_poll = NULL;
+        t->lost = t->ahead;
+        report_damage(l, t, &why);
+    } else if (st != ST_OK) {
+        *err = why;
+        return st;
+    }
+    st = look_ahead(l, t, &why);
+    *ret_is_cut = st == ST_AGAIN;
+    if (st == ST_OK || *ret_is_cut)
+        return ST_OK;
+    *err = why;
+    return st;
+}
+
 /* Load one batch. *ret_has_more: there is another. */
 static enum st load_batch(struct loader *l, struct loader_tape *t, bool *ret_has_more,
                           struct err *err)
 {
     struct batch b = {0};
-    bool is_refused = false, is_committed = false;
+    bool is_refused = false, is_committed = false, is_cut = false;
     enum st st = t->is_attached ? ST_OK : attach(l, t, err);
 
-    if (st == ST_AGAIN && !t->is_known) { /* the stream has no record yet */
+    if (!t->is_known && is_end_of_tape(st, err)) { /* the stream has no record yet */
         *ret_has_more = false;
         return ST_OK;
     }
@@ -420,20 +450,9 @@ static enum st load_batch(struct loader *l, struct loader_tape *t, bool *ret_has
         st = look_ahead(l, t, err);
     while (st == ST_OK && t->ahead != 0 && !is_refused && !is_committed) {
         struct gathered *poll;
-        uint64_t offset = t->ahead;
         uint32_t status = t->ahead_status;
-        struct err why = ERR_INIT;
-        st = gather_poll(&t->gather, offset, &poll, &why);
-        bool is_lost = st == ST_REJECT; /* damaged since it was seen */
-        if (is_lost) {
-            t->lost = offset;
-            report_damage(l, t, &why);
-        } else if (st != ST_OK) {
-            *err = why;
-        }
-        if (st == ST_OK || is_lost)
-            st = look_ahead(l, t, err);
-        if (st == ST_OK && !is_lost)
+        st = read_poll(l, t, &poll, &is_cut, err);
+        if (st == ST_OK && poll)
             st = load_one(l, t, poll, status, &b, &is_refused, err);
         is_committed = atomic_load(&t->done) == t->position.offset;
     }
@@ -442,7 +461,7 @@ static enum st load_batch(struct loader *l, struct loader_tape *t, bool *ret_has
     bool is_open = !is_committed && !is_refused && b.n_polls > 0;
     if (st != ST_OK || is_open)
         close_sink(l); /* a batch that is open holds the store's lock: let go of it */
-    *ret_has_more = st == ST_OK && (t->ahead != 0 || is_refused || is_open);
+    *ret_has_more = st == ST_OK && (t->ahead != 0 || is_refused || is_open || is_cut);
     return st;
 }
 
@@ -462,7 +481,7 @@ enum st loader_open(struct loader *l, struct err *err)
     for (size_t i = 0; st == ST_OK && i < l->n_tapes; i++) {
         struct loader_tape *t = &l->tapes[i];
         st = attach(l, t, err);
-        if (st == ST_AGAIN && !t->is_known) /* no record yet: attached when one comes */
+        if (!t->is_known && is_end_of_tape(st, err)) /* no record yet: attached when one comes */
             st = ST_OK;
     }
     if (st != ST_OK)

@@ -557,6 +557,31 @@ static void a_page_beyond_the_cap_loads_without_rows_too(void)
     CHECK(told.loads[0].has_rows && !told.loads[1].has_rows && told.loads[2].has_rows);
 }
 
+/* Memory runs short at each place once. */
+static void a_tape_that_cannot_be_read_is_no_end_of_it(void)
+{
+    size_t n_again = 0;
+
+    for (int i = 0; i < 3; i++)
+        add_poll(i, "bitcoin=1");
+    for (long nth = 1; nth < 60; nth++) {
+        told = (struct told){.n_loads = 0};
+        make_loader(8 << 20);
+        mem_fail_nth(nth);
+        enum st st = loader_open(loader, &err);
+        if (st == ST_OK)
+            st = loader_catch_up(loader, &err);
+        mem_fail_nth(0);
+        CHECK((st == ST_OK || st == ST_AGAIN));
+        if (st == ST_OK)
+            CHECK_EQ(told.n_committed, 3);
+        n_again += st == ST_AGAIN;
+        CHECK_OK(loader_catch_up(loader, &err), err);
+        CHECK_EQ(told.n_committed, 3);
+    }
+    CHECK(n_again > 5);
+}
+
 static void memory_that_the_system_lacks_costs_no_rows(void)
 {
     char rows[1024] = "";
@@ -647,6 +672,7 @@ static void runs_until_it_is_stopped_and_waits_for_sinks(void)
     X(damage_is_counted_and_the_rest_is_loaded)            \
     X(a_poll_that_is_too_large_loads_without_rows)         \
     X(a_page_beyond_the_cap_loads_without_rows_too)        \
+    X(a_tape_that_cannot_be_read_is_no_end_of_it)          \
     X(memory_that_the_system_lacks_costs_no_rows)          \
     X(a_steady_load_allocates_nothing_that_stays)          \
     X(runs_until_it_is_stopped_and_waits_for_sinks)

@@ -335,18 +335,24 @@ static void count_load(struct batch *b, const struct sink_load *load,
             b->newest_us = load->pages[i].record.fetched_at_us;
 }
 
+static void report_lag(struct loader *l, struct loader_tape *t)
+{
+    uint64_t head = head_of(t), done = atomic_load(&t->done);
+
+    if (t->head)
+        metric_set(METRIC_SINK_LAG, l->url->shown, t->job, (double)(head - done));
+}
+
 static void report_commit(struct loader *l, struct loader_tape *t, const struct batch *b)
 {
     const char *sink = l->url->shown;
-    uint64_t head = head_of(t);
 
     atomic_store(&t->done, t->position.offset);
     metric_add(METRIC_SINK_ROWS, sink, NULL, (double)b->n_stored);
     metric_add(METRIC_SINK_UNCHANGED, sink, NULL, (double)b->n_unchanged);
     metric_add(METRIC_QUARANTINED, sink, NULL, (double)b->n_refused);
     metric_set(METRIC_SINK_OFFSET, sink, t->job, (double)t->position.offset);
-    if (t->head)
-        metric_set(METRIC_SINK_LAG, sink, t->job, (double)(head - t->position.offset));
+    report_lag(l, t);
     if (b->newest_us > 0)
         metric_set(METRIC_FRESHNESS, t->job, NULL, (double)b->newest_us / 1e6);
     report_working(l);
@@ -456,8 +462,10 @@ static enum st load_batch(struct loader *l, struct loader_tape *t, bool *ret_has
             st = load_one(l, t, poll, status, &b, &is_refused, err);
         is_committed = atomic_load(&t->done) == t->position.offset;
     }
-    if (st != ST_OK)
+    if (st != ST_OK) {
         t->is_attached = false;
+        report_lag(l, t);
+    }
     bool is_open = !is_committed && !is_refused && b.n_polls > 0;
     if (st != ST_OK || is_open)
         close_sink(l); /* a batch that is open holds the store's lock: let go of it */

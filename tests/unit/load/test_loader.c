@@ -373,6 +373,7 @@ static void a_sink_that_fails_is_asked_again_from_its_position(void)
     told.n_answers = 3;
     CHECK_EQ(loader_catch_up(loader, &err), ST_AGAIN);
     CHECK_EQ(told.n_committed, 0);
+    CHECK(metric_get(METRIC_SINK_LAG, "told:", "markets-usd") == 8);
     CHECK_OK(loader_catch_up(loader, &err), err);
     CHECK_EQ(told.n_loads, 4);
     for (size_t i = 1; i < 4; i++)

@@ -8,6 +8,7 @@
 /* ---- a store of three coins ---- */
 
 static enum st fails_with;
+static size_t n_asked; /* how often for rows */
 
 static struct cell num(const char *lexeme)
 {
@@ -36,6 +37,7 @@ static enum st fake_market(struct query *q, const struct market_query *args, str
     struct cell *row;
 
     (void)q;
+    n_asked++;
     if (fails_with != ST_OK)
         return err_set(err, fails_with, "store: broken");
     *ret_rows = (struct rows){.table = &market_table, .n = 3};
@@ -335,6 +337,22 @@ static void api_takes_lists_as_long_as_a_request_can_be(void)
     stop();
 }
 
+/* However many ids: the store's work is that of one read of the market for each currency. */
+static void simple_price_asks_the_store_once_for_each_currency(void)
+{
+    static char target[16000] = "/api/v3/simple/price?vs_currencies=usd,eur&ids=bitcoin";
+    size_t len = strlen(target);
+
+    for (int i = 0; i < 2500; i++)
+        len += (size_t)snprintf(target + len, sizeof(target) - len, ",%x", i);
+    CHECK(start(&store));
+    n_asked = 0;
+    struct client c = get(target);
+    CHECK_STR(c.body, "{\"bitcoin\":{\"usd\":77074,\"eur\":77074}}");
+    CHECK_EQ(n_asked, 2);
+    stop();
+}
+
 static void api_says_when_the_store_fails(void)
 {
     CHECK(start(&store));
@@ -369,4 +387,5 @@ TAP_MAIN(TAP_CASE(markets_writes_the_fields_as_coingecko_does),
          TAP_CASE(simple_price_answers_as_coingecko_does),
          TAP_CASE(lists_and_ping_answer_as_coingecko_does),
          TAP_CASE(api_takes_lists_as_long_as_a_request_can_be),
+         TAP_CASE(simple_price_asks_the_store_once_for_each_currency),
          TAP_CASE(api_says_when_the_store_fails), TAP_CASE(api_says_what_to_do_without_a_store))

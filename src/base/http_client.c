@@ -35,15 +35,6 @@ void http_answer_release(struct http_answer *a)
     buf_release(&a->headers);
 }
 
-static struct str trimmed(struct str s)
-{
-    while (s.len > 0 && (unsigned char)s.p[0] <= ' ')
-        s = (struct str){s.p + 1, s.len - 1};
-    while (s.len > 0 && (unsigned char)s.p[s.len - 1] <= ' ')
-        s.len--;
-    return s;
-}
-
 struct str http_answer_header(struct str headers, const char *name)
 {
     struct str line, key;
@@ -51,7 +42,7 @@ struct str http_answer_header(struct str headers, const char *name)
     while (headers.len > 0) {
         str_cut(&headers, '\n', &line);
         if (str_cut(&line, ':', &key) && str_eq(key, str_of(name)))
-            return trimmed(line.p ? line : STR(""));
+            return str_trim(line.p ? line : STR(""));
     }
     return STR_NONE;
 }
@@ -61,7 +52,7 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *ctx)
 {
     struct http_client *c = ctx;
     struct buf *headers = &c->answer->headers;
-    struct str line = trimmed((struct str){bytes, size * n}), name;
+    struct str line = str_trim((struct str){bytes, size * n}), name;
 
     if (str_starts(line, STR("HTTP/"))) {
         buf_clear(headers);
@@ -74,7 +65,7 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *ctx)
         buf_add_char(headers, (char)(name.p[i] >= 'A' && name.p[i] <= 'Z' ? name.p[i] + ('a' - 'A')
                                                                           : name.p[i]));
     buf_add_z(headers, ": ");
-    buf_add_str(headers, trimmed(value));
+    buf_add_str(headers, str_trim(value));
     buf_add_char(headers, '\n');
     if (!headers->is_overflow)
         return size * n;

@@ -29,6 +29,15 @@ bool str_cut(struct str *s, char sep, struct str *ret_head)
     return true;
 }
 
+struct str str_trim(struct str s)
+{
+    while (s.len > 0 && (unsigned char)s.p[0] <= ' ')
+        s = (struct str){s.p + 1, s.len - 1};
+    while (s.len > 0 && (unsigned char)s.p[s.len - 1] <= ' ')
+        s.len--;
+    return s;
+}
+
 bool str_to_i64(struct str s, int64_t min, int64_t max, int64_t *ret_value)
 {
     bool is_negative = s.len > 0 && s.p[0] == '-';

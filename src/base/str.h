@@ -37,6 +37,9 @@ bool str_starts(struct str s, struct str prefix);
  * Returns false, with the whole of *s in *ret_head and *s empty, when there is no `sep`. */
 bool str_cut(struct str *s, char sep, struct str *ret_head);
 
+/* s without the spaces and control characters around it. */
+struct str str_trim(struct str s);
+
 /* Parse the whole of s as a decimal integer in [min, max]. */
 bool str_to_i64(struct str s, int64_t min, int64_t max, int64_t *ret_value);
 

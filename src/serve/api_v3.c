@@ -2,6 +2,7 @@
 #include "serve/api_v3.h"
 
 #include "base/clock.h"
+#include "serve/json.h"
 
 #include <strings.h>
 
@@ -42,15 +43,6 @@ static uint32_t number_or(struct str value, uint32_t fallback, uint32_t max)
     return n > max ? max : (uint32_t)n;
 }
 
-static struct str trim(struct str s)
-{
-    while (s.len > 0 && s.p[0] == ' ')
-        s = (struct str){s.p + 1, s.len - 1};
-    while (s.len > 0 && s.p[s.len - 1] == ' ')
-        s.len--;
-    return s;
-}
-
 static bool list_has(const struct str *list, size_t n, struct str word)
 {
     for (size_t i = 0; i < n; i++)
@@ -72,7 +64,7 @@ static struct str *split_list(struct arena *arena, struct str text, size_t *ret_
     struct str *list = arena_alloc(arena, max, sizeof(*list));
     while (list && text.len > 0 && n < max) {
         str_cut(&text, ',', &word);
-        word = trim(word);
+        word = str_trim(word);
         if (word.len > 0 && !list_has(list, n, word))
             list[n++] = word;
     }
@@ -122,30 +114,15 @@ static uint64_t extra_columns(struct str price_change_percentage)
     while (price_change_percentage.len > 0) {
         str_cut(&price_change_percentage, ',', &word);
         for (size_t i = 0; i < sizeof(spans) / sizeof(spans[0]); i++)
-            if (str_eq(trim(word), str_of(spans[i].name)))
+            if (str_eq(str_trim(word), str_of(spans[i].name)))
                 columns |= UINT64_C(1) << spans[i].column;
     }
     return columns;
 }
 
-/* A comma, unless an object has just begun. */
-static void add_comma(struct buf *b)
-{
-    if (b->len > 0 && b->p[b->len - 1] != '{')
-        buf_add_char(b, ',');
-}
-
-static void add_key(struct buf *b, const char *key)
-{
-    add_comma(b);
-    buf_add_char(b, '"');
-    buf_add_z(b, key);
-    buf_add_z(b, "\":");
-}
-
 static void add_roi(struct buf *b, const struct cell *row)
 {
-    add_key(b, "roi");
+    json_add_key(b, "roi");
     if (row[MARKET_ROI_TIMES].kind == CELL_NULL && row[MARKET_ROI_CURRENCY].kind == CELL_NULL &&
         row[MARKET_ROI_PERCENTAGE].kind == CELL_NULL) {
         buf_add_z(b, "null");
@@ -171,7 +148,7 @@ static void add_row(struct buf *b, const struct cell *row, uint64_t extra)
             add_roi(b, row);
         if (!column->json_key || (i > MARKET_LAST_UPDATED && !(extra >> i & 1)))
             continue;
-        add_key(b, column->json_key);
+        json_add_key(b, column->json_key);
         cell_add_json(b, &row[i]);
     }
     buf_add_char(b, '}');
@@ -253,7 +230,7 @@ static const struct cell *find_row(const struct rows *rows, struct str id)
 static void add_figure(struct buf *b, struct str currency, const char *suffix,
                        const struct cell *value)
 {
-    add_comma(b);
+    json_add_comma(b);
     buf_addf(b, "\"%.*s%s\":", STR_ARG(currency), suffix);
     cell_add_json(b, value);
 }
@@ -283,7 +260,7 @@ static void add_price(struct buf *b, const struct price_request *want, struct st
         if (!row)
             continue;
         if (!last) {
-            add_comma(b);
+            json_add_comma(b);
             buf_add_json_str(b, id);
             buf_add_z(b, ":{");
         }
@@ -413,7 +390,7 @@ static void coins_list(struct api_v3 *api, const struct http_request *req,
         const struct cell *row = rows_at(&coins, i);
         buf_add_z(&res->body, i > 0 ? ",{" : "{");
         for (size_t column = 0; column < N_COIN_COLUMNS; column++) {
-            add_key(&res->body, coin_table.columns[column].json_key);
+            json_add_key(&res->body, coin_table.columns[column].json_key);
             cell_add_json(&res->body, &row[column]);
         }
         buf_add_char(&res->body, '}');

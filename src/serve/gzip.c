@@ -52,19 +52,10 @@ bool gzip_pack(struct gzip *g, struct str plain, struct buf *ret_packed)
     return true;
 }
 
-static struct str trim(struct str s)
-{
-    while (s.len > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
-        s = (struct str){s.p + 1, s.len - 1};
-    while (s.len > 0 && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t'))
-        s.len--;
-    return s;
-}
-
 /* "q=0", "q=0.000": not acceptable (RFC 9110, 12.4.2). */
 static bool is_zero_weight(struct str parameter)
 {
-    parameter = trim(parameter);
+    parameter = str_trim(parameter);
     if (parameter.len < 3 || (parameter.p[0] | 0x20) != 'q' || parameter.p[1] != '=')
         return false;
     for (size_t i = 2; i < parameter.len; i++)
@@ -80,7 +71,7 @@ bool gzip_is_accepted(struct str accept_encoding)
     while (accept_encoding.len > 0) {
         str_cut(&accept_encoding, ',', &item);
         str_cut(&item, ';', &name);
-        name = trim(name);
+        name = str_trim(name);
         if (name.len == 4 && strncasecmp(name.p, "gzip", 4) == 0)
             return !is_zero_weight(item);
     }

@@ -2,6 +2,7 @@
 #include "serve/health.h"
 
 #include "base/clock.h"
+#include "serve/json.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -75,28 +76,21 @@ bool health_add_ready(struct buf *b, const struct status_snapshot *now, int64_t 
 
 /* ---- the snapshot ---- */
 
-static void add_key(struct buf *b, const char *key)
-{
-    if (b->len > 0 && b->p[b->len - 1] != '{')
-        buf_add_char(b, ',');
-    buf_addf(b, "\"%s\":", key);
-}
-
 static void add_text(struct buf *b, const char *key, const char *value)
 {
-    add_key(b, key);
+    json_add_key(b, key);
     buf_add_json_str(b, str_of(value));
 }
 
 static void add_number(struct buf *b, const char *key, uint64_t value)
 {
-    add_key(b, key);
+    json_add_key(b, key);
     buf_addf(b, "%" PRIu64, value);
 }
 
 static void add_bool(struct buf *b, const char *key, bool value)
 {
-    add_key(b, key);
+    json_add_key(b, key);
     buf_add_z(b, value ? "true" : "false");
 }
 
@@ -104,7 +98,7 @@ static void add_time(struct buf *b, const char *key, int64_t ts_us)
 {
     char text[TIME_TEXT] = "";
 
-    add_key(b, key);
+    json_add_key(b, key);
     if (ts_us == 0) {
         buf_add_z(b, "null");
         return;
@@ -167,7 +161,7 @@ void health_add_status(struct buf *b, const struct status_snapshot *now, int64_t
     add_text(b, "data_dir", now->data_dir);
     add_time(b, "started", now->started_us);
     add_time(b, "now", now_us);
-    add_key(b, "jobs");
+    json_add_key(b, "jobs");
     buf_add_char(b, '[');
     for (size_t i = 0; i < now->n_jobs; i++) {
         if (i > 0)
@@ -175,7 +169,7 @@ void health_add_status(struct buf *b, const struct status_snapshot *now, int64_t
         add_job(b, &now->jobs[i]);
     }
     buf_add_char(b, ']');
-    add_key(b, "sinks");
+    json_add_key(b, "sinks");
     buf_add_char(b, '[');
     for (size_t i = 0; i < now->n_sinks; i++) {
         if (i > 0)

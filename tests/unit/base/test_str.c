@@ -48,6 +48,14 @@ static void cut_takes_the_part_before_the_separator(void)
     CHECK_EQ(head.len, 0);
 }
 
+static void trim_takes_what_is_blank_around(void)
+{
+    CHECK_STR(str_trim(STR(" \t a b\r\n")), "a b");
+    CHECK_STR(str_trim(STR("\xC3\xA9")), "\xC3\xA9");
+    CHECK_EQ(str_trim(STR(" \t ")).len, 0);
+    CHECK_EQ(str_trim(STR_NONE).len, 0);
+}
+
 static void an_integer_is_read_whole_and_in_range(void)
 {
     static const struct {
@@ -146,5 +154,5 @@ static void distance_counts_edits(void)
 TAP_MAIN(TAP_CASE(strings_are_equal_by_bytes), TAP_CASE(strings_are_ordered_by_bytes),
          TAP_CASE(a_string_starts_with_its_prefixes),
          TAP_CASE(cut_takes_the_part_before_the_separator),
-         TAP_CASE(an_integer_is_read_whole_and_in_range), TAP_CASE(utf8_is_checked_to_the_letter),
-         TAP_CASE(distance_counts_edits))
+         TAP_CASE(trim_takes_what_is_blank_around), TAP_CASE(an_integer_is_read_whole_and_in_range),
+         TAP_CASE(utf8_is_checked_to_the_letter), TAP_CASE(distance_counts_edits))

@@ -18,6 +18,10 @@ struct loader;
 /* What the loader tells its owner; called on the loader's thread. */
 struct loader_events {
     void *ctx;
+    /* The sink has taken a load; what load points to goes with the call. It is committed when
+     * load->is_last. The others are told as they come, since telling them later would keep the rows
+     * of a whole batch in memory: when the batch fails they are told again. A poll that is loaded
+     * while it is the newest is a batch of its own. */
     void (*loaded)(void *ctx, const struct sink_load *load, const struct sink_result *result,
                    int64_t duration_us);
     /* st: what the loader makes of it: ST_AGAIN it waits, ST_REJECT it steps over, ST_FATAL it

@@ -393,9 +393,25 @@ struct str db_text(sqlite3_stmt *stmt, int column)
     return p ? (struct str){p, (size_t)sqlite3_column_bytes(stmt, column)} : STR_NONE;
 }
 
+/* Is the file still the one at its path? Rows in another would be lost without a word. */
+static enum st check_place(struct db *db, struct err *err)
+{
+    int has_moved = 0;
+
+    sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
+    if (!has_moved)
+        return ST_OK;
+    return err_set(err, ST_AGAIN,
+                   "%s: the file was moved, deleted or replaced; the one that is there now is "
+                   "opened, or a new one made, and what it lacks is loaded from the tape",
+                   db->shown);
+}
+
 enum st db_begin(struct db *db, struct err *err)
 {
-    enum st st = run_sql(db, "BEGIN IMMEDIATE", err);
+    enum st st = check_place(db, err);
+    if (st == ST_OK)
+        st = run_sql(db, "BEGIN IMMEDIATE", err);
     db->is_in_transaction = st == ST_OK;
     return st;
 }

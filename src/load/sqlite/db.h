@@ -93,6 +93,7 @@ enum st db_step(struct db *db, sqlite3_stmt *stmt, bool *ret_has_row, struct err
 /* Text of a result column: borrowed until the next step or reset. */
 struct str db_text(sqlite3_stmt *stmt, int column);
 
+/* ST_AGAIN also when the file is not at its path any more: then close and open. */
 enum st db_begin(struct db *db, struct err *err) MUST_USE;
 enum st db_commit(struct db *db, struct err *err) MUST_USE;
 void db_rollback(struct db *db);

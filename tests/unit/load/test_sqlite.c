@@ -533,6 +533,32 @@ static void a_file_that_may_not_be_written_is_fatal_with_the_mend(void)
     CHECK_EQ(status, 0);
 }
 
+static void a_file_that_is_deleted_or_replaced_is_opened_anew(void)
+{
+    struct made_stream s = made_stream("markets-usd", 1), other = made_stream("markets-usd", 2);
+    char aside[SINK_URL_MAX + 8];
+
+    snprintf(aside, sizeof(aside), "%s.aside", t.url.rest);
+    CHECK_OK(store_begin(&t, &s), t.err);
+    CHECK_OK(store_load(&t, &s, SLOT(0), POLL_OK, "bitcoin=1", NULL), t.err);
+    CHECK_EQ(rename(t.url.rest, aside), 0);
+    CHECK_EQ(store_load(&t, &s, SLOT(1), POLL_OK, "bitcoin=2", NULL), ST_AGAIN);
+    CHECK(strstr(t.err.msg, "moved, deleted or replaced") != NULL);
+    CHECK_EQ(store_attach(&t, &s), ST_AGAIN);
+    store_shut(&t);
+    CHECK_OK(store_begin(&t, &other), t.err); /* which is at the tape's beginning */
+    CHECK_OK(store_load(&t, &other, SLOT(1), POLL_OK, "bitcoin=2", NULL), t.err);
+    CHECK_Z(ask("SELECT current_price FROM market"), "2");
+    CHECK_EQ(rename(aside, t.url.rest), 0);
+    CHECK_EQ(store_load(&t, &other, SLOT(2), POLL_OK, "bitcoin=3", NULL), ST_AGAIN);
+    store_shut(&t);
+    s = made_stream("markets-usd", 2);
+    CHECK_OK(store_begin(&t, &s), t.err);
+    CHECK_OK(store_load(&t, &s, SLOT(2), POLL_OK, "bitcoin=3", NULL), t.err);
+    CHECK_Z(ask("SELECT current_price FROM market ORDER BY slot"), "1\n3");
+    CHECK_Z(ask("PRAGMA integrity_check"), "ok");
+}
+
 static void a_store_that_is_locked_is_tried_again(void)
 {
     struct made_stream s = made_stream("markets-usd", 1), before;
@@ -606,6 +632,7 @@ static void a_steady_load_allocates_nothing(void)
     X(a_file_that_is_no_database_is_fatal_with_the_mend)            \
     X(a_newer_schema_is_written_only_by_programs_it_names)          \
     X(a_file_that_may_not_be_written_is_fatal_with_the_mend)        \
+    X(a_file_that_is_deleted_or_replaced_is_opened_anew)            \
     X(a_store_that_is_locked_is_tried_again)                        \
     X(a_row_that_the_database_refuses_is_rejected_and_undone)       \
     X(a_steady_load_allocates_nothing)

@@ -12,6 +12,7 @@
 
 #define APPLICATION_ID  1734568820 /* see 0001_init.sql */
 #define BUSY_TIMEOUT_MS 2000       /* the loader waits by itself after that, and can be stopped */
+#define BUSY_STEP_MS    20
 #define MAX_SQL         (16 * 1024)
 
 struct migration {
@@ -195,6 +196,22 @@ static enum st migrate(struct db *db, struct clock *clock, struct err *err)
     return st;
 }
 
+/* The switch to a write-ahead log is refused at once while others are in the file, as two are that
+ * make it: SQLite's own wait does not hold for it. */
+static enum st use_wal(struct db *db, struct err *err)
+{
+    struct err why = ERR_INIT;
+    int waited_ms = 0;
+    enum st st;
+
+    while ((st = run_sql(db, "PRAGMA journal_mode = WAL", &why)) == ST_AGAIN &&
+           waited_ms < BUSY_TIMEOUT_MS)
+        waited_ms += sqlite3_sleep(BUSY_STEP_MS);
+    if (st != ST_OK)
+        *err = why;
+    return st;
+}
+
 enum st db_open(struct db *db, const char *path, const char *shown, struct clock *clock,
                 struct err *err)
 {
@@ -223,8 +240,10 @@ enum st db_open(struct db *db, const char *path, const char *shown, struct clock
     if (st == ST_OK && is_new)
         st = run_sql(db, "PRAGMA page_size = 8192", err);
     if (st == ST_OK)
+        st = use_wal(db, err);
+    if (st == ST_OK)
         st = run_sql(db,
-                     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                     "PRAGMA synchronous = FULL;"
                      "PRAGMA cache_size = -512; PRAGMA journal_size_limit = 16777216;"
                      "PRAGMA temp_store = MEMORY",
                      err);

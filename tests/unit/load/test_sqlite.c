@@ -4,6 +4,7 @@
 #include "tap.h"
 #include "transform/coins.h"
 
+#include <pthread.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -559,6 +560,26 @@ static void a_file_that_is_deleted_or_replaced_is_opened_anew(void)
     CHECK_Z(ask("PRAGMA integrity_check"), "ok");
 }
 
+static void *let_go_later(void *db)
+{
+    usleep(150 * 1000);
+    sqlite3_close(db);
+    return NULL;
+}
+
+static void a_new_file_that_is_locked_is_waited_for(void)
+{
+    pthread_t thread;
+    sqlite3 *db;
+
+    CHECK_EQ(sqlite3_open(t.url.rest, &db), SQLITE_OK);
+    CHECK_EQ(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    CHECK_EQ(pthread_create(&thread, NULL, let_go_later, db), 0);
+    enum st st = store_open(&t);
+    pthread_join(thread, NULL);
+    CHECK_OK(st, t.err);
+}
+
 static void a_store_that_is_locked_is_tried_again(void)
 {
     struct made_stream s = made_stream("markets-usd", 1), before;
@@ -633,6 +654,7 @@ static void a_steady_load_allocates_nothing(void)
     X(a_newer_schema_is_written_only_by_programs_it_names)          \
     X(a_file_that_may_not_be_written_is_fatal_with_the_mend)        \
     X(a_file_that_is_deleted_or_replaced_is_opened_anew)            \
+    X(a_new_file_that_is_locked_is_waited_for)                      \
     X(a_store_that_is_locked_is_tried_again)                        \
     X(a_row_that_the_database_refuses_is_rejected_and_undone)       \
     X(a_steady_load_allocates_nothing)

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,9 +29,11 @@ struct sink_thread {
     struct sink_url url;
     struct loader *loader;
     pthread_t thread;
-    size_t index; /* in the status snapshot */
-    bool is_running;
-    bool is_down; /* a failure was logged, its end was not */
+    size_t index;                   /* in the status snapshot */
+    bool is_running;                /* its thread was started and not joined */
+    atomic_bool has_left;           /* its thread has nothing more to do */
+    bool is_down;                   /* a failure was logged, its end was not */
+    struct status_sink uncommitted; /* counts of the batch under way; other fields unused */
 };
 
 struct pipeline {
@@ -79,26 +82,49 @@ static void note_simulated(struct pipeline *p, const struct sink_load *load)
     status_unlock(p->status);
 }
 
+/* What a batch holds counts when its last poll is committed; a batch that failed is told again. */
+static void count_load(struct sink_thread *sink, const struct sink_load *load,
+                       const struct sink_result *result)
+{
+    struct status_sink *n = &sink->uncommitted;
+
+    n->n_polls++;
+    n->n_rows += result->n_stored;
+    n->n_unchanged += result->n_unchanged;
+    n->n_refused += load->rows ? load->rows->n_refusals : 0;
+    if (load->rows && load->rows->rows.n > 0)
+        n->newest_row_us = load->end->fetched_at_us;
+}
+
+static void show_commit(struct sink_thread *sink, uint64_t offset, int64_t duration_us)
+{
+    struct pipeline *p = sink->pipeline;
+    uint64_t head = tape_head_get(tape_writer_head(p->writer));
+    struct status_sink *s = &status_lock(p->status)->sinks[sink->index], *n = &sink->uncommitted;
+
+    s->state = SINK_WORKING;
+    s->last_error[0] = '\0';
+    s->lag = head > offset ? head - offset : 0;
+    s->n_polls += n->n_polls;
+    s->n_rows += n->n_rows;
+    s->n_unchanged += n->n_unchanged;
+    s->n_refused += n->n_refused;
+    s->newest_row_us = n->newest_row_us ? n->newest_row_us : s->newest_row_us;
+    s->last_load_us = clock_wall_us(p->clock);
+    s->last_load_duration_us = duration_us;
+    status_unlock(p->status);
+    *n = (struct status_sink){.n_polls = 0};
+}
+
 static void on_loaded(void *ctx, const struct sink_load *load, const struct sink_result *result,
                       int64_t duration_us)
 {
     struct sink_thread *sink = ctx;
     struct pipeline *p = sink->pipeline;
-    struct status_sink *s = &status_lock(p->status)->sinks[sink->index];
-    uint64_t head = tape_head_get(tape_writer_head(p->writer));
 
-    s->state = SINK_WORKING;
-    s->last_error[0] = '\0';
-    s->lag = head > load->new.offset ? head - load->new.offset : 0;
-    s->n_polls++;
-    s->n_rows += result->n_stored;
-    s->n_unchanged += result->n_unchanged;
-    s->n_refused += load->rows ? load->rows->n_refusals : 0;
-    s->last_load_us = clock_wall_us(p->clock);
-    s->last_load_duration_us = duration_us;
-    if (load->rows && load->rows->rows.n > 0)
-        s->newest_row_us = load->end->fetched_at_us;
-    status_unlock(p->status);
+    count_load(sink, load, result);
+    if (load->is_last)
+        show_commit(sink, load->new.offset, duration_us);
     if (sink->index == 0) {
         note_simulated(p, load);
         if (p->setup.poll_loaded)
@@ -112,6 +138,7 @@ static void on_failed(void *ctx, const char *job, enum st st, const struct err *
     struct pipeline *p = sink->pipeline;
 
     if (st != ST_REJECT) {
+        sink->uncommitted = (struct status_sink){.n_polls = 0};
         struct status_sink *s = &status_lock(p->status)->sinks[sink->index];
         s->state = st == ST_AGAIN ? SINK_WAITING : SINK_STOPPED;
         snprintf(s->last_error, sizeof(s->last_error), "%.255s", err->msg);
@@ -314,6 +341,7 @@ static void *sink_main(void *arg)
     struct err err = ERR_INIT;
 
     err_ignore(loader_run(sink->loader, &err)); /* what went wrong was told to on_failed() */
+    atomic_store(&sink->has_left, true);
     return NULL;
 }
 
@@ -378,25 +406,34 @@ static bool all_caught_up(struct pipeline *p)
     return is_done;
 }
 
+static void nap(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = LAG_POLL_US * 1000}, NULL);
+}
+
 static enum st join_sinks(struct pipeline *p, int64_t deadline_us, struct err *err)
 {
-    int64_t until_us = deadline_us + US_PER_S; /* a load may need a moment to notice */
-    struct timespec at = {.tv_sec = until_us / US_PER_S, .tv_nsec = until_us % US_PER_S * 1000};
     enum st st = ST_OK;
 
     for (size_t i = 0; i < p->n_sinks; i++)
         loader_stop(p->sinks[i].loader);
     tape_head_wake(tape_writer_head(p->writer));
+    deadline_us += US_PER_S; /* a load may need a moment to notice */
     for (size_t i = 0; i < p->n_sinks; i++) {
-        if (!p->sinks[i].is_running)
+        struct sink_thread *sink = &p->sinks[i];
+        if (!sink->is_running)
             continue;
-        if (pthread_clockjoin_np(p->sinks[i].thread, NULL, CLOCK_MONOTONIC, &at) != 0)
+        while (!atomic_load(&sink->has_left) && clock_mono_us(p->clock) < deadline_us)
+            nap();
+        if (!atomic_load(&sink->has_left)) {
             st = err_set(err, ST_FATAL,
                          "sink %s did not stop in time; what it had not committed will be loaded "
                          "at the next start",
-                         p->sinks[i].url.shown);
-        else
-            p->sinks[i].is_running = false;
+                         sink->url.shown);
+            continue;
+        }
+        pthread_join(sink->thread, NULL);
+        sink->is_running = false;
     }
     return st;
 }
@@ -404,7 +441,6 @@ static enum st join_sinks(struct pipeline *p, int64_t deadline_us, struct err *e
 enum st pipeline_stop(struct pipeline *p, struct err *err)
 {
     int64_t deadline_us = clock_mono_us(p->clock) + p->setup.config->stop_timeout_us;
-    struct timespec nap = {.tv_nsec = LAG_POLL_US * 1000};
 
     status_lock(p->status)->is_stopping = true;
     status_unlock(p->status);
@@ -414,7 +450,7 @@ enum st pipeline_stop(struct pipeline *p, struct err *err)
         p->is_extracting = false;
     }
     while (!all_caught_up(p) && clock_mono_us(p->clock) < deadline_us)
-        nanosleep(&nap, NULL);
+        nap();
     enum st st = join_sinks(p, deadline_us, err);
     if (st == ST_OK && p->extract_st != ST_OK) {
         *err = p->extract_err;

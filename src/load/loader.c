@@ -273,7 +273,7 @@ static enum st check_position(struct loader *l, struct loader_tape *t, const str
         return err_set(
             err, ST_FATAL,
             "the sink has loaded job %s up to offset %llu, and the oldest record kept is "
-            "%llu: what was between is gone; --accept-gap goes on from there",
+            "%llu: bring back the segments between, or load this tape into a new sink",
             t->job, (unsigned long long)at->offset, (unsigned long long)first);
     /* damaged, or the last one before the oldest: there is nothing to compare with, and nothing
      * between is lost */

@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 
+#include <assert.h>
+
 #define LIKELY_ROW_BYTES 700 /* of JSON: real rows are longer, and more room is made at need */
 
 static enum st no_room(const struct walk *w, struct err *err)
@@ -339,6 +341,7 @@ static enum st add_refused_coins(struct walk *w, struct err *err)
 
     if (n > w->max_rows - w->rows->rows.n)
         st = index_coins(w, w->rows->rows.n + n, err);
+    assert(n == 0 || w->refusals != NULL);
     for (size_t i = 0; st == ST_OK && i < n; i++)
         if (w->refusals[i].coin.len > 0)
             coins_add(w->rows->coins, w->refusals[i].coin, COINS_NO_ROW);

@@ -6,6 +6,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mem.h"
 #include "load/sink.h"
+#include "transform/coins.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
@@ -113,6 +114,7 @@ static void make_polls(void)
         p->rows.cells = arena_alloc(&arena, COINS * N_MARKET_COLUMNS, sizeof(struct cell));
         p->is_unchanged = arena_zalloc(&arena, COINS, sizeof(bool));
         p->rows_in = COINS;
+        p->coins = coins_new(&arena, COINS);
         for (int k = 0; k < COINS; k++)
             for (size_t c = 0; c < N_MARKET_COLUMNS; c++) {
                 struct cell *cell = &rows_at(&p->rows, (size_t)k)[c];
@@ -120,6 +122,8 @@ static void make_polls(void)
                 if (c >= MARKET_FETCHED_AT)
                     values[i][k][c - MARKET_FETCHED_AT] = value_of(cell);
             }
+        for (uint32_t k = 0; k < COINS; k++)
+            coins_add(p->coins, cell_text(&rows_at(&p->rows, k)[MARKET_ID]), k);
     }
 }
 
@@ -190,6 +194,7 @@ static struct cost load_by_driver(const char *name, int batch)
                                   .outcome = POLL_OK};
         rows->slot_us = end.slot_us;
         rows->end_offset = end.offset;
+        rows->absent_since = at.offset;
         struct sink_load load = {.stream = &stream,
                                  .end = &end,
                                  .rows = rows,

@@ -7,14 +7,16 @@ set -eu
 dir=$1
 shift
 cd "$(dirname "$0")/.."
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 if [ ! -f "$dir/build.ninja" ]; then
-    log=$(mktemp)
     echo "geckotape: configuring $dir"
     if ! meson setup "$dir" "$@" >"$log" 2>&1; then
         cat "$log" >&2
-        rm -f "$log"
         exit 1
     fi
-    rm -f "$log"
 fi
-exec ninja -C "$dir" --quiet
+if ! ninja -C "$dir" --quiet >"$log" 2>&1; then
+    cat "$log" >&2
+    exit 1
+fi

@@ -6,7 +6,7 @@ ARGS ?=
 SIM ?=
 
 .DEFAULT_GOAL := build
-.PHONY: help build run test check lint interop bench crash-sweep soak fuzz-long coverage valgrind clean install
+.PHONY: help build run test check lint interop bench crash-sweep fuzz-long coverage valgrind clean install
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -38,21 +38,16 @@ bench: ## ratios against raw limits, measured in the same run
 	@tools/deps.sh build test
 	@tools/bench.sh
 
-crash-sweep: ## opt-in: kill, ENOSPC and EIO at every single I/O call, and an hour's worth of kill -9
+crash-sweep: ## opt-in: kill, ENOSPC and EIO at every single I/O call; kill -9 at 60 random moments
 	@tools/deps.sh build test
 	@tools/build.sh $(BUILD)
 	@GECKOTAPE_CRASH=full /usr/bin/python3 -m pytest -q tests/crash
-
-soak: ## opt-in: thousands of polls at high speed; memory must stay flat
-	@tools/deps.sh build test
-	@tools/build.sh $(BUILD)
-	@GECKOTAPE_SOAK=1 /usr/bin/python3 -m pytest -q tests/flow/test_soak.py
 
 fuzz-long: ## opt-in: SECONDS_EACH=3600 of each fuzz target
 	@tools/deps.sh build test
 	@tools/fuzz.sh $(or $(SECONDS_EACH),3600)
 
-coverage: ## opt-in: line coverage by folder
+coverage: ## opt-in: line coverage by file
 	@tools/deps.sh build test lint
 	@tools/coverage.sh
 

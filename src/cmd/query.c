@@ -183,7 +183,7 @@ static enum st print_rows(const struct config *config, struct query *query, cons
                           size_t n_ids, struct arena *arena, struct err *err)
 {
     struct market_query args = {
-        .vs_currency = str_of(config->vs),
+        .vs_currency = str_of(config->job.vs),
         .ids = ids,
         .n_ids = n_ids,
         .order = ORDER_MARKET_CAP_DESC,
@@ -198,10 +198,10 @@ static enum st print_rows(const struct config *config, struct query *query, cons
         st = query->driver->market(query, &args, arena, &rows, err);
     if (st != ST_OK)
         return st;
-    if (config->top > 0 && rows.n > (size_t)config->top)
-        rows.n = (size_t)config->top;
+    if (config->job.top > 0 && rows.n > (size_t)config->job.top)
+        rows.n = (size_t)config->job.top;
     if (rows.n == 0 && config->output == OUTPUT_TABLE)
-        fprintf(stderr, "geckotape: no rows for %s in the store\n", config->vs);
+        fprintf(stderr, "geckotape: no rows for %s in the store\n", config->job.vs);
     else if (config->output == OUTPUT_TABLE)
         add_table(&out, &rows, &columns);
     else if (config->output == OUTPUT_CSV)

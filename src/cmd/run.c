@@ -40,7 +40,7 @@ static void greet(struct pipeline *p, const struct config *config)
     printf("  data   %s (tape: %s/tape/%s)\n", s->data_dir, s->data_dir, s->jobs[0].name);
     for (size_t i = 0; i < s->n_jobs; i++)
         printf("  job    %s: %s, %lld calls a day\n", s->jobs[i].name, s->jobs[i].what,
-               (long long)(config_pages(config) * 86400 * US_PER_S / s->jobs[i].every_us));
+               (long long)(config_pages(&config->job) * 86400 * US_PER_S / s->jobs[i].every_us));
     for (size_t i = 0; i < s->n_sinks; i++)
         printf("  sink   %s\n", s->sinks[i].url);
     printf("Data provided by CoinGecko. Stop with Ctrl-C; a kill loses nothing either.\n\n");

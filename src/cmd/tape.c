@@ -262,7 +262,7 @@ static enum st read_options(struct tape_verb *v, const struct action *action, st
 
 static enum st run_jobs(struct tape_verb *v, const struct action *action, struct err *err)
 {
-    const char *data_dir = cmd_data_dir(v->config), *only = v->config->job;
+    const char *data_dir = cmd_data_dir(v->config), *only = v->config->only_job;
     const char **jobs;
     struct arena arena;
     size_t n_jobs = 0;

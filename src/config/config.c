@@ -33,7 +33,7 @@ const struct opt_def config_options[] = {
      .fallback = "usd",
      .verbs = COLLECT | VERB_QUERY,
      .help = "the currency prices are quoted in",
-     .offset = AT(vs)},
+     .offset = AT(job.vs)},
     {.name = "top",
      .kind = OPT_INT,
      .metavar = "N",
@@ -41,7 +41,7 @@ const struct opt_def config_options[] = {
      .max = 20000,
      .verbs = COLLECT | VERB_QUERY,
      .help = "this many coins, by market cap (default: 250; query: all)",
-     .offset = AT(top)},
+     .offset = AT(job.top)},
     {.name = "every",
      .kind = OPT_DURATION,
      .metavar = "TIME",
@@ -51,7 +51,7 @@ const struct opt_def config_options[] = {
      .help = "how often to poll, on a fixed grid of UTC (run: default 30s; once: default now; with "
              "it, the present slot "
              "of the grid unless it is on the tape)",
-     .offset = AT(every_us)},
+     .offset = AT(job.every_us)},
     {.name = "api-url",
      .kind = OPT_TEXT,
      .metavar = "URL",
@@ -116,7 +116,7 @@ const struct opt_def config_options[] = {
      .fallback = "",
      .verbs = VERB_TAPE,
      .help = "only this job's stream",
-     .offset = AT(job)},
+     .offset = AT(only_job)},
     {.name = "from",
      .kind = OPT_TEXT,
      .metavar = "SINK",
@@ -244,14 +244,27 @@ const struct plan *config_plan(int api_plan)
     return &plans[api_plan];
 }
 
-int64_t config_top(const struct config *config)
+int64_t config_top(const struct job_config *job)
 {
-    return config->top ? config->top : CONFIG_TOP;
+    return job->top ? job->top : CONFIG_TOP;
 }
 
-int64_t config_pages(const struct config *config)
+int64_t config_every_us(const struct job_config *job)
 {
-    return (config_top(config) + CONFIG_PER_PAGE - 1) / CONFIG_PER_PAGE;
+    return job->every_us ? job->every_us : CONFIG_EVERY_US;
+}
+
+int64_t config_pages(const struct job_config *job)
+{
+    return (config_top(job) + CONFIG_PER_PAGE - 1) / CONFIG_PER_PAGE;
+}
+
+void config_job_name(const struct job_config *job, char ret_name[64])
+{
+    if (config_top(job) == CONFIG_TOP)
+        snprintf(ret_name, 64, "markets-%s", job->vs);
+    else
+        snprintf(ret_name, 64, "markets-%s-top%lld", job->vs, (long long)config_top(job));
 }
 
 uint32_t config_rate(const struct config *config)
@@ -330,8 +343,7 @@ static void check_api(const struct config *config, struct opt_problems *problems
 /* A poll that cannot end before the next one begins would only ever miss slots. */
 static void check_pace(const struct config *config, struct opt_problems *problems)
 {
-    int64_t calls = config_pages(config),
-            every_us = config->every_us ? config->every_us : CONFIG_EVERY_US;
+    int64_t calls = config_pages(&config->job), every_us = config_every_us(&config->job);
     uint32_t rate = config_rate(config);
     char wanted[TIME_TEXT], fitting[TIME_TEXT];
 
@@ -344,7 +356,7 @@ static void check_pace(const struct config *config, struct opt_problems *problem
         problems,
         "--top %lld --every %s: a poll takes %lld calls, and the pace is %u calls a minute; "
         "--every %s fits, or a plan with a higher --api-rate",
-        (long long)config_top(config), wanted, (long long)calls, rate, fitting);
+        (long long)config_top(&config->job), wanted, (long long)calls, rate, fitting);
 }
 
 void config_check(const struct config *config, uint32_t verb, struct opt_problems *problems)
@@ -353,9 +365,9 @@ void config_check(const struct config *config, uint32_t verb, struct opt_problem
     char address[64];
     int port;
 
-    if ((verb & (VERB_RUN | VERB_ONCE | VERB_QUERY)) && !is_currency(str_of(config->vs)))
+    if ((verb & (VERB_RUN | VERB_ONCE | VERB_QUERY)) && !is_currency(str_of(config->job.vs)))
         opt_problem(problems, "--vs: \"%s\" is not a currency; write it like usd, eur or btc",
-                    config->vs);
+                    config->job.vs);
     if (verb & (VERB_RUN | VERB_ONCE))
         check_api(config, problems);
     if (verb & VERB_RUN)

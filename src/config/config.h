@@ -12,10 +12,30 @@ enum verb_bit {
     VERB_QUERY = 1 << 2,
     VERB_TAPE = 1 << 3,
     VERB_SIMULATE = 1 << 4,
+    VERB_EXTRACT = 1 << 5,
+    VERB_LOAD = 1 << 6,
+    VERB_REPLAY = 1 << 7,
+    VERB_IMPORT = 1 << 8,
+    VERB_STATUS = 1 << 9,
+    VERB_CHECK = 1 << 10,
+    VERB_DOCTOR = 1 << 11,
+    VERB_SINK = 1 << 12,
 };
 
 enum api_plan { PLAN_KEYLESS, PLAN_DEMO, PLAN_PRO };
 enum output_format { OUTPUT_TABLE, OUTPUT_CSV, OUTPUT_JSON, OUTPUT_JSONL };
+
+/* One job: what to fetch and when. Its options are the same as flags and as keys in the file. */
+struct job_config {
+    char *name; /* as the file calls it; empty: made of the selection */
+    char *vs;
+    int64_t top; /* 0: CONFIG_TOP unless something else selects; query: all */
+    bool is_all;
+    struct opt_list ids;
+    char *category;
+    int64_t every_us; /* 0: run: CONFIG_EVERY_US, once: now */
+    char *between;    /* "08:00-18:00", UTC; empty: always */
+};
 
 struct config {
     /* what to keep, and where */
@@ -29,10 +49,11 @@ struct config {
     int64_t api_rate; /* calls per minute; 0: by plan */
     int64_t api_timeout_us;
 
-    /* the job */
-    char *vs;
-    int64_t top;      /* 0: CONFIG_TOP; query: all */
-    int64_t every_us; /* 0: run: CONFIG_EVERY_US, once: now */
+    /* the job of the flags, the environment and the seed's names; of readers: what to read */
+    struct job_config job;
+    /* what to collect: that job, or those of the file; never none after config_load() */
+    struct job_config *jobs;
+    size_t n_jobs;
 
     /* the process */
     char *listen;
@@ -47,7 +68,7 @@ struct config {
     struct opt_list sim_faults;
 
     /* reading */
-    char *job;
+    char *only_job;     /* --job */
     char *from;         /* the store's URL */
     char *first, *last; /* offsets; empty: no bound */
     char *columns;
@@ -77,11 +98,37 @@ const struct plan *config_plan(int api_plan);
 #define CONFIG_PER_PAGE 250 /* CoinGecko's largest page */
 #define CONFIG_SIM_RATE 600 /* nobody limits the built-in simulator */
 
-int64_t config_top(const struct config *config);
+int64_t config_top(const struct job_config *job);
+int64_t config_every_us(const struct job_config *job);
 
-/* Calls that one poll takes, and the pace in calls a minute. */
-int64_t config_pages(const struct config *config);
+/* Calls that one poll takes (of a sweep: about as many as there are coins today), and the pace in
+ * calls a minute. */
+int64_t config_pages(const struct job_config *job);
 uint32_t config_rate(const struct config *config);
+
+/* The name of the job's stream: the file's, or "markets-usd" for the default selection,
+ * "markets-usd-top100", "-all", "-cat-<category>", "-ids-<8 hex of the sorted list>". */
+void config_job_name(const struct job_config *job, char ret_name[64]);
+
+/* Where settings come from, to be read again at a reload. */
+struct config_sources {
+    int argc; /* behind the verb */
+    char **argv;
+    char *const *env;
+    const char *dotenv; /* ".env" */
+};
+
+/* Read all sources, bind them, check the whole; *ret_config is zeroed before. Words that are no
+ * options go to ret_words. ret_settings (for `check`) and problems are added to. Owner:
+ * config_release(). */
+void config_load(const struct config_sources *sources, uint32_t verb, struct config *ret_config,
+                 struct settings *ret_settings, const char **ret_words, size_t max_words,
+                 size_t *ret_n_words, struct opt_problems *problems);
+void config_release(struct config *config);
+
+/* What a reload cannot apply: the options (not jobs, sinks and those that are reloadable) whose
+ * values differ, as "--listen, --data"; nothing when there are none. */
+void config_add_restart(const struct config *old, const struct config *new, struct buf *b);
 
 /* What options alone cannot say: combinations and forms, each a problem with its mend. */
 void config_check(const struct config *config, uint32_t verb, struct opt_problems *problems);

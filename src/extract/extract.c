@@ -44,9 +44,10 @@ static enum st check(const struct extract_setup *setup, struct err *err)
         const struct endpoint *ep = endpoint_find(job->id.endpoint);
         if (ep == NULL)
             return err_set(err, ST_FATAL, "job %s: no endpoint %s", job->id.job, job->id.endpoint);
-        if (job->top == 0 || endpoint_pages(ep, job->top) > TAPE_MAX_PAGES)
+        if (job->selection.top == 0 || endpoint_pages(ep, job->selection.top) > TAPE_MAX_PAGES)
             return err_set(err, ST_FATAL, "job %s: top %u is not from 1 to %u", job->id.job,
-                           (unsigned)job->top, (unsigned)(TAPE_MAX_PAGES * ep->max_per_page));
+                           (unsigned)job->selection.top,
+                           (unsigned)(TAPE_MAX_PAGES * ep->max_per_page));
         if (job->every_us < US_PER_MS)
             return err_set(err, ST_FATAL, "job %s: polls less than 1 ms apart", job->id.job);
     }

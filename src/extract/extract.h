@@ -1,8 +1,8 @@
 /* Extract: polls jobs on their grids and writes every answer to the tape.
  *
- * One thread runs extract_run(); the others talk to it through extract_stop() only. One
- * process-wide limiter paces all requests. A poll is one unit: its pages, retries within its slot,
- * its `end`.
+ * One thread runs extract_run(); the others talk to it through extract_stop(), extract_set_jobs()
+ * and extract_poll_now() only, which it heeds between two polls. One process-wide limiter paces all
+ * requests. A poll is one unit: its pages, retries within its slot, its `end`.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef EXTRACT_EXTRACT_H
@@ -23,10 +23,29 @@ struct extract_api {
     uint32_t max_attempts;      /* per page, within the slot */
 };
 
+enum selection_kind {
+    SELECT_TOP,      /* the first `top` coins by market cap */
+    SELECT_ALL,      /* every coin, swept by id */
+    SELECT_CATEGORY, /* the coins of a category, by market cap; at most `top` unless 0 */
+    SELECT_IDS,      /* these coins */
+};
+
+struct selection {
+    enum selection_kind kind;
+    uint32_t top;           /* 0: no bound */
+    const char *category;   /* CoinGecko's id of it */
+    const char *const *ids; /* sorted, without repetition */
+    size_t n_ids;
+};
+
+/* What it points to outlives the extractor. */
 struct extract_job {
     struct stream_id id;
-    uint32_t top;     /* coins wanted: pages of 250 */
+    struct selection selection;
     int64_t every_us; /* grid */
+    /* Only slots in these hours of the UTC day, in microseconds since midnight: from included, to
+     * not; from beyond to: over midnight; both equal: always. */
+    int64_t from_us, to_us;
     struct tape_writer *writer;
     size_t status; /* index in the snapshot */
 };
@@ -35,6 +54,9 @@ struct extract_job {
 struct extract_events {
     void *ctx;
     void (*poll_ended)(void *ctx, const struct extract_job *job, const struct tape_record *end);
+    /* What extract_poll_now() asked for was done; error: "" when ok, or why the tape has no such
+     * poll. May be NULL. */
+    void (*polled_now)(void *ctx, uint64_t ticket, enum poll_outcome outcome, const char *error);
 };
 
 struct extract_setup {
@@ -61,6 +83,16 @@ enum st extract_run(struct extract *e, struct err *err) MUST_USE;
  * the return value is about the tape. The deadline is budget_us from now. */
 enum st extract_once(struct extract *e, size_t job, int64_t slot_us, int64_t budget_us,
                      enum poll_outcome *ret_outcome, struct err *err) MUST_USE;
+
+/* Any thread: from the next poll on these are the jobs (the array is copied). A job that stays, by
+ * name, keeps what is known of its slots and troubles; the poll at hand goes on. A writer that is
+ * no longer named is not touched any more once extract_has_jobs() says so. */
+void extract_set_jobs(struct extract *e, const struct extract_job *jobs, size_t n_jobs);
+bool extract_has_jobs(const struct extract *e); /* the last ones that were set are in force */
+
+/* Any thread: poll this job (by name) next, whatever its slots; its slot is the moment it starts.
+ * Returns a ticket for polled_now(), 0 when there is no such job or too many wait already (16). */
+uint64_t extract_poll_now(struct extract *e, const char *job);
 
 /* Any thread: cancel the request at hand; its poll gets its `end` (aborted). */
 void extract_stop(struct extract *e);

@@ -358,7 +358,7 @@ static enum st ask(struct poll *poll, uint32_t page, uint32_t attempt, struct at
         left_us = p->api->total_timeout_us;
     buf_clear(&p->url);
     buf_add_z(&p->url, p->api->base_url);
-    endpoint_target(poll->j->endpoint, &job->id, job->top, page, &p->url);
+    endpoint_target(poll->j->endpoint, &job->id, job->selection.top, page, &p->url);
     poll->attempts++;
     enum st st = buf_check(&p->url, "the request's URL", &why);
     if (st == ST_OK)
@@ -491,7 +491,7 @@ enum st poll_run(struct poller *p, struct poll_job *j, const struct poll_plan *p
         .plan = plan,
         .name = j->job->id.job,
         .started_us = clock_wall_us(p->clock),
-        .n_pages = endpoint_pages(j->endpoint, j->job->top),
+        .n_pages = endpoint_pages(j->endpoint, j->job->selection.top),
     };
     enum st st = ST_OK;
 

@@ -30,6 +30,8 @@ struct loader_events {
     void (*recovered)(void *ctx); /* the first good load after a failed one */
 };
 
+#define LOADER_MAX_STREAMS 256
+
 struct loader_stream {
     char dir[1024];         /* of the tape's stream */
     struct tape_head *head; /* NULL: read to the end of what is on disk */
@@ -40,8 +42,10 @@ struct loader_setup {
     const struct sink_url *url;
     const struct loader_stream *streams;
     size_t n_streams;
+    struct tape *tape; /* where the heads are; NULL: another process writes, look now and then */
     struct clock *clock;
     bool is_simulated;
+    bool accepts_gap; /* a position older than the oldest record kept goes on with that one */
     struct loader_events events;
     uint64_t max_poll_bytes; /* ceiling of one poll in memory, bodies and rows */
 };
@@ -60,10 +64,15 @@ enum st loader_catch_up(struct loader *l, struct err *err) MUST_USE;
  * ST_FATAL when the sink must not go on. */
 enum st loader_run(struct loader *l, struct err *err) MUST_USE;
 
+/* Any thread: from now on this stream too. ST_REJECT beyond LOADER_MAX_STREAMS. */
+enum st loader_add_stream(struct loader *l, const struct loader_stream *stream,
+                          struct err *err) MUST_USE;
+
 /* Any thread: make loader_run() return after the load at hand. */
 void loader_stop(struct loader *l);
 
-/* Any thread: the committed offset of a stream (index in setup.streams). */
+/* Any thread: the committed offset of a stream (its index in setup.streams, then in the order of
+ * loader_add_stream()). */
 uint64_t loader_offset(const struct loader *l, size_t stream);
 
 #endif

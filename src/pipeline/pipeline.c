@@ -462,14 +462,14 @@ enum st pipeline_stop(struct pipeline *p, struct err *err)
 enum st pipeline_once(struct pipeline *p, struct pipeline_once *ret_once, struct err *err)
 {
     const struct config *config = p->setup.config;
-    int64_t slot_us = config->every_us ? time_floor(clock_wall_us(p->clock), config->every_us) : 0;
+    int64_t slot_us = config->job.every_us ? time_floor(clock_wall_us(p->clock), config->job.every_us) : 0;
     struct tape_record last;
     struct err first = ERR_INIT;
 
     *ret_once = (struct pipeline_once){.outcome = POLL_OK};
     ret_once->is_already_polled = slot_us != 0 && tape_writer_last_end(p->writer, &last) &&
                                   outcome_bears_rows(last.outcome) && last.slot_us >= slot_us &&
-                                  last.slot_us < slot_us + config->every_us;
+                                  last.slot_us < slot_us + config->job.every_us;
     enum st st = ST_OK;
     if (!ret_once->is_already_polled)
         st = extract_once(p->extract, 0, slot_us, setup_poll_budget_us(config), &ret_once->outcome,

@@ -41,17 +41,13 @@ void setup_job(const struct config *config, struct extract_job *ret_job)
 {
     *ret_job = (struct extract_job){
         .id = {.endpoint = "coins/markets"},
-        .top = (uint32_t)config_top(config),
-        .every_us = config->every_us ? config->every_us : CONFIG_EVERY_US,
+        .selection = {.kind = SELECT_TOP, .top = (uint32_t)config_top(&config->job)},
+        .every_us = config_every_us(&config->job),
     };
     struct stream_id *id = &ret_job->id;
-    snprintf(id->vs_currency, sizeof(id->vs_currency), "%s", config->vs);
-    snprintf(id->selection, sizeof(id->selection), "top=%lld", (long long)config_top(config));
-    if (config_top(config) == CONFIG_TOP)
-        snprintf(id->job, sizeof(id->job), "markets-%s", config->vs);
-    else
-        snprintf(id->job, sizeof(id->job), "markets-%s-top%lld", config->vs,
-                 (long long)config_top(config));
+    snprintf(id->vs_currency, sizeof(id->vs_currency), "%s", config->job.vs);
+    snprintf(id->selection, sizeof(id->selection), "top=%lld", (long long)config_top(&config->job));
+    config_job_name(&config->job, id->job);
 }
 
 void setup_status_job(const struct extract_job *job, struct status_job *ret_job)
@@ -62,13 +58,13 @@ void setup_status_job(const struct extract_job *job, struct status_job *ret_job)
     *ret_job = (struct status_job){.every_us = job->every_us};
     snprintf(ret_job->name, sizeof(ret_job->name), "%s", job->id.job);
     snprintf(ret_job->vs_currency, sizeof(ret_job->vs_currency), "%s", job->id.vs_currency);
-    snprintf(ret_job->what, sizeof(ret_job->what), "top %u of %s in %s, every %s", job->top,
-             job->id.endpoint, job->id.vs_currency, every);
+    snprintf(ret_job->what, sizeof(ret_job->what), "top %u of %s in %s, every %s",
+             job->selection.top, job->id.endpoint, job->id.vs_currency, every);
 }
 
 int64_t setup_poll_budget_us(const struct config *config)
 {
-    return config_pages(config) * 60 * US_PER_S / config_rate(config) + 120 * US_PER_S;
+    return config_pages(&config->job) * 60 * US_PER_S / config_rate(config) + 120 * US_PER_S;
 }
 
 static enum st add_sink(const char *text, struct sink_url *urls, size_t *n, struct err *err)

@@ -1,7 +1,7 @@
 /* The snapshot everyone may read: what each job and each sink is doing.
  *
- * Threads: any thread may write its own part and anyone may copy the whole; a mutex inside. The
- * sets of jobs and sinks are fixed when it is made.
+ * Threads: any thread may write its own part and anyone may copy the whole; a mutex inside. Jobs
+ * and sinks keep their places; those that a reload removed are marked is_gone and not shown.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef STATUS_STATUS_H
@@ -12,12 +12,20 @@
 
 #define STATUS_MAX_JOBS  64
 #define STATUS_MAX_SINKS 16
+#define STATUS_MAX_POLLS 16 /* of a job, remembered */
+
+struct status_poll {
+    int64_t slot_us, ended_us;
+    char outcome[16];
+};
 
 struct status_job {
     char name[64];
     char vs_currency[32];
     char what[192]; /* "top 250 of coins/markets in usd, every 30s" */
     int64_t every_us;
+    bool is_gone;
+    bool is_idle; /* nothing polls it: a stream of before, or an import */
     bool is_polling;
     int64_t last_slot_us; /* 0: none yet */
     int64_t last_ended_us;
@@ -30,19 +38,35 @@ struct status_job {
     char last_cause[24];    /* "" "transport" "clock" "permanent" …: extract's word for the error */
     uint32_t failed_in_row; /* polls that failed since the last ok or partial one */
     int64_t next_due_us;
-    uint64_t head; /* of its stream */
+    uint64_t head;                              /* of its stream */
+    struct status_poll polls[STATUS_MAX_POLLS]; /* a ring */
+    uint64_t n_polls;                           /* ever; the newest is at (n_polls - 1) % MAX */
+    uint64_t n_gaps;                            /* slots promised and missed since start */
 };
 
 enum sink_state { SINK_STARTING, SINK_WORKING, SINK_WAITING, SINK_STOPPED };
 
 struct status_sink {
     char url[256]; /* without secrets */
+    bool is_gone;
     enum sink_state state;
+    int64_t state_since_us;                           /* wall clock */
+    int64_t behind_since_us;                          /* lag has not been 0 since; 0: it is */
     uint64_t lag;                                     /* records behind, all streams */
     uint64_t n_polls, n_rows, n_unchanged, n_refused; /* since start */
     int64_t newest_row_us;                            /* fetched_at of the newest row stored */
     int64_t last_load_us, last_load_duration_us;
     char last_error[256]; /* empty while it works */
+};
+
+/* The tape on its disk, as the housekeeper last saw it. */
+struct status_disk {
+    int64_t checked_us; /* 0: not yet */
+    uint64_t tape_bytes, free_bytes, total_bytes;
+    uint64_t day_bytes;   /* that the data directory grows in a day; 0: not known yet */
+    int64_t oldest_us;    /* of the tape */
+    int64_t keep_us;      /* tape.keep; 0: all */
+    char last_error[256]; /* of sealing and pruning; empty: all is well */
 };
 
 struct status_snapshot {
@@ -51,6 +75,8 @@ struct status_snapshot {
     bool is_simulated;
     bool is_stopping;
     int64_t started_us;
+    long pid; /* 0: nobody runs */
+    struct status_disk disk;
     struct status_job jobs[STATUS_MAX_JOBS];
     size_t n_jobs;
     struct status_sink sinks[STATUS_MAX_SINKS];

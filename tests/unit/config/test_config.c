@@ -45,9 +45,9 @@ static size_t read_all(uint32_t verb, char **args, char **env)
 static void defaults_are_what_the_help_says(void)
 {
     CHECK_EQ(read_all(VERB_RUN, NULL, NULL), 0);
-    CHECK_Z(config.vs, "usd");
-    CHECK_EQ(config_top(&config), 250);
-    CHECK_EQ(config_pages(&config), 1);
+    CHECK_Z(config.job.vs, "usd");
+    CHECK_EQ(config_top(&config.job), 250);
+    CHECK_EQ(config_pages(&config.job), 1);
     CHECK_EQ(config_rate(&config), 4);
     CHECK_Z(config.listen, "127.0.0.1:8080");
     CHECK_EQ(config.sinks.n, 0);
@@ -85,7 +85,7 @@ static void bounds_are_inclusive(void)
     CHECK_EQ(read_all(VERB_ONCE, ARGS("--top", "20001"), NULL), 1);
     CHECK_EQ(read_all(VERB_ONCE, ARGS("--every", "1s"), NULL), 0);
     CHECK_EQ(read_all(VERB_ONCE, ARGS("--every", "7d"), NULL), 0);
-    CHECK_EQ(config.every_us, 7 * 86400 * US_PER_S);
+    CHECK_EQ(config.job.every_us, 7 * 86400 * US_PER_S);
     CHECK_EQ(read_all(VERB_ONCE, ARGS("--every", "999ms"), NULL), 1);
     forget();
 }
@@ -93,7 +93,7 @@ static void bounds_are_inclusive(void)
 static void a_flag_wins_and_lists_replace_lists(void)
 {
     CHECK_EQ(read_all(VERB_RUN, ARGS("--vs", "eur", "--vs", "btc"), ARGS("GECKOTAPE_VS=gbp")), 0);
-    CHECK_Z(config.vs, "btc");
+    CHECK_Z(config.job.vs, "btc");
     CHECK_EQ(read_all(VERB_RUN, NULL, ARGS("GECKOTAPE_SINKS=null:  json:a", "OTHER=x")), 0);
     CHECK_EQ(config.sinks.n, 2);
     CHECK_Z(config.sinks.items[1], "json:a");

@@ -86,7 +86,7 @@ static void prepare(const struct http_step *steps, size_t n_steps)
                .endpoint = "coins/markets",
                .vs_currency = "usd",
                .selection = "top=1"},
-        .top = 1,
+        .selection = {.top = 1},
         .every_us = 30 * US_PER_S,
     };
     open_tape();
@@ -331,7 +331,7 @@ static void pages_follow_each_other_to_the_top_or_the_first_empty_one(void)
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         prepare(rows[i].steps, 4);
-        w.job.top = rows[i].top;
+        w.job.selection.top = rows[i].top;
         begin();
         poll_once(0, BUDGET_US);
         end();
@@ -350,7 +350,7 @@ static void a_lost_page_makes_the_poll_partial_and_says_which(void)
     const struct http_step steps[] = {full, bad, bad, full};
 
     prepare(steps, 4);
-    w.job.top = 750;
+    w.job.selection.top = 750;
     w.setup.api.max_attempts = 2;
     begin();
     poll_once(0, BUDGET_US);

@@ -1,0 +1,63 @@
+/* Upkeep of a stream by the holder of the tape's lock, beside its writer and any reader: sealing
+ * and removing segments that the writer has closed.
+ *
+ * A sealed segment holds the same records with the same offsets and hashes; only the bodies are
+ * packed tightly over many polls (format.h). It takes the place of the open one by rename, after
+ * every body was read back and compared. Threads: one upkeep of a stream at a time, in any thread.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TAPE_UPKEEP_H
+#define TAPE_UPKEEP_H
+
+#include "base/err.h"
+
+#include <stdatomic.h>
+
+struct tape_sealed {
+    char segment[64]; /* its name; "": there was nothing to seal */
+    uint64_t bytes_before, bytes_after;
+    uint64_t n_records;
+};
+
+struct tape_seal_setup {
+    const char *dir;                /* tape_stream_dir() */
+    int level;                      /* of zstd, 1 .. 19; 0: the default, 9 */
+    const atomic_bool *is_stopping; /* give up soon when it gets true; may be NULL */
+};
+
+/* Seal the oldest closed segment that is not sealed yet. ST_AGAIN: the disk refuses, or told to
+ * stop; nothing has changed. ST_REJECT: the segment is damaged and stays as it is (the message says
+ * where); the next call goes on behind it, as long as *after keeps its name. */
+enum st tape_seal_next(const struct tape_seal_setup *setup, char after[64],
+                       struct tape_sealed *ret_sealed, struct err *err) MUST_USE;
+
+struct tape_prune_setup {
+    const char *dir;
+    int64_t before_us; /* only segments whose records were all fetched before it */
+    uint64_t below;    /* … and whose offsets are all below this: what every sink has loaded */
+    bool is_dry_run;
+};
+
+struct tape_pruned {
+    size_t n_segments;
+    uint64_t bytes;
+    uint64_t first_kept;   /* offset */
+    bool is_held_by_sinks; /* there was more before before_us, not loaded by all */
+};
+
+/* Remove whole segments from the oldest on; never the one that is written. */
+enum st tape_prune(const struct tape_prune_setup *setup, struct tape_pruned *ret_pruned,
+                   struct err *err) MUST_USE;
+
+/* From names and sizes alone. */
+struct tape_usage {
+    size_t n_segments, n_sealed;
+    uint64_t bytes;
+    int64_t oldest_us;     /* when the oldest segment was begun; 0: none */
+    uint64_t day_bytes;    /* written in the last 24 hours before now_us, as it is packed now */
+    uint64_t first_offset; /* 0: empty */
+};
+enum st tape_usage(const char *dir, int64_t now_us, struct tape_usage *ret_usage,
+                   struct err *err) MUST_USE;
+
+#endif

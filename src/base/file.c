@@ -192,6 +192,18 @@ enum st file_read_at(int fd, void *ret_bytes, size_t len, int64_t at, const char
     return ST_OK;
 }
 
+/* The kernel does not tell who holds such a lock; the file does. */
+static pid_t read_holder(int fd)
+{
+    char text[32] = "";
+    ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+    int64_t pid = 0;
+
+    if (n > 1 && str_to_i64((struct str){text, (size_t)n - 1}, 1, INT32_MAX, &pid))
+        return (pid_t)pid;
+    return 0;
+}
+
 enum st file_lock(const char *path, int *ret_fd, pid_t *ret_holder, struct err *err)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -209,16 +221,26 @@ enum st file_lock(const char *path, int *ret_fd, pid_t *ret_holder, struct err *
         return ST_OK;
     }
     int why = errno;
-    char text[32] = "";
-    ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
-    int64_t pid;
-    if (n > 1 && str_to_i64((struct str){text, (size_t)n - 1}, 1, INT32_MAX, &pid))
-        *ret_holder = (pid_t)pid;
+    *ret_holder = read_holder(fd);
     close(fd);
     if (why != EAGAIN && why != EACCES)
         return err_sys(err, ST_FATAL, why, "lock %s", path);
-    /* the kernel does not tell who holds such a lock */
     if (*ret_holder == 0)
         return err_set(err, ST_REJECT, "%s: held by another process", path);
     return err_set(err, ST_REJECT, "%s: held by process %ld", path, (long)*ret_holder);
+}
+
+bool file_is_locked(const char *path, pid_t *ret_holder)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+    *ret_holder = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    bool is_locked = fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    if (is_locked)
+        *ret_holder = read_holder(fd);
+    close(fd);
+    return is_locked;
 }

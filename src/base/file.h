@@ -43,4 +43,7 @@ enum st file_read_at(int fd, void *ret_bytes, size_t len, int64_t at, const char
  * when unreadable. */
 enum st file_lock(const char *path, int *ret_fd, pid_t *ret_holder, struct err *err) MUST_USE;
 
+/* Does somebody hold that lock now? *ret_holder as above. */
+bool file_is_locked(const char *path, pid_t *ret_holder);
+
 #endif

@@ -3,6 +3,7 @@
 #ifndef CMD_CMD_H
 #define CMD_CMD_H
 
+#include "base/buf.h"
 #include "config/config.h"
 
 /* What scripts can rely on (sysexits.h where it has a number). */
@@ -45,5 +46,10 @@ void cmd_block_signals(void);
 
 /* Wait for SIGINT or SIGTERM and return which it was. */
 int cmd_wait_signal(void);
+
+/* Give the work to the process that holds data_dir: its lines come out on stdout, what went wrong
+ * on stderr, *ret_code is what to exit with. False when nobody holds it: do the work alone. A
+ * holder that takes no requests, or does not answer, is named: EXIT_AGAIN. */
+bool cmd_hand_over(const char *data_dir, const struct buf *request, int *ret_code);
 
 #endif

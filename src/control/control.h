@@ -1,9 +1,11 @@
 /* The control socket: verbs reach the process that holds the data directory.
  *
  * DATA/control.sock, mode 0600. A request is one line of words, percent-encoded and separated by
- * spaces ("replay sink=sqlite:… since=…"); the answer is lines of text as the work goes on, then
- * one line ".done", ".again WHY" or ".failed WHY". A line that begins with '.' is sent as "..…".
- * Only the user who runs the process (and root) can connect: the mode and SO_PEERCRED see to it.
+ * spaces ("replay sink=sqlite:… since=…"); the answer is a line "." at once (somebody is there),
+ * lines of text as the work goes on, then one line ".done", ".again WHY" or ".failed WHY". A line
+ * of text that begins with '.' is sent as "..…". Only the user who runs the process (and root) can
+ * connect: the mode and SO_PEERCRED see to it. A client has 5 s to send its request; one that reads
+ * nothing for 5 s has gone.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef CONTROL_CONTROL_H
@@ -23,14 +25,15 @@ const char *control_arg(const struct control_request *r, const char *name);
 
 struct control_reply;
 
-/* Send text (any number of lines). False when the client has gone or the server stops: give up the
- * work where that does no harm. */
+/* Send text (any number of whole lines). False when the client has gone or the server stops: give
+ * up the work where that does no harm. From the client's thread only. */
 bool control_say(struct control_reply *reply, const char *fmt, ...) PRINTF(2, 3);
 bool control_is_open(struct control_reply *reply);
 
 struct control_setup {
     const char *data_dir;
-    /* On the client's thread. The return value and err make the last line. */
+    /* On the client's thread, which has until control_is_open() says no. The return value and err
+     * make the last line. */
     enum st (*handle)(void *ctx, const struct control_request *r, struct control_reply *reply,
                       struct err *err);
     void *ctx;
@@ -38,7 +41,8 @@ struct control_setup {
 
 struct control;
 
-/* Called by the holder of DATA/lock: a socket of before is replaced. */
+/* Called by the holder of DATA/lock: a socket of before is replaced. ST_FATAL when there can be
+ * none (a file system without sockets, another file of this name): work goes on without. */
 enum st control_start(const struct control_setup *setup, struct control **ret_control,
                       struct err *err) MUST_USE;
 void control_stop(struct control *c); /* waits for the clients' threads; NULL is fine */
@@ -49,7 +53,8 @@ void control_stop(struct control *c); /* waits for the clients' threads; NULL is
 void control_put(struct buf *request, const char *name, const char *value);
 
 /* Send it and hand every line of the answer to `line`. ST_REJECT with err->sys ECONNREFUSED when
- * nobody listens there; ST_AGAIN and ST_FATAL as the holder says, or when it went away. */
+ * nobody listens there; ST_AGAIN and ST_FATAL as the holder says; ST_AGAIN also when it does not
+ * answer at all (10 s), or went away before it was done. */
 enum st control_call(const char *data_dir, const struct buf *request,
                      void (*line)(void *ctx, struct str text), void *ctx, struct err *err) MUST_USE;
 

@@ -168,8 +168,11 @@ static void a_lock_is_held_by_one_and_names_its_holder(void)
     CHECK_EQ(c, 'y');
     CHECK_EQ(file_lock(path, &fd, &holder, &err), ST_REJECT);
     CHECK_EQ(holder, child);
+    CHECK(file_is_locked(path, &holder) && holder == child);
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
+    CHECK(!file_is_locked(path, &holder) && holder == 0);
+    CHECK(!file_is_locked("/nonexistent/lock", &holder));
     CHECK_OK(file_lock(path, &fd, &holder, &err), err);
     close(fd);
     close(pipes[0]);

@@ -68,6 +68,10 @@ enum st loader_run(struct loader *l, struct err *err) MUST_USE;
 enum st loader_add_stream(struct loader *l, const struct loader_stream *stream,
                           struct err *err) MUST_USE;
 
+/* Any thread: note in data_dir (load/known.h) how far the sink is in the streams it has been asked
+ * about. */
+enum st loader_note(const struct loader *l, const char *data_dir, struct err *err) MUST_USE;
+
 /* Any thread: make loader_run() return after the load at hand. */
 void loader_stop(struct loader *l);
 

@@ -25,7 +25,7 @@ struct seen {
 };
 
 static struct told {
-    struct position at, staged; /* committed, and in the batch */
+    struct position at, staged; /* committed, and in the batch; of the stream attached last */
     struct seen loads[256];     /* that returned ST_OK, in order */
     size_t n_loads, n_committed, n_attached, n_opened;
     enum st answers[16]; /* of the next loads; ST_OK when they are used up */
@@ -168,6 +168,8 @@ static void close_tape(void)
     tape = NULL;
 }
 
+static bool accepts_gap;
+
 static void make_loader(uint64_t max_poll_bytes)
 {
     struct loader_stream stream = {.head = writer ? tape_writer_head(writer) : NULL,
@@ -178,6 +180,7 @@ static void make_loader(uint64_t max_poll_bytes)
         .n_streams = 1,
         .clock = clock_system(),
         .events = {.loaded = on_loaded, .failed = on_failed, .recovered = on_recovered},
+        .accepts_gap = accepts_gap,
         .max_poll_bytes = max_poll_bytes};
 
     if (tape_stream_dir(dir, "markets-usd", stream.dir, &err) != ST_OK)
@@ -192,6 +195,7 @@ static void begin(void)
     err = (struct err)ERR_INIT;
     memset(n_failed, 0, sizeof(n_failed));
     n_recovered = n_loaded = 0;
+    accepts_gap = false;
     metric_reset();
     snprintf(dir, sizeof(dir), "/tmp/loader-test-XXXXXX");
     if (mkdtemp(dir) == NULL || sink_url_parse(STR("told:"), &url, &err) != ST_OK ||
@@ -486,7 +490,20 @@ static void a_sink_behind_the_oldest_record_needs_accept_gap(void)
     make_loader(8 << 20);
     CHECK_EQ(loader_catch_up(loader, &err), ST_FATAL);
     CHECK(strstr(err.msg, "bring back the segments") != NULL);
+    CHECK(strstr(err.msg, "--accept-gap") != NULL);
     CHECK_EQ(told.n_loads, 1);
+    accepts_gap = true;
+    make_loader(8 << 20);
+    told.answers[0] = ST_AGAIN; /* which makes it attach twice */
+    told.n_answers = 1;
+    CHECK_EQ(loader_catch_up(loader, &err), ST_AGAIN);
+    CHECK_OK(loader_catch_up(loader, &err), err);
+    CHECK_EQ(told.loads[1].old, 2);
+    CHECK_EQ(told.loads[1].end, 6);
+    CHECK_EQ(told.loads[told.n_loads - 1].end, 8);
+    CHECK_EQ(loader_offset(loader, 0), 8);
+    CHECK_EQ(n_failed[ST_REJECT], 1);
+    CHECK(strstr(last_failure, "the oldest record kept is 5") != NULL);
 }
 
 /* Flip a byte in the middle of the first segment: of a body, that is. */

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "tape/head.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,6 +14,7 @@
 struct tape {
     char data_dir[FILE_MAX_PATH];
     int lock;
+    struct bell bell;
 };
 
 bool tape_job_name_is_valid(struct str name)
@@ -116,6 +118,7 @@ enum st tape_open(const char *data_dir, struct tape **ret_tape, struct err *err)
     struct tape *t = mem_new(1, sizeof(*t));
     memcpy(t->data_dir, dir, sizeof(dir));
     t->lock = fd;
+    bell_init(&t->bell);
     *ret_tape = t;
     return ST_OK;
 }
@@ -124,6 +127,7 @@ void tape_close(struct tape *t)
 {
     if (t == NULL)
         return;
+    bell_release(&t->bell);
     close(t->lock); /* the file stays: removing it would race with the next holder */
     mem_free(t);
 }
@@ -131,4 +135,9 @@ void tape_close(struct tape *t)
 const char *tape_data_dir(const struct tape *t)
 {
     return t->data_dir;
+}
+
+struct bell *tape_bell(struct tape *t)
+{
+    return &t->bell;
 }

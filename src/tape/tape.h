@@ -23,14 +23,15 @@ void tape_close(struct tape *t); /* NULL is fine; after all its writers are clos
 
 const char *tape_data_dir(const struct tape *t);
 
-/* For those who wait for several streams at once: counts the moves of all heads of this tape. */
+/* For those who wait for several streams at once: counts the moves of all heads of this tape, and
+ * the calls of tape_wake(), so that none is missed between a look and the wait that follows. */
 uint64_t tape_moves(struct tape *t);
 
-/* Wait until tape_moves() is beyond `seen`, tape_wake() was called, or timeout_us passed; returns
- * tape_moves(). Any thread. */
+/* Wait until tape_moves() is beyond `seen` or timeout_us passed; returns tape_moves(). Any thread.
+ */
 uint64_t tape_wait(struct tape *t, uint64_t seen, int64_t timeout_us);
 
-/* Make every waiter return now, once. Any thread. */
+/* Make every waiter return now, and the next wait of who has not seen this call. Any thread. */
 void tape_wake(struct tape *t);
 
 /* DATA/tape/<job>; for readers, which need no lock. */

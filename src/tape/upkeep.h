@@ -10,6 +10,7 @@
 #define TAPE_UPKEEP_H
 
 #include "base/err.h"
+#include "base/str.h"
 
 #include <stdatomic.h>
 
@@ -49,13 +50,14 @@ struct tape_pruned {
 enum st tape_prune(const struct tape_prune_setup *setup, struct tape_pruned *ret_pruned,
                    struct err *err) MUST_USE;
 
-/* From names and sizes alone. */
+/* From names, sizes and first bytes. */
+/* No such directory: an empty stream. ST_AGAIN when it cannot be read. */
 struct tape_usage {
     size_t n_segments, n_sealed;
     uint64_t bytes;
     int64_t oldest_us;     /* when the oldest segment was begun; 0: none */
-    uint64_t day_bytes;    /* written in the last 24 hours before now_us, as it is packed now */
-    uint64_t first_offset; /* 0: empty */
+    uint64_t day_bytes;    /* of the segments begun in the 24 hours before now_us, as packed now */
+    uint64_t first_offset; /* of the oldest segment; 0: empty */
 };
 enum st tape_usage(const char *dir, int64_t now_us, struct tape_usage *ret_usage,
                    struct err *err) MUST_USE;

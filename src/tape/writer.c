@@ -335,7 +335,7 @@ static enum st open_stream(struct tape_writer *w, struct tape_recovery *ret_reco
         st = begin_segment(w, err);
     if (st != ST_OK)
         return st;
-    tape_head_init(&w->head, w->state.head);
+    tape_head_init(&w->head, tape_bell(w->setup.tape), w->state.head);
     if (w->fd >= 0)
         w->span_from_us = span_of(w, segment_start_us(&w->segment));
     w->zstd = body_compressor();

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -450,6 +451,51 @@ static void the_head_can_be_waited_for(void)
     fixture_release(&f);
 }
 
+struct bell_waiter {
+    struct tape *tape;
+    uint64_t seen;
+};
+
+static void *wait_for_bell(void *arg)
+{
+    struct bell_waiter *w = arg;
+    w->seen = tape_wait(w->tape, w->seen, 60 * US_PER_S);
+    return NULL;
+}
+
+static void all_heads_of_a_tape_ring_one_bell(void)
+{
+    struct fixture f;
+    struct tape_writer *first;
+    struct stream_id other = test_id();
+    pthread_t thread;
+
+    fixture_init(&f);
+    memcpy(other.job, "other", 6);
+    first = f.writer;
+    CHECK_OK(fixture_open_as(&f, other), f.err);
+    uint64_t seen = tape_moves(f.tape);
+    CHECK_EQ(tape_wait(f.tape, seen, 20 * US_PER_MS), seen); /* time is over */
+    CHECK_OK(put_poll(&f), f.err);
+    CHECK_EQ(tape_wait(f.tape, seen, 60 * US_PER_S), seen + 2);
+    struct tape_writer *second = f.writer;
+    f.writer = first;
+    CHECK_OK(put_poll(&f), f.err);
+    CHECK_EQ(tape_moves(f.tape), seen + 4);
+    /* a call between the look and the wait is not missed, and counts once */
+    seen = tape_moves(f.tape);
+    tape_wake(f.tape);
+    CHECK_EQ(tape_wait(f.tape, seen, 60 * US_PER_S), seen + 1);
+    CHECK_EQ(tape_wait(f.tape, seen + 1, 20 * US_PER_MS), seen + 1);
+    struct bell_waiter waiter = {f.tape, tape_moves(f.tape)};
+    CHECK_EQ(pthread_create(&thread, NULL, wait_for_bell, &waiter), 0);
+    tape_wake(f.tape);
+    pthread_join(thread, NULL);
+    CHECK_EQ(waiter.seen, seen + 2);
+    tape_writer_close(second);
+    fixture_release(&f);
+}
+
 static void jobs_with_a_tape_are_listed_in_order(void)
 {
     struct fixture f;
@@ -512,5 +558,6 @@ TAP_MAIN(TAP_CASE(writer_numbers_records_from_1_and_moves_the_head),
          TAP_CASE(a_second_writer_is_refused_with_the_pid_of_the_first),
          TAP_CASE(appending_allocates_nothing_in_steady_state),
          TAP_CASE(no_memory_is_a_reason_to_try_again), TAP_CASE(the_head_can_be_waited_for),
+         TAP_CASE(all_heads_of_a_tape_ring_one_bell),
          TAP_CASE(jobs_with_a_tape_are_listed_in_order),
          TAP_CASE(job_names_are_safe_as_directories))

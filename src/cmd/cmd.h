@@ -1,4 +1,4 @@
-/* The verbs: one file each, one row each in main.c's table. */
+/* The verbs: one file each, one row each in cmd.c's table. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef CMD_CMD_H
 #define CMD_CMD_H
@@ -29,6 +29,10 @@ struct verb {
 };
 
 extern const struct verb verb_run, verb_once, verb_query, verb_tape, verb_simulate;
+
+/* All of them, in the order of --help. */
+extern const struct verb *const cmd_verbs[];
+extern const size_t n_cmd_verbs;
 
 /* Print "geckotape: <message>" on stderr and return the exit code that fits st: ST_AGAIN 75, else
  * `code`. */

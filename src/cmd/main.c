@@ -3,67 +3,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/cmd.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
-#include <unistd.h>
-
-static const struct verb *const verbs[] = {&verb_run, &verb_once, &verb_query, &verb_tape,
-                                           &verb_simulate};
-
-#define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
-
-int cmd_fail(enum st st, const struct err *err, int code)
-{
-    fprintf(stderr, "geckotape: %s\n", err->msg);
-    return st == ST_AGAIN ? EXIT_AGAIN : code;
-}
-
-enum st cmd_start_log(const struct config *config, int fd, bool is_simulated, struct err *err)
-{
-    const struct log_setup setup = {
-        .level = (enum log_level)config->log_level,
-        .format = (enum log_format)config->log_format,
-        .fd = fd,
-        .file = config->log_file[0] ? config->log_file : NULL,
-        .is_simulated = is_simulated,
-    };
-
-    return log_setup(&setup, err);
-}
-
-const char *cmd_data_dir(const struct config *config)
-{
-    if (config->data[0] != '\0')
-        return config->data;
-    return config->is_simulated ? "./data-sim" : "./data";
-}
-
-void cmd_block_signals(void)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error of write(), not a death */
-}
-
-int cmd_wait_signal(void)
-{
-    sigset_t set;
-    int sig;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    do
-        sig = sigwaitinfo(&set, NULL);
-    while (sig < 0 && errno == EINTR);
-    return sig;
-}
 
 static void print_help(void)
 {
@@ -74,8 +14,8 @@ static void print_help(void)
            "and files.\n\n"
            "Usage: geckotape VERB [options]\n\n"
            "Verbs:\n");
-    for (size_t i = 0; i < N_VERBS; i++)
-        printf("  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
+    for (size_t i = 0; i < n_cmd_verbs; i++)
+        printf("  %-10s %s\n", cmd_verbs[i]->name, cmd_verbs[i]->summary);
     printf(
         "\nStart here:\n"
         "  geckotape run --simulate     watch it work on simulated data, without a network\n"
@@ -154,14 +94,14 @@ int main(int argc, char **argv, char **env)
         printf("geckotape %s\n", GECKOTAPE_VERSION);
         return EXIT_DONE;
     }
-    for (size_t i = 0; i < N_VERBS; i++) {
-        if (strcmp(name, verbs[i]->name) != 0)
+    for (size_t i = 0; i < n_cmd_verbs; i++) {
+        if (strcmp(name, cmd_verbs[i]->name) != 0)
             continue;
         if (asks_for(argc - 2, argv + 2, "--help") || asks_for(argc - 2, argv + 2, "-h")) {
-            print_verb_help(verbs[i]);
+            print_verb_help(cmd_verbs[i]);
             return EXIT_DONE;
         }
-        return run_verb(verbs[i], argc - 2, argv + 2, env);
+        return run_verb(cmd_verbs[i], argc - 2, argv + 2, env);
     }
     fprintf(stderr, "geckotape: %s: no such verb; geckotape --help lists them\n", name);
     return EXIT_USAGE;

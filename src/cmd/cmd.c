@@ -1,0 +1,66 @@
+/* The table of verbs, and what several of them do. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/cmd.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+const struct verb *const cmd_verbs[] = {
+    &verb_run, &verb_once, &verb_query, &verb_tape, &verb_simulate,
+};
+
+const size_t n_cmd_verbs = sizeof(cmd_verbs) / sizeof(cmd_verbs[0]);
+
+int cmd_fail(enum st st, const struct err *err, int code)
+{
+    fprintf(stderr, "geckotape: %s\n", err->msg);
+    return st == ST_AGAIN ? EXIT_AGAIN : code;
+}
+
+enum st cmd_start_log(const struct config *config, int fd, bool is_simulated, struct err *err)
+{
+    const struct log_setup setup = {
+        .level = (enum log_level)config->log_level,
+        .format = (enum log_format)config->log_format,
+        .fd = fd,
+        .file = config->log_file[0] ? config->log_file : NULL,
+        .is_simulated = is_simulated,
+    };
+
+    return log_setup(&setup, err);
+}
+
+const char *cmd_data_dir(const struct config *config)
+{
+    if (config->data[0] != '\0')
+        return config->data;
+    return config->is_simulated ? "./data-sim" : "./data";
+}
+
+void cmd_block_signals(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error of write(), not a death */
+}
+
+int cmd_wait_signal(void)
+{
+    sigset_t set;
+    int sig;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    do
+        sig = sigwaitinfo(&set, NULL);
+    while (sig < 0 && errno == EINTR);
+    return sig;
+}

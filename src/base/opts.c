@@ -11,7 +11,10 @@
 
 #define ENV_PREFIX      "GECKOTAPE_"
 #define MAX_NAME        64
-#define MAX_SECRET_FILE (size_t)4096 /* bytes */
+#define MAX_SECRET_FILE ((size_t)4096) /* bytes */
+#define MAX_VALUE       ((size_t)65536)
+#define MAX_SHOWN       60 /* bytes of a value that a message repeats */
+#define MAX_LINE        ((size_t)1000)
 
 void settings_release(struct settings *s)
 {
@@ -36,15 +39,53 @@ void settings_add(struct settings *s, struct str name, struct str value, struct 
     };
 }
 
+const struct setting *settings_find(const struct settings *s, const char *name)
+{
+    const struct setting *found = NULL;
+
+    for (size_t i = 0; i < s->n; i++)
+        if (strcmp(s->all[i].name, name) == 0 && (found == NULL || s->all[i].rank >= found->rank))
+            found = &s->all[i];
+    return found;
+}
+
+/* Whole lines only: what has no room is left out. */
+static void add_line(struct buf *b, const char *fmt, va_list ap)
+{
+    struct buf line = BUF_INIT(4 * MAX_VALUE);
+
+    buf_vaddf(&line, fmt, ap);
+    if (b->len + MAX_LINE + 1 <= b->max) {
+        buf_add_clean(b, buf_str(&line), MAX_LINE);
+        buf_add_char(b, '\n');
+    }
+    buf_release(&line);
+}
+
 void opt_problem(struct opt_problems *p, const char *fmt, ...)
 {
     va_list ap;
 
     va_start(ap, fmt);
-    buf_vaddf(&p->text, fmt, ap);
+    add_line(&p->text, fmt, ap);
     va_end(ap);
-    buf_add_char(&p->text, '\n');
     p->n++;
+}
+
+void opt_warning(struct opt_problems *p, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    add_line(&p->warnings, fmt, ap);
+    va_end(ap);
+}
+
+void opt_problems_release(struct opt_problems *p)
+{
+    buf_release(&p->text);
+    buf_release(&p->warnings);
+    p->n = 0;
 }
 
 static const struct opt_def *find(const struct opt_def *defs, size_t n, struct str name)
@@ -112,10 +153,9 @@ void opts_from_args(const struct opt_def *defs, size_t n_defs, uint32_t verb, in
             continue;
         }
         if (is_words_only || arg.len < 2 || arg.p[0] != '-') {
-            if (*ret_n_words == max_words)
-                opt_problem(problems, "%s: one word too many; --help shows the form", argv[i]);
-            else
-                ret_words[(*ret_n_words)++] = argv[i];
+            if (*ret_n_words < max_words)
+                ret_words[*ret_n_words] = argv[i];
+            (*ret_n_words)++;
             continue;
         }
         if (!str_starts(arg, STR("--"))) {
@@ -157,29 +197,32 @@ static bool name_of_env(struct str upper, char ret_name[MAX_NAME])
     return true;
 }
 
-/* A secret's file: its first line is the value. */
-static void setting_from_file(const struct opt_def *def, struct str variable, struct str path,
-                              struct settings *settings, struct opt_problems *problems)
+void opts_from_secret_file(const struct opt_def *def, struct str path, struct str origin, int rank,
+                           struct settings *settings, struct opt_problems *problems)
 {
     struct buf bytes = BUF_INIT(MAX_SECRET_FILE);
     struct err err = ERR_INIT;
     char *z = mem_strndup(path.p, path.len);
-    struct str line;
+    struct str line = STR_NONE;
 
     if (file_read(z, &bytes, &err) != ST_OK) {
-        opt_problem(problems, "%.*s: %s", STR_ARG(variable), err.msg);
+        opt_problem(problems, "%.*s: %s", STR_ARG(origin), err.msg);
     } else {
         struct str rest = buf_str(&bytes);
         str_cut(&rest, '\n', &line);
-        if (line.len > 0 && line.p[line.len - 1] == '\r')
-            line.len--;
-        settings_add(settings, str_of(def->name), line, variable, RANK_ENVIRONMENT);
+        line = str_trim(line);
+        if (line.len == 0 || memchr(line.p, '\0', line.len))
+            opt_problem(problems, "%.*s: the first line of %s is no secret; write it there",
+                        STR_ARG(origin), z);
+        else
+            settings_add(settings, str_of(def->name), line, origin, rank);
     }
     buf_release(&bytes);
     mem_free(z);
 }
 
-static void unknown_variable(const struct opt_def *defs, size_t n_defs, struct str variable,
+/* `place`: the variable with where it stands. */
+static void unknown_variable(const struct opt_def *defs, size_t n_defs, struct str place,
                              const char *name, struct opt_problems *problems)
 {
     char upper[MAX_NAME];
@@ -187,7 +230,7 @@ static void unknown_variable(const struct opt_def *defs, size_t n_defs, struct s
 
     if (def == NULL) {
         opt_problem(problems, "%.*s: no such setting; unset it, or see geckotape run --help",
-                    STR_ARG(variable));
+                    STR_ARG(place));
         return;
     }
     const char *near = env_name(def);
@@ -195,38 +238,61 @@ static void unknown_variable(const struct opt_def *defs, size_t n_defs, struct s
     for (; near[i] && i + 1 < sizeof(upper); i++)
         upper[i] = near[i] == '-' ? '_' : (char)toupper((unsigned char)near[i]);
     upper[i] = '\0';
-    opt_problem(problems, "%.*s: no such setting; did you mean " ENV_PREFIX "%s?",
-                STR_ARG(variable), upper);
+    opt_problem(problems, "%.*s: no such setting; did you mean " ENV_PREFIX "%s?", STR_ARG(place),
+                upper);
+}
+
+/* `name`: what follows GECKOTAPE_, as an option's name. */
+static void from_ours(const struct opt_def *defs, size_t n_defs, uint32_t verb, const char *name,
+                      struct str value, struct str place, int rank, struct settings *settings,
+                      struct opt_problems *problems)
+{
+    const struct opt_def *def = find_env(defs, n_defs, str_of(name));
+    struct str stem = str_of(name);
+
+    if (def) {
+        if ((def->verbs & verb) && value.len > 0)
+            settings_add(settings, str_of(def->name), value, place, rank);
+        return;
+    }
+    if (stem.len > 5 && strcmp(name + stem.len - 5, "-file") == 0)
+        def = find_env(defs, n_defs, (struct str){name, stem.len - 5});
+    if (def == NULL || !def->is_secret)
+        unknown_variable(defs, n_defs, place, name, problems);
+    else if ((def->verbs & verb) && value.len > 0)
+        opts_from_secret_file(def, value, place, rank, settings, problems);
+}
+
+void opts_from_variable(const struct opt_def *defs, size_t n_defs, uint32_t verb,
+                        struct str variable, struct str value, struct opt_origin origin,
+                        struct settings *settings, struct opt_problems *problems)
+{
+    static const struct str prefix = {ENV_PREFIX, sizeof(ENV_PREFIX) - 1};
+    struct buf place = BUF_INIT(MAX_LINE);
+    char name[MAX_NAME];
+
+    if (!str_starts(variable, prefix))
+        return;
+    buf_add_z(&place, origin.prefix);
+    buf_add_str(&place, variable);
+    if (name_of_env((struct str){variable.p + prefix.len, variable.len - prefix.len}, name))
+        from_ours(defs, n_defs, verb, name, value, buf_str(&place), origin.rank, settings,
+                  problems);
+    else
+        opt_problem(problems, "%s%.*s: no such setting; unset it", origin.prefix,
+                    STR_ARG(variable));
+    buf_release(&place);
 }
 
 void opts_from_env(const struct opt_def *defs, size_t n_defs, uint32_t verb, char *const *env,
                    struct settings *settings, struct opt_problems *problems)
 {
-    static const struct str prefix = {ENV_PREFIX, sizeof(ENV_PREFIX) - 1};
+    const struct opt_origin origin = {.prefix = "", .rank = RANK_ENVIRONMENT};
 
     for (; *env; env++) {
         struct str value = str_of(*env), variable;
-        char name[MAX_NAME];
-
-        if (!str_starts(value, prefix) || !str_cut(&value, '=', &variable))
-            continue;
-        struct str upper = {variable.p + prefix.len, variable.len - prefix.len};
-        if (!name_of_env(upper, name)) {
-            opt_problem(problems, "%.*s: no such setting; unset it", STR_ARG(variable));
-            continue;
-        }
-        const struct opt_def *def = find_env(defs, n_defs, str_of(name));
-        size_t len = strlen(name);
-        if (def && (def->verbs & verb)) {
-            settings_add(settings, str_of(def->name), value, variable, RANK_ENVIRONMENT);
-        } else if (def == NULL) {
-            if (len > 5 && strcmp(name + len - 5, "-file") == 0)
-                def = find_env(defs, n_defs, (struct str){name, len - 5});
-            if (def == NULL || !def->is_secret)
-                unknown_variable(defs, n_defs, variable, name, problems);
-            else if (def->verbs & verb)
-                setting_from_file(def, variable, value, settings, problems);
-        }
+        if (str_cut(&value, '=', &variable))
+            opts_from_variable(defs, n_defs, verb, variable, value, origin, settings, problems);
     }
 }
 
@@ -270,32 +336,83 @@ static bool choose(const char *choices, struct str value, int *ret_index)
     return false;
 }
 
+/* A value for a message: not more of it than tells which one it is. */
+#define SHOWN(s)                                                          \
+    (int)((s).len > MAX_SHOWN ? MAX_SHOWN : (s).len), (s).p ? (s).p : "", \
+        (s).len > MAX_SHOWN ? "…" : ""
+
 static void bind_number(const struct opt_def *def, struct str value, const char *origin,
                         int64_t *ret_field, struct opt_problems *problems)
 {
+    const char *also = def->choices ? ", or " : "", *word = def->choices ? def->choices : "";
     char low[TIME_TEXT], high[TIME_TEXT];
     int64_t number;
 
-    if (def->kind == OPT_INT && str_to_i64(value, def->min, def->max, &number)) {
+    if (def->choices && str_eq(value, str_of(def->choices))) {
+        *ret_field = 0;
+    } else if (def->kind == OPT_INT && str_to_i64(value, def->min, def->max, &number)) {
         *ret_field = number;
     } else if (def->kind == OPT_INT) {
-        opt_problem(problems, "%s: \"%.*s\" is not a number from %lld to %lld", origin,
-                    STR_ARG(value), (long long)def->min, (long long)def->max);
+        opt_problem(problems, "%s: \"%.*s%s\" is not a number from %lld to %lld%s%s", origin,
+                    SHOWN(value), (long long)def->min, (long long)def->max, also, word);
     } else if (duration_parse(value, &number) && number >= def->min && number <= def->max) {
         *ret_field = number;
     } else {
         duration_format(def->min, low);
         duration_format(def->max, high);
-        opt_problem(problems,
-                    "%s: \"%.*s\" is not a duration from %s to %s; write it like 30s, 5m or 1h",
-                    origin, STR_ARG(value), low, high);
+        opt_problem(
+            problems,
+            "%s: \"%.*s%s\" is not a duration from %s to %s; write it like 30s, 5m or 1h%s%s",
+            origin, SHOWN(value), low, high, also, word);
     }
 }
 
-/* Bind one value; a problem when it does not fit. */
-static void bind(const struct opt_def *def, struct str value, const char *origin, void *target,
-                 struct opt_problems *problems)
+/* What could garble messages, end a string early or be no name at all. */
+static bool is_plain_text(struct str s)
 {
+    for (size_t i = 0; i < s.len; i++)
+        if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7F)
+            return false;
+    return s.len <= MAX_VALUE && str_is_utf8(s);
+}
+
+static bool text_fits(struct str value, const char *origin, struct opt_problems *problems)
+{
+    if (is_plain_text(value))
+        return true;
+    opt_problem(problems, "%s: holds control characters, is not UTF-8, or is longer than %zu bytes",
+                origin, MAX_VALUE);
+    return false;
+}
+
+static void bind_list(const struct opt_def *def, struct str value, const char *origin,
+                      char separator, void *target, struct opt_problems *problems)
+{
+    struct str one;
+
+    if (!text_fits(value, origin, problems))
+        return;
+    if (separator == '\0') {
+        append(field(def, target), value);
+        return;
+    }
+    while (value.len > 0) {
+        str_cut(&value, separator, &one);
+        one = str_trim(one);
+        if (one.len > 0)
+            append(field(def, target), one);
+        else if (separator != ' ')
+            opt_problem(problems, "%s: nothing between two \"%c\"; leave one out", origin,
+                        separator);
+    }
+}
+
+/* Bind one value; a problem when it does not fit. A list grows by it. */
+static void bind(const struct opt_def *def, struct str value, const char *origin, int rank,
+                 void *target, struct opt_problems *problems)
+{
+    bool is_variable = rank == RANK_DOTENV || rank == RANK_ENVIRONMENT;
+
     switch (def->kind) {
     case OPT_FLAG:
         if (str_eq(value, STR("true")) || str_eq(value, STR("1")))
@@ -303,9 +420,11 @@ static void bind(const struct opt_def *def, struct str value, const char *origin
         else if (str_eq(value, STR("false")) || str_eq(value, STR("0")))
             *(bool *)field(def, target) = false;
         else
-            opt_problem(problems, "%s: \"%.*s\" is neither true nor false", origin, STR_ARG(value));
+            opt_problem(problems, "%s: \"%.*s%s\" is neither true nor false", origin, SHOWN(value));
         break;
     case OPT_TEXT:
+        if (!text_fits(value, origin, problems))
+            break;
         release_field(def, target);
         *(char **)field(def, target) = mem_strndup(value.p, value.len);
         break;
@@ -315,38 +434,39 @@ static void bind(const struct opt_def *def, struct str value, const char *origin
         break;
     case OPT_CHOICE:
         if (!choose(def->choices, value, field(def, target)))
-            opt_problem(problems, "%s: \"%.*s\" is not one of %s", origin, STR_ARG(value),
+            opt_problem(problems, "%s: \"%.*s%s\" is not one of %s", origin, SHOWN(value),
                         def->choices);
         break;
     case OPT_LIST:
-        append(field(def, target), value);
+        bind_list(def, value, origin,
+                  (char)(def->separator ? def->separator
+                         : is_variable  ? ' '
+                                        : '\0'),
+                  target, problems);
         break;
     }
 }
 
-/* A list from a lower rank is replaced, not extended, by one of a higher rank. */
-static void bind_list(const struct opt_def *def, const struct settings *settings, int rank,
-                      void *target)
+/* Bind all of one rank. A list of a lower rank is replaced, not extended; of a secret, two
+ * different places of one rank leave open which is meant. */
+static void bind_rank(const struct opt_def *def, const struct settings *settings, int rank,
+                      void *target, struct opt_problems *problems)
 {
-    bool is_first = true;
+    const char *before = NULL;
 
     for (size_t i = 0; i < settings->n; i++) {
         const struct setting *s = &settings->all[i];
-        struct str rest = str_of(s->value), one;
         if (s->rank != rank || strcmp(s->name, def->name) != 0)
             continue;
-        if (is_first)
+        if (def->kind == OPT_LIST && before == NULL)
             release_field(def, target);
-        is_first = false;
-        if (rank == RANK_FLAG) {
-            append(field(def, target), rest);
-            continue;
-        }
-        while (rest.len > 0) {
-            str_cut(&rest, ' ', &one);
-            if (one.len > 0)
-                append(field(def, target), one);
-        }
+        if (def->is_secret && before && strcmp(before, s->origin) != 0)
+            opt_problem(problems, "%s: is given by %s already; leave one out", s->origin, before);
+        before = s->origin;
+        if (s->value[0] == '\0' && rank == RANK_FLAG)
+            opt_problem(problems, "%s: is empty; give it a value, or leave it out", s->origin);
+        else
+            bind(def, str_of(s->value), s->origin, rank, target, problems);
     }
 }
 
@@ -356,19 +476,11 @@ void opts_bind(const struct opt_def *defs, size_t n_defs, uint32_t verb,
     for (size_t d = 0; d < n_defs; d++) {
         const struct opt_def *def = &defs[d];
         if (def->fallback)
-            bind(def, str_of(def->fallback), "default", target, problems);
+            bind(def, str_of(def->fallback), "default", RANK_DEFAULT, target, problems);
         if (!(def->verbs & verb))
             continue;
-        for (int rank = RANK_FILE; rank <= RANK_FLAG; rank++) {
-            if (def->kind == OPT_LIST) {
-                bind_list(def, settings, rank, target);
-                continue;
-            }
-            for (size_t i = 0; i < settings->n; i++)
-                if (settings->all[i].rank == rank && strcmp(settings->all[i].name, def->name) == 0)
-                    bind(def, str_of(settings->all[i].value), settings->all[i].origin, target,
-                         problems);
-        }
+        for (int rank = RANK_FILE; rank <= RANK_FLAG; rank++)
+            bind_rank(def, settings, rank, target, problems);
     }
 }
 

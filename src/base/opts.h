@@ -17,7 +17,7 @@ enum opt_kind {
     OPT_INT,      /* int64_t in [min, max] */
     OPT_DURATION, /* int64_t microseconds in [min, max] */
     OPT_CHOICE,   /* int: index in choices */
-    OPT_LIST,     /* struct opt_list: repeatable; from the environment separated by spaces */
+    OPT_LIST,     /* struct opt_list: repeatable; see separator */
 };
 
 struct opt_list {
@@ -28,12 +28,14 @@ struct opt_list {
 struct opt_def {
     const char *name;     /* "api-url": --api-url, GECKOTAPE_API_URL */
     const char *env_name; /* "sinks": GECKOTAPE_SINKS; NULL: as name */
+    const char *path;     /* "api.url": where it is in the file; NULL: not there */
     enum opt_kind kind;
     const char *metavar;  /* "URL" in --help; NULL for flags */
     const char *fallback; /* default as text; NULL: zero, empty or computed (help says how) */
     int64_t min, max;     /* OPT_INT, OPT_DURATION */
-    const char *choices;  /* OPT_CHOICE: "text|json" */
-    uint32_t verbs;       /* bits of the verbs that take it */
+    const char *choices;  /* OPT_CHOICE: "text|json"; OPT_INT, OPT_DURATION: a word that means 0 */
+    char separator; /* OPT_LIST: ',' parts items from any source; 0: spaces do, in variables */
+    uint32_t verbs; /* bits of the verbs that take it */
     bool is_reloadable;
     bool is_secret; /* shown as ***; also read from the file that NAME_FILE names */
     const char *help;
@@ -47,7 +49,14 @@ struct setting {
     int rank;     /* higher wins: see enum setting_rank */
 };
 
-enum setting_rank { RANK_DEFAULT, RANK_FILE, RANK_DOTENV, RANK_ENVIRONMENT, RANK_FLAG };
+enum setting_rank {
+    RANK_DEFAULT,
+    RANK_FILE,
+    RANK_URL, /* what the query of a full URL implies */
+    RANK_DOTENV,
+    RANK_ENVIRONMENT,
+    RANK_FLAG,
+};
 
 struct settings {
     struct setting *all;
@@ -58,24 +67,52 @@ void settings_release(struct settings *s);
 void settings_add(struct settings *s, struct str name, struct str value, struct str origin,
                   int rank);
 
-/* Collects every problem as a line of its own: "place: cause; mend\n". */
+/* The setting of this name that wins, NULL when there is none. */
+const struct setting *settings_find(const struct settings *s, const char *name);
+
+/* Collects every problem as a line of its own: "place: cause; mend\n", and likewise what is only
+ * worth a warning. Lines are clean text, whatever went into them; where a buffer is full, the lines
+ * that found no room are only counted. */
 struct opt_problems {
     struct buf text;
     size_t n;
+    struct buf warnings;
 };
 
+#define OPT_PROBLEMS_INIT \
+    {.text = BUF_INIT((size_t)64 * 1024), .n = 0, .warnings = BUF_INIT((size_t)64 * 1024)}
+
 void opt_problem(struct opt_problems *p, const char *fmt, ...) PRINTF(2, 3);
+void opt_warning(struct opt_problems *p, const char *fmt, ...) PRINTF(2, 3);
+void opt_problems_release(struct opt_problems *p);
 
 /* Read the command line behind the verb: --name VALUE, --name=VALUE, --flag, -- (the rest are
- * words). Words that are no options go to ret_words (borrowed from argv; at most max_words). */
+ * words). Words that are no options go to ret_words (borrowed from argv); of more than max_words
+ * the rest are only counted. */
 void opts_from_args(const struct opt_def *defs, size_t n_defs, uint32_t verb, int argc, char **argv,
                     struct settings *settings, const char **ret_words, size_t max_words,
                     size_t *ret_n_words, struct opt_problems *problems);
 
-/* Read GECKOTAPE_<NAME> (and GECKOTAPE_<NAME>_FILE of secrets) from environ-like `env`. Options of
- * other verbs are left alone, names that no option has are problems. */
+/* Where a variable was found, for opts_from_variable(). */
+struct opt_origin {
+    const char *prefix; /* in front of its name in messages: "", ".env:3: " */
+    int rank;
+};
+
+/* Read one variable. GECKOTAPE_<NAME> of an option of this verb becomes a setting (empty: as if it
+ * were not set), GECKOTAPE_<NAME>_FILE of a secret the first line of that file; options of other
+ * verbs are left alone, a GECKOTAPE_… that no option has is a problem, all else is not ours. */
+void opts_from_variable(const struct opt_def *defs, size_t n_defs, uint32_t verb,
+                        struct str variable, struct str value, struct opt_origin origin,
+                        struct settings *settings, struct opt_problems *problems);
+
+/* The same for each of environ-like `env`. */
 void opts_from_env(const struct opt_def *defs, size_t n_defs, uint32_t verb, char *const *env,
                    struct settings *settings, struct opt_problems *problems);
+
+/* The first line of the file at `path` is the value of a secret: a setting with this origin. */
+void opts_from_secret_file(const struct opt_def *def, struct str path, struct str origin, int rank,
+                           struct settings *settings, struct opt_problems *problems);
 
 /* Fill target: defaults first, then the settings by rank. */
 void opts_bind(const struct opt_def *defs, size_t n_defs, uint32_t verb,

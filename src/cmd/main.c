@@ -44,41 +44,53 @@ static bool asks_for(int argc, char **argv, const char *what)
     return false;
 }
 
+static void print_lines(const char *before, const struct buf *text)
+{
+    struct str rest = buf_str(text), line;
+
+    while (str_cut(&rest, '\n', &line) || line.len > 0)
+        fprintf(stderr, "geckotape: %s%.*s\n", before, STR_ARG(line));
+}
+
+/* A mistake on the command line is one of usage, whatever else is wrong. */
+static int exit_of(const struct opt_problems *problems, const struct settings *settings)
+{
+    struct str rest = buf_str(&problems->text), line;
+
+    for (size_t i = 0; i < settings->n; i++)
+        if (settings->all[i].rank == RANK_FLAG &&
+            strstr(buf_z(&problems->text), settings->all[i].origin))
+            return EXIT_USAGE;
+    while (str_cut(&rest, '\n', &line))
+        if (str_starts(line, STR("-")))
+            return EXIT_USAGE;
+    return EXIT_CONFIG;
+}
+
 static int run_verb(const struct verb *verb, int argc, char **argv, char **env)
 {
-    struct opt_problems problems = {.text = BUF_INIT(64 * 1024)};
+    const struct config_sources sources = {
+        .argc = argc, .argv = argv, .env = env, .dotenv = ".env"};
+    struct opt_problems problems = OPT_PROBLEMS_INIT;
     struct settings settings = {.all = NULL, .n = 0};
     const char *words[CMD_MAX_WORDS];
-    struct config config = {.data = NULL};
+    struct config config;
     size_t n_words;
     int code = EXIT_USAGE;
 
-    opts_from_args(config_options, n_config_options, verb->bit, argc, argv, &settings, words,
-                   CMD_MAX_WORDS, &n_words, &problems);
-    if (problems.n == 0 && (n_words < verb->min_words || n_words > verb->max_words))
-        opt_problem(&problems, "%s: usage: %s", verb->name, verb->form);
-    if (problems.n == 0) {
-        code = EXIT_CONFIG;
-        opts_from_env(config_options, n_config_options, verb->bit, env, &settings, &problems);
-        opts_bind(config_options, n_config_options, verb->bit, &settings, &config, &problems);
-        if (problems.n == 0)
-            config_check(&config, verb->bit, &problems);
-        /* a mistake on the command line is one of usage */
-        for (size_t i = 0; i < settings.n && problems.n > 0; i++)
-            if (settings.all[i].rank == RANK_FLAG &&
-                strstr(buf_z(&problems.text), settings.all[i].origin))
-                code = EXIT_USAGE;
-    }
+    config_load(&sources, verb->bit, &config, &settings, words, CMD_MAX_WORDS, &n_words, &problems);
+    print_lines("warning: ", &problems.warnings);
     if (problems.n > 0) {
-        struct str rest = buf_str(&problems.text), line;
-        while (str_cut(&rest, '\n', &line))
-            fprintf(stderr, "geckotape: %.*s\n", STR_ARG(line));
+        print_lines("", &problems.text);
+        code = exit_of(&problems, &settings);
+    } else if (n_words < verb->min_words || n_words > verb->max_words) {
+        fprintf(stderr, "geckotape: %s: usage: %s\n", verb->name, verb->form);
     } else {
         code = verb->run(&config, words, n_words);
     }
-    opts_release(config_options, n_config_options, &config);
+    config_release(&config);
     settings_release(&settings);
-    buf_release(&problems.text);
+    opt_problems_release(&problems);
     return code;
 }
 

@@ -27,20 +27,26 @@ enum output_format { OUTPUT_TABLE, OUTPUT_CSV, OUTPUT_JSON, OUTPUT_JSONL };
 
 /* One job: what to fetch and when. Its options are the same as flags and as keys in the file. */
 struct job_config {
-    char *name; /* as the file calls it; empty: made of the selection */
+    char *name; /* as the file calls it; NULL: made of the selection, see config_job_name() */
     char *vs;
     int64_t top; /* 0: CONFIG_TOP unless something else selects; query: all */
     bool is_all;
-    struct opt_list ids;
-    char *category;
-    int64_t every_us; /* 0: run: CONFIG_EVERY_US, once: now */
-    char *between;    /* "08:00-18:00", UTC; empty: always */
+    struct opt_list ids; /* sorted, without repetition */
+    char *category;      /* empty: none; at most `top` of it unless that is 0 */
+    int64_t every_us;    /* 0: run: CONFIG_EVERY_US, once: now */
+    char *between;       /* "08:00-18:00", UTC; empty: always */
 };
 
 struct config {
+    const struct config_sources *sources; /* where all this came from: for a reload */
+    char *config_file;                    /* --config; empty: where it is looked for */
+
     /* what to keep, and where */
     char *data; /* empty: ./data, or ./data-sim with --simulate */
     struct opt_list sinks;
+    int64_t tape_keep_us; /* 0: for ever */
+    int64_t tape_seal_level;
+    bool is_gap_accepted;
 
     /* the API */
     char *api_url; /* empty: the plan's host */
@@ -57,8 +63,9 @@ struct config {
 
     /* the process */
     char *listen;
-    int log_format; /* enum log_format */
-    int log_level;  /* enum log_level */
+    char *http_token; /* empty: nobody may write */
+    int log_format;   /* enum log_format */
+    int log_level;    /* enum log_level */
     char *log_file;
     int64_t stop_timeout_us;
 
@@ -76,8 +83,9 @@ struct config {
     bool has_headers;
 };
 
+/* Those of a job come first: as keys of a job in the file, bound to config.job. */
 extern const struct opt_def config_options[];
-extern const size_t n_config_options;
+extern const size_t n_config_options, n_config_job_options;
 
 /* "127.0.0.1:8080", "[::1]:8080", ":8080" (all addresses), "none" (port -1). ST_REJECT with the
  * mend. */
@@ -98,16 +106,30 @@ const struct plan *config_plan(int api_plan);
 #define CONFIG_PER_PAGE 250 /* CoinGecko's largest page */
 #define CONFIG_SIM_RATE 600 /* nobody limits the built-in simulator */
 
+/* How many coins at most, 0: no bound; and what the grid is when nothing is said. */
 int64_t config_top(const struct job_config *job);
 int64_t config_every_us(const struct job_config *job);
 
-/* Calls that one poll takes (of a sweep: about as many as there are coins today), and the pace in
- * calls a minute. */
+/* Neither all, ids nor a category: the top ones. */
+bool config_is_default_selection(const struct job_config *job);
+
+/* Calls that one poll takes (of a sweep and of a category: about as many as there are coins today),
+ * and the pace in calls a minute. */
 int64_t config_pages(const struct job_config *job);
 uint32_t config_rate(const struct config *config);
 
+/* The calls a minute that all jobs make together at the busiest time of the day, and when that
+ * begins, in microseconds since midnight UTC. */
+double config_calls_per_minute(const struct config *config, int64_t *ret_at_us);
+
+/* The hours of --between in microseconds since midnight UTC: from included, to not; from beyond to:
+ * over midnight; "" gives 0 and 0: always. ST_REJECT with the mend. */
+enum st config_between(const char *text, int64_t *ret_from_us, int64_t *ret_to_us,
+                       struct err *err) MUST_USE;
+
 /* The name of the job's stream: the file's, or "markets-usd" for the default selection,
- * "markets-usd-top100", "-all", "-cat-<category>", "-ids-<8 hex of the sorted list>". */
+ * "markets-usd-top100", "-all", "-cat-<category>", "-cat-<category>-top100", "-ids-<8 hex>": FNV-1a
+ * of the sorted list. */
 void config_job_name(const struct job_config *job, char ret_name[64]);
 
 /* Where settings come from, to be read again at a reload. */
@@ -118,9 +140,9 @@ struct config_sources {
     const char *dotenv; /* ".env" */
 };
 
-/* Read all sources, bind them, check the whole; *ret_config is zeroed before. Words that are no
- * options go to ret_words. ret_settings (for `check`) and problems are added to. Owner:
- * config_release(). */
+/* Read all sources, bind them, check the whole; *ret_config is zeroed before, and keeps a pointer
+ * to the sources. Words that are no options go to ret_words. ret_settings (for `check`) and
+ * problems are added to. Owner: config_release(), also when there were problems. */
 void config_load(const struct config_sources *sources, uint32_t verb, struct config *ret_config,
                  struct settings *ret_settings, const char **ret_words, size_t max_words,
                  size_t *ret_n_words, struct opt_problems *problems);
@@ -129,8 +151,5 @@ void config_release(struct config *config);
 /* What a reload cannot apply: the options (not jobs, sinks and those that are reloadable) whose
  * values differ, as "--listen, --data"; nothing when there are none. */
 void config_add_restart(const struct config *old, const struct config *new, struct buf *b);
-
-/* What options alone cannot say: combinations and forms, each a problem with its mend. */
-void config_check(const struct config *config, uint32_t verb, struct opt_problems *problems);
 
 #endif

@@ -15,27 +15,23 @@ static size_t n_words;
 
 static void forget(void)
 {
-    opts_release(config_options, n_config_options, &config);
+    config_release(&config);
     settings_release(&settings);
-    buf_release(&problems.text);
+    opt_problems_release(&problems);
     config = (struct config){.data = NULL};
-    problems = (struct opt_problems){.text = BUF_INIT(1 << 20)};
+    problems = (struct opt_problems)OPT_PROBLEMS_INIT;
 }
 
-/* Bind NULL-ended arguments and variables for a verb; returns the number of problems. */
+/* Load NULL-ended arguments and variables for a verb; returns the number of problems. */
 static size_t read_all(uint32_t verb, char **args, char **env)
 {
     static char *none[] = {NULL};
-    int argc = 0;
+    struct config_sources sources = {.argv = args, .env = env ? env : none, .dotenv = "/dev/null"};
 
     forget();
-    for (; args && args[argc]; argc++)
+    for (; args && args[sources.argc]; sources.argc++)
         continue;
-    opts_from_args(config_options, n_config_options, verb, argc, args, &settings, words, 4,
-                   &n_words, &problems);
-    opts_from_env(config_options, n_config_options, verb, env ? env : none, &settings, &problems);
-    opts_bind(config_options, n_config_options, verb, &settings, &config, &problems);
-    config_check(&config, verb, &problems);
+    config_load(&sources, verb, &config, &settings, words, 4, &n_words, &problems);
     return problems.n;
 }
 

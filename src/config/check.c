@@ -1,0 +1,340 @@
+/* What must fit together, and the forms that a table of options cannot say. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/parts.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+
+#define COLLECTING (VERB_RUN | VERB_ONCE | VERB_EXTRACT | VERB_CHECK)
+#define MAX_IDS    5000
+#define MAX_ID     128 /* bytes; the longest of today has 70 */
+#define MAX_KEY    200
+#define MIN_TOKEN  16
+
+const struct plan *config_plan(int api_plan)
+{
+    static const struct plan plans[] = {
+        [PLAN_KEYLESS] = {"keyless", "https://api.coingecko.com/api/v3", NULL, 4},
+        [PLAN_DEMO] = {"demo", "https://api.coingecko.com/api/v3", "x-cg-demo-api-key", 60},
+        [PLAN_PRO] = {"pro", "https://pro-api.coingecko.com/api/v3", "x-cg-pro-api-key", 150},
+    };
+    return &plans[api_plan];
+}
+
+uint32_t config_rate(const struct config *config)
+{
+    if (config->api_rate > 0)
+        return (uint32_t)config->api_rate;
+    return config->is_simulated ? CONFIG_SIM_RATE : config_plan(config->api_plan)->calls_per_minute;
+}
+
+enum st config_listen(const char *text, char ret_address[64], int *ret_port, struct err *err)
+{
+    struct str all = str_of(text);
+    int64_t port;
+
+    if (str_eq(all, STR("none"))) {
+        *ret_port = -1;
+        return ST_OK;
+    }
+    const char *colon = strrchr(text, ':');
+    if (colon == NULL)
+        return err_set(err, ST_REJECT,
+                       "\"%.80s\" is not ADDRESS:PORT; write 127.0.0.1:8080, or none", text);
+    if (!str_to_i64(str_of(colon + 1), 0, 65535, &port))
+        return err_set(err, ST_REJECT, "\"%.20s\" is not a port from 0 to 65535", colon + 1);
+    struct str address = {text, (size_t)(colon - text)};
+    if (address.len >= 2 && address.p[0] == '[' && address.p[address.len - 1] == ']')
+        address = (struct str){address.p + 1, address.len - 2};
+    if (address.len >= 64)
+        return err_set(err, ST_REJECT, "an address of more than 63 bytes");
+    snprintf(ret_address, 64, "%.*s", STR_ARG(address.len > 0 ? address : STR("0.0.0.0")));
+    *ret_port = (int)port;
+    return ST_OK;
+}
+
+/* Where the value of an option was given, in messages; of a job: in its part of the file. */
+struct place {
+    char text[256];
+};
+
+static struct place place_of(const struct config_read *read, const struct file_job *job,
+                             const char *name)
+{
+    const struct setting *s = settings_find(job ? &job->settings : read->settings, name);
+    struct place place;
+
+    if (s)
+        snprintf(place.text, sizeof(place.text), "%s", s->origin);
+    else if (job)
+        snprintf(place.text, sizeof(place.text), "%s.%s", job->origin, name);
+    else
+        snprintf(place.text, sizeof(place.text), "--%s", name);
+    return place;
+}
+
+/* Something that ends up in a URL's query or a directory's name as it is. */
+static bool is_currency(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (!((s.p[i] >= 'a' && s.p[i] <= 'z') || (s.p[i] >= '0' && s.p[i] <= '9')))
+            return false;
+    return s.len >= 1 && s.len <= 15;
+}
+
+/* As tape/ takes it for a job. */
+static bool is_name(struct str s)
+{
+    if (s.len == 0 || s.len > 63 || s.p[0] == '.' || s.p[0] == '-')
+        return false;
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.p[i];
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '.' && c != '_' && c != '-')
+            return false;
+    }
+    return true;
+}
+
+static void check_url(const struct config *config, const struct config_read *read)
+{
+    struct str url = str_of(config->api_url);
+    const struct place place = place_of(read, NULL, "api-url");
+
+    if (url.len == 0)
+        return;
+    if (config->is_simulated)
+        opt_problem(read->problems, "%s and --simulate: one or the other", place.text);
+    if (url.len > 500)
+        opt_problem(read->problems, "%s: more than 500 bytes", place.text);
+    else if (!str_starts(url, STR("http://")) && !str_starts(url, STR("https://")))
+        opt_problem(read->problems,
+                    "%s: \"%.*s\" is not a URL; write https://api.coingecko.com/api/v3", place.text,
+                    STR_ARG(url));
+    else if (memchr(url.p, '?', url.len) || memchr(url.p, '#', url.len) ||
+             memchr(url.p, '@', url.len))
+        opt_problem(read->problems,
+                    "%s: a base URL has no query, fragment or user; write https://host/api/v3",
+                    place.text);
+}
+
+/* A secret that goes into a header: never shown, not even when it is wrong. */
+static void check_secret(const struct config_read *read, const char *name, const char *value,
+                         size_t min)
+{
+    const struct place place = place_of(read, NULL, name);
+    struct str secret = str_of(value);
+
+    if (secret.len > MAX_KEY)
+        opt_problem(read->problems, "%s: more than %d bytes; copy it again", place.text, MAX_KEY);
+    else if (secret.len > 0 && secret.len < min)
+        opt_problem(read->problems,
+                    "%s: less than %zu characters can be guessed; openssl rand -hex 16 makes a "
+                    "good one",
+                    place.text, min);
+    for (size_t i = 0; i < secret.len; i++)
+        if ((unsigned char)secret.p[i] <= ' ' || (unsigned char)secret.p[i] >= 0x7F) {
+            opt_problem(read->problems,
+                        "%s: holds a space, a control character or is not ASCII; copy it again",
+                        place.text);
+            break;
+        }
+}
+
+static void check_api(const struct config *config, const struct config_read *read)
+{
+    bool has_key = config->api_key[0] != '\0';
+
+    check_url(config, read);
+    check_secret(read, "api-key", config->api_key, 0);
+    if (config->api_plan == PLAN_KEYLESS && has_key)
+        opt_problem(read->problems, "%s: a key needs its plan; add --api-plan demo (or pro)",
+                    place_of(read, NULL, "api-key").text);
+    if (config->api_plan != PLAN_KEYLESS && !has_key && !config->is_simulated)
+        opt_problem(read->problems, "%s %s: needs a key; set GECKOTAPE_API_KEY",
+                    place_of(read, NULL, "api-plan").text, config_plan(config->api_plan)->name);
+}
+
+static void check_selection(const struct job_config *job, const struct file_job *file,
+                            const struct config_read *read)
+{
+    const struct {
+        const char *name;
+        bool is_given;
+    } ways[] = {{"all", job->is_all}, {"ids", job->ids.n > 0}, {"category", job->category[0]}};
+    const char *first = NULL;
+
+    for (size_t i = 0; i < 3; i++) {
+        if (ways[i].is_given && first)
+            opt_problem(read->problems, "%s and %s: one or the other",
+                        place_of(read, file, first).text, ways[i].name);
+        first = ways[i].is_given ? ways[i].name : first;
+    }
+    if (job->top > 0 && (job->is_all || job->ids.n > 0))
+        opt_problem(read->problems, "%s and top: one or the other",
+                    place_of(read, file, first).text);
+    if (job->ids.n > MAX_IDS)
+        opt_problem(read->problems, "%s: more than %d; take --all, or several jobs",
+                    place_of(read, file, "ids").text, MAX_IDS);
+    for (size_t i = 0; i < job->ids.n; i++)
+        if (strlen(job->ids.items[i]) > MAX_ID || strchr(job->ids.items[i], ',')) {
+            opt_problem(read->problems, "%s: \"%.60s\" is no id of a coin; write bitcoin,ethereum",
+                        place_of(read, file, "ids").text, job->ids.items[i]);
+            break;
+        }
+    if (job->category[0] && !is_name(str_of(job->category)))
+        opt_problem(read->problems,
+                    "%s: \"%.60s\" is no id of a category; write it like layer-1 or "
+                    "decentralized-finance-defi",
+                    place_of(read, file, "category").text, job->category);
+}
+
+static void check_job(const struct job_config *job, const struct file_job *file,
+                      const struct config_read *read)
+{
+    struct err err = ERR_INIT;
+    int64_t from_us, to_us;
+    char name[64];
+
+    if (!is_currency(str_of(job->vs)))
+        opt_problem(read->problems,
+                    "%s: \"%.60s\" is not a currency; write it like usd, eur or btc",
+                    place_of(read, file, "vs").text, job->vs);
+    check_selection(job, file, read);
+    if (config_between(job->between, &from_us, &to_us, &err) != ST_OK)
+        opt_problem(read->problems, "%s: %s", place_of(read, file, "between").text, err.msg);
+    config_job_name(job, name);
+    if (file && !is_name(str_of(file->name)))
+        opt_problem(
+            read->problems,
+            "%s: cannot be a job's name; up to 63 of a-z 0-9 . _ -, not beginning with . or -",
+            file->origin);
+    else if (!file && strlen(name) == 63)
+        opt_problem(read->problems,
+                    "%s: too long for the name of a job; name one under jobs: in "
+                    "the file",
+                    place_of(read, NULL, "category").text);
+}
+
+static bool is_active(const struct job_config *job, int64_t at_us)
+{
+    struct err err = ERR_INIT;
+    int64_t from_us, to_us;
+
+    if (config_between(job->between, &from_us, &to_us, &err) != ST_OK || from_us == to_us)
+        return true;
+    return from_us < to_us ? at_us >= from_us && at_us < to_us : at_us >= from_us || at_us < to_us;
+}
+
+static double calls_per_minute(const struct job_config *job)
+{
+    return (double)config_pages(job) * 60 * US_PER_S / (double)config_every_us(job);
+}
+
+static double calls_at(const struct config *config, int64_t at_us)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < config->n_jobs; i++)
+        if (is_active(&config->jobs[i], at_us))
+            sum += calls_per_minute(&config->jobs[i]);
+    return sum;
+}
+
+double config_calls_per_minute(const struct config *config, int64_t *ret_at_us)
+{
+    double most = calls_at(config, 0);
+    int64_t from_us, to_us;
+
+    *ret_at_us = 0;
+    /* it grows only where the hours of a job begin */
+    for (size_t i = 0; i < config->n_jobs; i++) {
+        struct err err = ERR_INIT;
+        if (config_between(config->jobs[i].between, &from_us, &to_us, &err) != ST_OK)
+            continue;
+        double calls = calls_at(config, from_us);
+        if (calls > most) {
+            most = calls;
+            *ret_at_us = from_us;
+        }
+    }
+    return most;
+}
+
+static void pace_of_one(const struct config *config, const struct config_read *read)
+{
+    const struct file_job *file = read->jobs.n > 0 ? &read->jobs.all[0] : NULL;
+    const struct job_config *job = &config->jobs[0];
+    char what[64] = "", wanted[TIME_TEXT], fitting[TIME_TEXT];
+    uint32_t rate = config_rate(config);
+    int64_t calls = config_pages(job), minutes = (calls + rate - 1) / rate;
+
+    duration_format(config_every_us(job), wanted);
+    duration_format(minutes * 60 * US_PER_S, fitting);
+    if (file == NULL && config_is_default_selection(job))
+        snprintf(what, sizeof(what), "--top %lld --every %s", (long long)config_top(job), wanted);
+    else if (file == NULL)
+        snprintf(what, sizeof(what), "--every %s", wanted);
+    opt_problem(read->problems,
+                "%s: a poll takes %lld calls, every %s, and the pace is %u calls a minute; --every "
+                "%s fits, or "
+                "a plan with a higher --api-rate",
+                file ? file->origin : what, (long long)calls, wanted, rate, fitting);
+}
+
+/* Polls that cannot end before the next ones begin would only ever miss slots. */
+static void check_pace(const struct config *config, const struct config_read *read)
+{
+    struct buf list = BUF_INIT(400);
+    char every[TIME_TEXT], name[64];
+    uint32_t rate = config_rate(config);
+    int64_t at_us;
+    double calls = config_calls_per_minute(config, &at_us);
+
+    if (calls <= rate * 1.000001)
+        return;
+    if (config->n_jobs == 1) {
+        pace_of_one(config, read);
+        return;
+    }
+    for (size_t i = 0; i < config->n_jobs && list.len + 120 < list.max; i++) {
+        if (!is_active(&config->jobs[i], at_us))
+            continue;
+        config_job_name(&config->jobs[i], name);
+        duration_format(config_every_us(&config->jobs[i]), every);
+        buf_addf(&list, "%s%s (%lld calls every %s)", list.len > 0 ? ", " : "", name,
+                 (long long)config_pages(&config->jobs[i]), every);
+    }
+    opt_problem(
+        read->problems,
+        "%s: %s together make %.1f calls a minute, and the pace is %u; make every of them %.1f "
+        "times as long, have fewer jobs, or a plan with a higher --api-rate",
+        read->jobs.all[0].origin, buf_z(&list), calls, rate, calls / rate);
+    buf_release(&list);
+}
+
+static void check_listen(const struct config *config, const struct config_read *read)
+{
+    struct err err = ERR_INIT;
+    char address[64];
+    int port;
+
+    if (config_listen(config->listen, address, &port, &err) != ST_OK)
+        opt_problem(read->problems, "%s: %s", place_of(read, NULL, "listen").text, err.msg);
+}
+
+void config_check(const struct config *config, uint32_t verb, const struct config_read *read)
+{
+    if (verb & COLLECTING) {
+        for (size_t i = 0; i < config->n_jobs; i++)
+            check_job(&config->jobs[i], read->jobs.n > 0 ? &read->jobs.all[i] : NULL, read);
+        check_api(config, read);
+        check_secret(read, "http-token", config->http_token, MIN_TOKEN);
+    } else if (verb & VERB_QUERY) {
+        check_job(&config->job, NULL, read);
+    }
+    if ((verb & (VERB_RUN | VERB_EXTRACT | VERB_CHECK)) && read->problems->n == 0)
+        check_pace(config, read);
+    if (verb & (VERB_RUN | VERB_SIMULATE | VERB_CHECK))
+        check_listen(config, read);
+}

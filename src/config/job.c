@@ -1,0 +1,103 @@
+/* What a job's options mean: its bounds, its calls, its hours and its name. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/config.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+
+#define ALL_PAGES      70 /* 17,400 coins in 2026-11 */
+#define CATEGORY_PAGES 8  /* the largest categories have some 2,000 coins */
+
+bool config_is_default_selection(const struct job_config *job)
+{
+    return !job->is_all && job->ids.n == 0 && job->category[0] == '\0';
+}
+
+int64_t config_top(const struct job_config *job)
+{
+    return job->top || !config_is_default_selection(job) ? job->top : CONFIG_TOP;
+}
+
+int64_t config_every_us(const struct job_config *job)
+{
+    return job->every_us ? job->every_us : CONFIG_EVERY_US;
+}
+
+static int64_t pages_of(size_t n_coins)
+{
+    return ((int64_t)n_coins + CONFIG_PER_PAGE - 1) / CONFIG_PER_PAGE;
+}
+
+int64_t config_pages(const struct job_config *job)
+{
+    if (job->is_all)
+        return ALL_PAGES;
+    if (job->ids.n > 0)
+        return pages_of(job->ids.n);
+    return config_top(job) > 0 ? pages_of((size_t)config_top(job)) : CATEGORY_PAGES;
+}
+
+/* FNV-1a, 32 bit, of the ids joined by commas. */
+static uint32_t hash_ids(const struct opt_list *ids)
+{
+    uint32_t hash = 2166136261u;
+
+    for (size_t i = 0; i < ids->n; i++) {
+        for (const char *c = i > 0 ? "," : ""; *c; c++)
+            hash = (hash ^ (unsigned char)*c) * 16777619u;
+        for (const char *c = ids->items[i]; *c; c++)
+            hash = (hash ^ (unsigned char)*c) * 16777619u;
+    }
+    return hash;
+}
+
+void config_job_name(const struct job_config *job, char ret_name[64])
+{
+    long long top = config_top(job);
+    char bound[32] = "";
+
+    if (top > 0 && !(config_is_default_selection(job) && top == CONFIG_TOP))
+        snprintf(bound, sizeof(bound), "-top%lld", top);
+    if (job->name && job->name[0])
+        snprintf(ret_name, 64, "%s", job->name);
+    else if (job->is_all)
+        snprintf(ret_name, 64, "markets-%s-all", job->vs);
+    else if (job->ids.n > 0)
+        snprintf(ret_name, 64, "markets-%s-ids-%08x", job->vs, (unsigned)hash_ids(&job->ids));
+    else if (job->category[0])
+        snprintf(ret_name, 64, "markets-%s-cat-%s%s", job->vs, job->category, bound);
+    else
+        snprintf(ret_name, 64, "markets-%s%s", job->vs, bound);
+}
+
+/* "08:30" → microseconds since midnight; 24:00 is the end of the day. */
+static bool parse_hour(struct str s, int64_t *ret_us)
+{
+    int64_t hours, minutes;
+    struct str rest = s, head;
+
+    if (s.len != 5 || !str_cut(&rest, ':', &head) || head.len != 2)
+        return false;
+    if (!str_to_i64(head, 0, 24, &hours) || !str_to_i64(rest, 0, hours == 24 ? 0 : 59, &minutes))
+        return false;
+    *ret_us = (hours * 60 + minutes) * 60 * US_PER_S;
+    return true;
+}
+
+enum st config_between(const char *text, int64_t *ret_from_us, int64_t *ret_to_us, struct err *err)
+{
+    struct str rest = str_of(text), from;
+    int64_t from_us = 0, to_us = 0;
+
+    if (rest.len > 0) {
+        bool is_good = str_cut(&rest, '-', &from) && parse_hour(str_trim(from), &from_us) &&
+                       parse_hour(str_trim(rest), &to_us);
+        if (!is_good || from_us == to_us || from_us == 24 * 3600 * US_PER_S)
+            return err_set(err, ST_REJECT,
+                           "\"%.40s\" are no hours of the UTC day; write 08:00-18:00", text);
+    }
+    *ret_from_us = from_us;
+    *ret_to_us = to_us;
+    return ST_OK;
+}

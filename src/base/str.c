@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/str.h"
 
+bool str_eq_secret(struct str guess, struct str secret)
+{
+    volatile unsigned char difference = guess.len != secret.len;
+
+    for (size_t i = 0; i < guess.len && secret.len > 0; i++)
+        difference = difference | (unsigned char)(guess.p[i] ^ secret.p[i % secret.len]);
+    return difference == 0;
+}
+
 int str_cmp(struct str a, struct str b)
 {
     size_t n = a.len < b.len ? a.len : b.len;

@@ -28,6 +28,9 @@ static inline bool str_eq(struct str a, struct str b)
     return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
 }
 
+/* str_eq() that takes as long for a wrong guess as for a nearly right one. */
+bool str_eq_secret(struct str guess, struct str secret);
+
 /* Order by bytes, shorter first on a common prefix: <0, 0, >0. */
 int str_cmp(struct str a, struct str b);
 

@@ -2,20 +2,8 @@
 #include "cmd/report.h"
 
 #include "row/market.h"
+#include "status/render.h"
 #include "transform/coins.h"
-
-void report_bytes(struct buf *b, uint64_t bytes)
-{
-    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
-    double value = (double)bytes;
-    size_t unit = 0;
-
-    while (value >= 999.5 && unit < 4) {
-        value /= 1000;
-        unit++;
-    }
-    buf_addf(b, unit > 0 && value < 99.95 ? "%.1f %s" : "%.0f %s", value, units[unit]);
-}
 
 /* Bitcoin's price, or that of the first coin: a number people know at a glance. */
 static void add_price(struct buf *b, const struct sink_load *load)
@@ -58,7 +46,7 @@ void report_poll(struct buf *b, const struct sink_load *load, const struct sink_
     if (load->rows->n_refusals > 0)
         buf_addf(b, ", %zu in quarantine", load->rows->n_refusals);
     buf_add_z(b, " · ");
-    report_bytes(b, end->bytes);
+    status_add_bytes(b, end->bytes);
     buf_addf(b, " · %.2f s", (double)(end->fetched_at_us - end->started_us) / 1e6);
     add_price(b, load);
 }

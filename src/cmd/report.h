@@ -9,7 +9,4 @@
  */
 void report_poll(struct buf *b, const struct sink_load *load, const struct sink_result *result);
 
-/* 202113 → "202 kB": three digits, decimal units. */
-void report_bytes(struct buf *b, uint64_t bytes);
-
 #endif

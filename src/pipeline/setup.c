@@ -55,7 +55,8 @@ void setup_status_job(const struct extract_job *job, struct status_job *ret_job)
     char every[TIME_TEXT];
 
     duration_format(job->every_us, every);
-    *ret_job = (struct status_job){.every_us = job->every_us};
+    *ret_job = (struct status_job){
+        .every_us = job->every_us, .from_us = job->from_us, .to_us = job->to_us};
     snprintf(ret_job->name, sizeof(ret_job->name), "%s", job->id.job);
     snprintf(ret_job->vs_currency, sizeof(ret_job->vs_currency), "%s", job->id.vs_currency);
     snprintf(ret_job->what, sizeof(ret_job->what), "top %u of %s in %s, every %s",

@@ -7,6 +7,7 @@
 #define QUERY_QUERY_H
 
 #include "base/err.h"
+#include "query/history.h"
 #include "row/market.h"
 
 enum market_order {
@@ -27,6 +28,18 @@ struct market_query {
     uint32_t page;     /* from 1 */
 };
 
+struct poll_query {
+    struct str job;
+    int64_t before_us; /* only slots before it; INT64_MAX: from the newest on */
+    uint32_t limit;    /* about so many, as slots come whole */
+};
+
+struct gap_query {
+    struct str job;
+    int64_t since_us; /* only gaps that lasted beyond it */
+    int64_t now_us;   /* a gap that nothing ended lasts until now */
+};
+
 struct query;
 
 struct query_driver {
@@ -41,6 +54,21 @@ struct query_driver {
     /* Currencies that market() can answer. */
     enum st (*currencies)(struct query *q, struct arena *arena, struct str **ret_currencies,
                           size_t *ret_n, struct err *err) MUST_USE;
+
+    /* What happened, NULL in stores that do not keep it; of a job not known: no rows. */
+
+    /* Polls of a job, newest slot first: rows of poll_table. */
+    enum st (*polls)(struct query *q, const struct poll_query *args, struct arena *arena,
+                     struct rows *ret_rows, struct err *err) MUST_USE;
+
+    /* Gaps of a job, newest first: rows of gap_table. */
+    enum st (*gaps)(struct query *q, const struct gap_query *args, struct arena *arena,
+                    struct rows *ret_rows, struct err *err) MUST_USE;
+
+    /* Spans of transform versions, by job: rows of span_table. Reads every poll: not for a thread
+     * that somebody waits for. */
+    enum st (*spans)(struct query *q, struct arena *arena, struct rows *ret_rows,
+                     struct err *err) MUST_USE;
 
     void (*close)(struct query *q);
 };

@@ -2,6 +2,7 @@
 #include "serve/connections.h"
 
 #include "base/clock.h"
+#include "serve/http.h"
 
 #include <assert.h>
 #include <linux/tcp.h> /* the C library's has no tcpi_bytes_acked */
@@ -45,6 +46,7 @@ struct connection *connections_add(struct connections *all, struct MHD_Connectio
         .since_us = clock_mono_us(clock_system()),
         .mhd = mhd,
         .fd = fd,
+        .body = BUF_INIT(HTTP_MAX_REQUEST),
     };
     if (++all->n > CROWDED)
         make_room(all);
@@ -54,6 +56,7 @@ struct connection *connections_add(struct connections *all, struct MHD_Connectio
 
 void connections_remove(struct connections *all, struct connection *c)
 {
+    buf_release(&c->body);
     TAILQ_REMOVE(&all->by_state[c->state], c, link);
     TAILQ_INSERT_HEAD(&all->unused, c, link);
     all->n--;

@@ -3,6 +3,8 @@
 #ifndef SERVE_CONNECTIONS_H
 #define SERVE_CONNECTIONS_H
 
+#include "base/buf.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,6 +34,8 @@ struct connection {
     int status;       /* of reply */
     bool is_given_up; /* delayed: the client has gone, or we stop */
     bool is_bad;      /* the request's target does not decode */
+    struct buf body;  /* of a POST under way */
+    size_t n_dropped; /* bytes of it beyond the ceiling */
 };
 
 TAILQ_HEAD(connection_list, connection);

@@ -6,13 +6,11 @@
 #include "base/buf.h"
 #include "status/status.h"
 
-/* Append {"ready":…,"reasons":[…]}; returns whether the collector is ready: every job has an ok
- * poll that is not older than three of its intervals (90 s at least, counted from the start when it
- * is from before), no sink has stopped, and nobody is stopping the program. */
+/* Append {"ready":…,"reasons":[…]}; returns whether the collector is ready: status/ready.h. */
 bool health_add_ready(struct buf *b, const struct status_snapshot *now, int64_t now_us);
 
 /* Append the snapshot as one JSON object: times as RFC 3339 (null: not yet), durations in
- * milliseconds. */
+ * milliseconds. Jobs' polls come newest first. */
 void health_add_status(struct buf *b, const struct status_snapshot *now, int64_t now_us);
 
 #endif

@@ -28,6 +28,7 @@
 #define MAX_PENDING_BYTES (64u * 1024 * 1024)
 #define REQUEST_TIME_US   (75 * US_PER_S)  /* for a whole request, keep-alive idling included */
 #define ANSWER_TIME_US    (300 * US_PER_S) /* for taking the answer */
+#define MAX_DROPPED       (64u * 1024)     /* bytes of a body that is too long */
 #define GZIP_FROM         1024             /* bytes; below it the headers weigh more */
 
 struct http_server {
@@ -46,7 +47,8 @@ struct http_server {
 
 struct http_request {
     struct MHD_Connection *mhd;
-    struct str path;
+    struct str path, body;
+    bool is_post;
 };
 
 /* A body that MHD sends; gone when the last byte is. */
@@ -88,6 +90,8 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **request,
         MHD_destroy_response(c->reply);
     c->reply = NULL;
     c->is_bad = false;
+    c->n_dropped = 0;
+    buf_release(&c->body);
     connections_move(&s->connections, c, CONNECTION_WAITING);
 }
 
@@ -150,6 +154,16 @@ struct str http_query(const struct http_request *req, const char *name)
 struct str http_header(const struct http_request *req, const char *name)
 {
     return lookup(req, MHD_HEADER_KIND, name);
+}
+
+bool http_is_post(const struct http_request *req)
+{
+    return req->is_post;
+}
+
+struct str http_request_body(const struct http_request *req)
+{
+    return req->body;
 }
 
 /* ---- the answer ---- */
@@ -327,19 +341,70 @@ static bool has_body(const struct http_request *req)
     return (len.p && !str_eq(len, STR("0"))) || http_header(req, "Transfer-Encoding").p;
 }
 
-/* What is refused before the handler sees it; 0: nothing. */
-static int refuse(const struct connection *c, const struct http_request *req, const char *method,
-                  struct http_response *res)
+/* A body of unknown length is counted as it comes. */
+static bool is_too_long(const struct http_request *req)
 {
-    if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
-        set_plain_error(res, 405, "only GET and HEAD are served here");
-        http_add_header(res, "Allow", "GET, HEAD");
-    } else if (has_body(req)) {
+    struct str len = http_header(req, "Content-Length");
+    int64_t n;
+
+    return len.p && !str_to_i64(len, 0, HTTP_MAX_REQUEST, &n);
+}
+
+static void refuse_method(struct http_response *res, bool takes_post)
+{
+    set_plain_error(res, 405,
+                    takes_post ? "only GET, HEAD and POST are served here"
+                               : "only GET and HEAD are served here");
+    http_add_header(res, "Allow", takes_post ? "GET, HEAD, POST" : "GET, HEAD");
+}
+
+/* What is refused before the handler sees it; 0: nothing. */
+static int refuse(const struct http_server *s, const struct connection *c,
+                  const struct http_request *req, const char *method, struct http_response *res)
+{
+    const bool takes_post = s->setup.post_path && str_eq(req->path, str_of(s->setup.post_path));
+
+    if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0 && !(req->is_post && takes_post))
+        refuse_method(res, takes_post);
+    else if (!req->is_post && has_body(req))
         set_plain_error(res, 400, "a GET request has no body");
-    } else if (c->is_bad || req->path.len == 0 || req->path.p[0] != '/') {
+    else if (c->is_bad || req->path.len == 0 || req->path.p[0] != '/')
         set_plain_error(res, 400, "the request's target is not well-formed");
-    }
+    else if (req->is_post && is_too_long(req))
+        set_plain_error(res, 413, "a body of more than 4096 bytes is not read");
     return res->status;
+}
+
+/* The next bytes of a POST. Those beyond the ceiling are dropped, as MHD lets no answer go before
+ * the end of the body; who goes on for long is hung up. */
+static enum MHD_Result take_upload(struct connection *c, const char *upload, size_t *size)
+{
+    if (c->body.is_overflow || c->body.len + *size > c->body.max)
+        c->n_dropped += *size;
+    else
+        buf_add(&c->body, upload, *size);
+    *size = 0;
+    return c->n_dropped > MAX_DROPPED ? MHD_NO : MHD_YES;
+}
+
+static enum MHD_Result answer(struct http_server *s, struct connection *c,
+                              const struct http_request *req, struct http_response *res)
+{
+    enum MHD_Result result = MHD_NO;
+
+    if (res->status == 0 && (c->n_dropped > 0 || c->body.is_overflow))
+        set_plain_error(res, 413, "a body of more than 4096 bytes is not read");
+    if (res->status == 0) {
+        res->status = 200;
+        res->content_type = "application/json; charset=utf-8";
+        s->setup.handler(s->setup.ctx, req, res);
+    }
+    struct MHD_Response *reply = make_reply(s, req, res);
+    if (reply)
+        result =
+            res->delay_us != 0 ? delay(s, c, reply, res) : send_reply(s, c, reply, res->status);
+    buf_release(&res->body);
+    return result;
 }
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const char *url,
@@ -348,32 +413,25 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
 {
     struct http_server *s = cls;
     struct connection *c = connection_of(mhd);
-    const struct http_request req = {.mhd = mhd, .path = str_of(url)};
+    const struct http_request req = {.mhd = mhd,
+                                     .path = str_of(url),
+                                     .body = buf_str(&c->body),
+                                     .is_post = strcmp(method, "POST") == 0};
     struct http_response res = {.status = 0, .body = BUF_INIT(HTTP_MAX_BODY)};
     const bool is_first = *request == NULL;
 
     (void)version;
-    (void)upload;
-    (void)upload_size;
     *request = c;
     if (c->reply)
         return after_delay(s, c);
     /* MHD wants to be told YES once before the answer; a refusal may come at once, and then closes
      * the connection instead of reading on */
-    int refused = refuse(c, &req, method, &res);
+    int refused = refuse(s, c, &req, method, &res);
     if (refused == 0 && is_first)
         return MHD_YES;
-    if (refused == 0) {
-        res.status = 200;
-        res.content_type = "application/json; charset=utf-8";
-        s->setup.handler(s->setup.ctx, &req, &res);
-    }
-    struct MHD_Response *reply = make_reply(s, &req, &res);
-    enum MHD_Result result = MHD_NO;
-    if (reply)
-        result = res.delay_us != 0 ? delay(s, c, reply, &res) : send_reply(s, c, reply, res.status);
-    buf_release(&res.body);
-    return result;
+    if (refused == 0 && *upload_size > 0)
+        return take_upload(c, upload, upload_size);
+    return answer(s, c, &req, &res);
 }
 
 /* ---- the loop ---- */

@@ -1,8 +1,8 @@
 /* The HTTP server: libmicrohttpd behind one handler function.
  *
  * One thread, epoll, bounded memory per connection and in total; bodies are whole in memory. GET
- * and HEAD only here: other methods get 405 before the handler sees them. Answers of 1 kB and more
- * are gzipped for clients that ask.
+ * and HEAD everywhere, POST on one path; all else gets 405 before the handler sees it. A request
+ * has to be whole within 75 s. Answers of 1 kB and more are gzipped for clients that ask.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef SERVE_HTTP_H
@@ -22,6 +22,12 @@ struct str http_query(const struct http_request *req, const char *name);
 /* Value of a request header; p is NULL when it is not there. */
 struct str http_header(const struct http_request *req, const char *name);
 
+bool http_is_post(const struct http_request *req);
+
+/* What a POST brought, HTTP_MAX_REQUEST bytes at most: longer ones get 413 before. */
+struct str http_request_body(const struct http_request *req);
+
+#define HTTP_MAX_REQUEST 4096
 #define HTTP_MAX_HEADERS 16
 
 struct http_response {
@@ -48,8 +54,9 @@ void http_add_header(struct http_response *res, const char *name, const char *fm
 typedef void http_handler(void *ctx, const struct http_request *req, struct http_response *res);
 
 struct http_setup {
-    char address[64]; /* "127.0.0.1" or "::1" … */
-    uint16_t port;    /* 0: any free one */
+    char address[64];      /* "127.0.0.1" or "::1" … */
+    uint16_t port;         /* 0: any free one */
+    const char *post_path; /* the one that takes POST; NULL: none */
     http_handler *handler;
     void *ctx;
 };

@@ -7,6 +7,7 @@
 #include "serve/api_v3.h"
 #include "serve/assets.h"
 #include "serve/health.h"
+#include "serve/polls.h"
 
 #define MAX_ANSWER_MEMORY                                                   \
     (64u * 1024 * 1024) /* rows of one answer: the whole market takes 30 MB \
@@ -21,6 +22,7 @@ struct serve {
     struct status *status;
     struct status_snapshot snapshot; /* too large for a stack */
     struct api_v3 api;
+    struct polls_api polls;
 };
 
 static void healthz(struct serve *s, struct http_response *res)
@@ -91,22 +93,35 @@ static void handle(void *ctx, const struct http_request *req, struct http_respon
             routes[i].answer(s, res);
             return;
         }
-    if (api_v3_handle(&s->api, req, res) || answer_page(req, res))
+    if (polls_handle(&s->polls, req, res) || api_v3_handle(&s->api, req, res) ||
+        answer_page(req, res))
         return;
     res->status = 404;
-    buf_add_z(&res->body, "{\"error\":\"no such path; / is the page, /api/v3 the API, /metrics, "
-                          "/healthz, /readyz and /api/status the state\"}\n");
+    buf_add_z(&res->body,
+              "{\"error\":\"no such path; / is the page, /api/v3 the API, /metrics, "
+              "/healthz, /readyz, /api/status, /api/polls and /api/gaps the state\"}\n");
 }
 
 enum st serve_start(const struct serve_setup *setup, struct serve **ret_serve, struct err *err)
 {
     struct serve *s = mem_new(1, sizeof(*s));
-    struct http_setup http = {.port = setup->port, .handler = handle, .ctx = s};
+    struct http_setup http = {
+        .port = setup->port, .post_path = POLLS_PATH, .handler = handle, .ctx = s};
 
     memcpy(http.address, setup->address, sizeof(http.address));
     s->status = setup->status;
     s->api.query = setup->query;
     arena_init(&s->api.arena, MAX_ANSWER_MEMORY);
+    s->polls = (struct polls_api){
+        .query = setup->query,
+        .status = setup->status,
+        .snapshot = &s->snapshot,
+        .arena = &s->api.arena,
+        .json = json_new(),
+        .token = setup->token ? setup->token : "",
+        .poll_now = setup->poll_now,
+        .ctx = setup->ctx,
+    };
     enum st st = http_start(&http, &s->http, err);
     if (st != ST_OK) {
         serve_stop(s);
@@ -127,5 +142,6 @@ void serve_stop(struct serve *s)
         return;
     http_stop(s->http);
     arena_release(&s->api.arena);
+    json_free(s->polls.json);
     mem_free(s);
 }

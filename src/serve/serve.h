@@ -1,4 +1,4 @@
-/* The collector's own web server: /healthz /metrics / /api/status /api/v3/…. */
+/* The collector's own web server: /healthz /readyz /metrics / /api/… /api/v3/…. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef SERVE_SERVE_H
 #define SERVE_SERVE_H
@@ -12,6 +12,10 @@ struct serve_setup {
     uint16_t port;
     struct status *status;
     struct query *query; /* NULL: no store that can be read; the API answers 501 and says why */
+    const char *token;   /* of POST /api/polls; NULL or "": closed. Borrowed */
+    /* extract_poll_now() of the process; on the server's thread. NULL: nothing polls here */
+    uint64_t (*poll_now)(void *ctx, const char *job);
+    void *ctx;
 };
 
 struct serve;

@@ -236,19 +236,26 @@ static enum st reader_market(struct query *q, const struct market_query *args, s
     return st;
 }
 
+/* All rows of a statement that takes no parameters. */
+static enum st collect_all(struct reader *r, struct str sql, struct collected *c, struct err *err)
+{
+    sqlite3_stmt *stmt;
+
+    enum st st = reader_prepare(r, sql, &stmt, err);
+    if (st != ST_OK)
+        return st;
+    st = collect(r, stmt, c, err);
+    sqlite3_finalize(stmt);
+    return st;
+}
+
 static enum st reader_coins(struct query *q, struct arena *arena, struct rows *ret_rows,
                             struct err *err)
 {
-    struct reader *r = q->state;
     struct rows rows = {.table = &coin_table};
     struct collected c = {.rows = &rows, .arena = arena};
-    sqlite3_stmt *stmt;
 
-    enum st st = reader_prepare(r, sql_query_coins, &stmt, err);
-    if (st != ST_OK)
-        return st;
-    st = collect(r, stmt, &c, err);
-    sqlite3_finalize(stmt);
+    enum st st = collect_all(q->state, sql_query_coins, &c, err);
     if (st == ST_OK)
         *ret_rows = rows;
     return st;
@@ -259,16 +266,10 @@ static enum st reader_currencies(struct query *q, struct arena *arena, struct st
 {
     static const struct column column = {.name = "vs_currency", .kind = CELL_TEXT};
     static const struct table table = {.name = "job", .columns = &column, .n_columns = 1};
-    struct reader *r = q->state;
     struct rows rows = {.table = &table};
     struct collected c = {.rows = &rows, .arena = arena};
-    sqlite3_stmt *stmt;
 
-    enum st st = reader_prepare(r, sql_query_currencies, &stmt, err);
-    if (st != ST_OK)
-        return st;
-    st = collect(r, stmt, &c, err);
-    sqlite3_finalize(stmt);
+    enum st st = collect_all(q->state, sql_query_currencies, &c, err);
     if (st != ST_OK)
         return st;
     struct str *currencies = arena_alloc(arena, rows.n, sizeof(*currencies));
@@ -281,6 +282,60 @@ static enum st reader_currencies(struct query *q, struct arena *arena, struct st
     return ST_OK;
 }
 
+static enum st reader_polls(struct query *q, const struct poll_query *args, struct arena *arena,
+                            struct rows *ret_rows, struct err *err)
+{
+    struct reader *r = q->state;
+    struct rows rows = {.table = &poll_table};
+    struct collected c = {.rows = &rows, .arena = arena};
+    sqlite3_stmt *stmt;
+
+    enum st st = reader_prepare(r, sql_query_polls, &stmt, err);
+    if (st != ST_OK)
+        return st;
+    db_bind_text(stmt, ":job", args->job);
+    db_bind_int(stmt, ":before", args->before_us);
+    db_bind_int(stmt, ":limit", args->limit);
+    st = collect(r, stmt, &c, err);
+    sqlite3_finalize(stmt);
+    if (st == ST_OK)
+        *ret_rows = rows;
+    return st;
+}
+
+static enum st reader_gaps(struct query *q, const struct gap_query *args, struct arena *arena,
+                           struct rows *ret_rows, struct err *err)
+{
+    struct reader *r = q->state;
+    struct rows rows = {.table = &gap_table};
+    struct collected c = {.rows = &rows, .arena = arena};
+    sqlite3_stmt *stmt;
+
+    enum st st = reader_prepare(r, sql_query_gaps, &stmt, err);
+    if (st != ST_OK)
+        return st;
+    db_bind_text(stmt, ":job", args->job);
+    db_bind_int(stmt, ":since", args->since_us);
+    db_bind_int(stmt, ":now", args->now_us);
+    st = collect(r, stmt, &c, err);
+    sqlite3_finalize(stmt);
+    if (st == ST_OK)
+        *ret_rows = rows;
+    return st;
+}
+
+static enum st reader_spans(struct query *q, struct arena *arena, struct rows *ret_rows,
+                            struct err *err)
+{
+    struct rows rows = {.table = &span_table};
+    struct collected c = {.rows = &rows, .arena = arena};
+
+    enum st st = collect_all(q->state, sql_query_spans, &c, err);
+    if (st == ST_OK)
+        *ret_rows = rows;
+    return st;
+}
+
 static void reader_close(struct query *q)
 {
     hang_up(q->state);
@@ -291,6 +346,9 @@ static const struct query_driver reader_driver = {
     .market = reader_market,
     .coins = reader_coins,
     .currencies = reader_currencies,
+    .polls = reader_polls,
+    .gaps = reader_gaps,
+    .spans = reader_spans,
     .close = reader_close,
 };
 

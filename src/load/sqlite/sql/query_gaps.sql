@@ -1,0 +1,12 @@
+-- The view gap for one job, without reading all of its polls: gaps that lasted beyond :since, the
+-- newest first. A poll that is due now gets a minute to arrive.
+SELECT :job AS job, next_due AS from_slot, next_slot AS until_slot
+FROM (SELECT max(next_due) AS next_due, lead(slot) OVER (ORDER BY slot) AS next_slot
+      FROM poll
+      WHERE job_id = (SELECT job_id FROM job WHERE name = :job) AND outcome <> 'aborted'
+        AND slot >= coalesce((SELECT max(slot) FROM poll
+                              WHERE job_id = (SELECT job_id FROM job WHERE name = :job)
+                                AND slot < :since AND outcome <> 'aborted'), :since)
+      GROUP BY slot)
+WHERE next_due < coalesce(next_slot, :now - 60000000)
+ORDER BY from_slot DESC;

@@ -1,0 +1,30 @@
+/* Readiness: a rule over a period, the same for /readyz, `status` and its --healthcheck.
+ *
+ *   not ready when                                                            after
+ *   a job has no ok poll (counted within its hours, and from the start on)    3 intervals, >= 90 s
+ *   a job has had no ok poll at all                                           at once
+ *   a job's last poll failed because clocks differ                            at once
+ *   a sink has stopped                                                        at once
+ *   a sink does not open, or waits                                            5 min
+ *   a sink is behind the tape without a break                                 3 intervals, >= 5 min
+ *   the disk has less than 100 MB, or is full within a day as it grows now    at once
+ *   the process is stopping                                                   at once
+ *
+ * Jobs that a reload removed and streams that nothing polls do not count, nor do jobs outside of
+ * their hours. Intervals of a sink are those of the slowest job.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef STATUS_READY_H
+#define STATUS_READY_H
+
+#include "base/buf.h"
+#include "status/status.h"
+
+/* Append a line for each reason, "place: cause; mend\n", clean for a terminal. True when there is
+ * none: ready. */
+bool ready_add_reasons(struct buf *b, const struct status_snapshot *now, int64_t now_us);
+
+/* For how long since then a job was to poll: now_us - since_us less what lies outside its hours. */
+int64_t ready_job_age_us(const struct status_job *job, int64_t since_us, int64_t now_us);
+
+#endif

@@ -61,7 +61,7 @@ struct extract_events {
 
 struct extract_setup {
     struct extract_api api;
-    const struct extract_job *jobs; /* outlive the extractor */
+    const struct extract_job *jobs; /* copied; may be none */
     size_t n_jobs;
     struct clock *clock;
     struct status *status; /* may be NULL */
@@ -88,7 +88,7 @@ enum st extract_once(struct extract *e, size_t job, int64_t slot_us, int64_t bud
  * name, keeps what is known of its slots and troubles; the poll at hand goes on. A writer that is
  * no longer named is not touched any more once extract_has_jobs() says so. */
 void extract_set_jobs(struct extract *e, const struct extract_job *jobs, size_t n_jobs);
-bool extract_has_jobs(const struct extract *e); /* the last ones that were set are in force */
+bool extract_has_jobs(struct extract *e); /* the last ones that were set are in force */
 
 /* Any thread: poll this job (by name) next, whatever its slots; its slot is the moment it starts.
  * Returns a ticket for polled_now(), 0 when there is no such job or too many wait already (16). */

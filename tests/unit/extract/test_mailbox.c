@@ -1,0 +1,207 @@
+/* What other threads ask of a running extractor. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "world.h"
+
+#define MAX_ANSWERS 64
+
+static struct answers {
+    pthread_mutex_t lock;
+    uint64_t tickets[MAX_ANSWERS];
+    enum poll_outcome outcomes[MAX_ANSWERS];
+    char errors[MAX_ANSWERS][128];
+    size_t n;
+} answers = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void polled_now(void *ctx, uint64_t ticket, enum poll_outcome outcome, const char *error)
+{
+    (void)ctx;
+    pthread_mutex_lock(&answers.lock);
+    size_t i = answers.n % MAX_ANSWERS;
+    answers.tickets[i] = ticket;
+    answers.outcomes[i] = outcome;
+    snprintf(answers.errors[i], sizeof(answers.errors[i]), "%s", error);
+    answers.n++;
+    pthread_mutex_unlock(&answers.lock);
+}
+
+static size_t n_answers(void)
+{
+    pthread_mutex_lock(&answers.lock);
+    size_t n = answers.n;
+    pthread_mutex_unlock(&answers.lock);
+    return n;
+}
+
+/* Wait until it is true, at most 10 s. */
+#define AWAIT(condition)                                  \
+    do {                                                  \
+        for (int i_ = 0; i_ < 2000 && !(condition); i_++) \
+            usleep(5000);                                 \
+        CHECK(condition);                                 \
+    } while (0)
+
+static pthread_t thread;
+static enum st run_st;
+
+/* A running extractor whose grid is a day wide, with its slot taken or without jobs. */
+static void start(size_t n_jobs)
+{
+    static const struct http_step good = {.answer = GOOD};
+
+    prepare(&good, 1);
+    answers.n = 0;
+    w.job.every_us = 86400 * US_PER_S;
+    w.setup.n_jobs = n_jobs;
+    w.setup.events.polled_now = polled_now;
+    begin();
+    pthread_create(&thread, NULL, run_extract, &run_st);
+}
+
+static void stop(void)
+{
+    extract_stop(w.extract);
+    pthread_join(thread, NULL);
+    end();
+}
+
+static void without_jobs_it_waits_until_there_are_some(void)
+{
+    start(0);
+    usleep(50000);
+    CHECK_EQ(w.server.n_requests, 0);
+    CHECK_EQ(extract_poll_now(w.extract, "markets-usd"), 0);
+    extract_set_jobs(w.extract, &w.job, 1);
+    AWAIT(extract_has_jobs(w.extract));
+    AWAIT(atomic_load(&w.server.n_requests) == 1);
+    stop();
+    CHECK_OK(run_st, err);
+    CHECK_EQ(w.n_seen, 2);
+    CHECK_EQ(last()->r.slot_us % w.job.every_us, 0);
+}
+
+static void a_poll_out_of_turn_takes_no_slot_and_is_answered(void)
+{
+    start(1);
+    AWAIT(atomic_load(&w.server.n_requests) == 1);
+    uint64_t ticket = extract_poll_now(w.extract, "markets-usd");
+    CHECK(ticket != 0);
+    AWAIT(n_answers() == 1);
+    stop();
+    CHECK_EQ(answers.tickets[0], ticket);
+    CHECK_EQ(answers.outcomes[0], POLL_OK);
+    CHECK_Z(answers.errors[0], "");
+    CHECK_EQ(w.n_seen, 4);
+    CHECK(last()->r.slot_us % w.job.every_us != 0);
+    CHECK(last()->r.slot_us > w.seen[1].r.slot_us);
+    CHECK_EQ(last()->r.next_due_us, w.seen[1].r.next_due_us);
+}
+
+static void a_poll_before_the_slot_was_polled_leaves_the_slot_to_the_grid(void)
+{
+    uint64_t ticket;
+
+    start(0);
+    extract_set_jobs(w.extract, &w.job, 1);
+    ticket = extract_poll_now(w.extract, "markets-usd"); /* may well come first */
+    CHECK(ticket != 0);
+    AWAIT(n_answers() == 1);
+    AWAIT(atomic_load(&w.server.n_requests) == 2);
+    stop();
+    CHECK_EQ(w.n_seen, 4);
+    int n_on_grid =
+        (w.seen[1].r.slot_us % w.job.every_us == 0) + (w.seen[3].r.slot_us % w.job.every_us == 0);
+    CHECK_EQ(n_on_grid, 1);
+}
+
+static void a_failed_poll_out_of_turn_says_why(void)
+{
+    prepare(SCRIPT({.answer = BROKEN}));
+    answers.n = 0;
+    w.job.every_us = 86400 * US_PER_S;
+    w.setup.api.max_attempts = 1;
+    w.setup.events.polled_now = polled_now;
+    begin();
+    pthread_create(&thread, NULL, run_extract, &run_st);
+    CHECK(extract_poll_now(w.extract, "markets-usd") != 0);
+    AWAIT(n_answers() == 1);
+    stop();
+    CHECK_EQ(answers.outcomes[0], POLL_FAILED);
+    CHECK_Z(answers.errors[0], "HTTP 500: not JSON: \"oops\"");
+}
+
+static void wishes_are_bounded_and_none_is_left_without_an_answer(void)
+{
+    size_t n_accepted = 0;
+
+    prepare(SCRIPT({.answer = NULL})); /* says nothing: the first poll hangs */
+    answers.n = 0;
+    w.setup.events.polled_now = polled_now;
+    begin();
+    pthread_create(&thread, NULL, run_extract, &run_st);
+    AWAIT(atomic_load(&w.server.n_requests) == 1);
+    CHECK_EQ(extract_poll_now(w.extract, "markets-eur"), 0);
+    for (int i = 0; i < 40; i++)
+        n_accepted += extract_poll_now(w.extract, "markets-usd") != 0;
+    stop();
+    CHECK_EQ(n_accepted, 16);
+    CHECK_EQ(answers.n, 16);
+    CHECK_EQ(answers.outcomes[0], POLL_ABORTED);
+    CHECK_Z(answers.errors[0], "stopped");
+}
+
+static void a_job_that_stays_keeps_its_slots_and_one_that_goes_is_left_alone(void)
+{
+    start(1);
+    AWAIT(atomic_load(&w.server.n_requests) == 1);
+    extract_set_jobs(w.extract, &w.job, 1);
+    AWAIT(extract_has_jobs(w.extract));
+    extract_set_jobs(w.extract, NULL, 0);
+    CHECK_EQ(extract_poll_now(w.extract, "markets-usd"), 0);
+    AWAIT(extract_has_jobs(w.extract));
+    extract_set_jobs(w.extract, &w.job, 1); /* its slot is on the tape */
+    AWAIT(extract_has_jobs(w.extract));
+    CHECK(extract_poll_now(w.extract, "markets-usd") != 0);
+    AWAIT(n_answers() == 1);
+    stop();
+    CHECK_EQ(w.n_seen, 4);
+    CHECK_EQ(w.seen[1].r.slot_us % w.job.every_us, 0);
+    CHECK(w.seen[3].r.slot_us % w.job.every_us != 0);
+}
+
+static void *pester(void *ctx)
+{
+    size_t *n_accepted = ctx;
+
+    for (int i = 0; i < 50; i++) {
+        extract_set_jobs(w.extract, &w.job, 1);
+        *n_accepted += extract_poll_now(w.extract, "markets-usd") != 0;
+        extract_has_jobs(w.extract);
+        usleep(500);
+    }
+    return NULL;
+}
+
+static void many_threads_may_ask_at_once(void)
+{
+    pthread_t threads[3];
+    size_t n_accepted[3] = {0};
+
+    start(0);
+    for (size_t i = 0; i < 3; i++)
+        pthread_create(&threads[i], NULL, pester, &n_accepted[i]);
+    for (size_t i = 0; i < 3; i++)
+        pthread_join(threads[i], NULL);
+    AWAIT(n_answers() == n_accepted[0] + n_accepted[1] + n_accepted[2]);
+    AWAIT(extract_has_jobs(w.extract));
+    stop();
+    CHECK_OK(run_st, err);
+    CHECK_EQ(w.n_ended, n_answers() + 1);
+}
+
+TAP_MAIN(TAP_CASE(without_jobs_it_waits_until_there_are_some),
+         TAP_CASE(a_poll_out_of_turn_takes_no_slot_and_is_answered),
+         TAP_CASE(a_poll_before_the_slot_was_polled_leaves_the_slot_to_the_grid),
+         TAP_CASE(a_failed_poll_out_of_turn_says_why),
+         TAP_CASE(wishes_are_bounded_and_none_is_left_without_an_answer),
+         TAP_CASE(a_job_that_stays_keeps_its_slots_and_one_that_goes_is_left_alone),
+         TAP_CASE(many_threads_may_ask_at_once))

@@ -6,7 +6,7 @@ ARGS ?=
 SIM ?=
 
 .DEFAULT_GOAL := build
-.PHONY: help build run test check lint interop bench crash-sweep fuzz-long coverage valgrind clean install
+.PHONY: help build run test check lint docs interop bench crash-sweep fuzz-long coverage valgrind clean install
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -30,6 +30,9 @@ test: ## every suite that needs Debian packages only, with sanitizers and 10 s o
 lint: ## format, static analysis, layers, docs, scripts
 	@tools/deps.sh build test lint
 	@tools/lint.sh
+
+docs: build ## write the docs that are made from the tables of options and metrics anew
+	@tools/docs.sh $(BUILD)
 
 interop: ## what needs packages of other registries
 	@tools/interop.sh

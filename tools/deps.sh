@@ -19,11 +19,11 @@ packages() {
     case $1 in
     build)
         echo gcc g++ make meson ninja-build pkgconf python3 ca-certificates libsimdjson-dev libcurl4-openssl-dev \
-            libmicrohttpd-dev libsqlite3-dev libzstd-dev libxxhash-dev zlib1g-dev
+            libmicrohttpd-dev libsqlite3-dev libzstd-dev libxxhash-dev zlib1g-dev scdoc
         ;;
     test)
         v=$(clang_version)
-        echo python3-pytest strace zstd jq sqlite3 procps "clang-$v" "libclang-rt-$v-dev"
+        echo python3-pytest strace zstd jq sqlite3 procps mandoc zsh fish "clang-$v" "libclang-rt-$v-dev"
         ;;
     lint)
         v=$(clang_version)

@@ -28,7 +28,7 @@ tool() { # the newest of a versioned tool
     command -v "$1"
 }
 
-sources() { git ls-files 'src/*.c' 'src/*.h' 'src/*.cc' 'tests/*.c' 'tests/*.h' 'bench/*.c'; }
+sources() { git ls-files 'src/*.c' 'src/*.h' 'src/*.cc' 'tests/*.c' 'tests/*.h' 'bench/*.c' 'tools/*.[ch]'; }
 
 format() { sources | xargs "$(tool clang-format)" --dry-run --Werror; }
 

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is tracked and made from the tables is as the tables are."""
+import os
+import re
+import subprocess
+
+import pytest
+from gecko import ROOT, gecko
+
+DOCGEN = os.environ["DOCGEN"]
+
+
+def docgen(*args, check=0):
+    done = subprocess.run([DOCGEN, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == check, done.stderr
+    return done
+
+
+@pytest.mark.parametrize("part", ["options", "metrics"])
+def test_tracked_docs_are_those_of_the_tables(part):
+    tracked = (ROOT / "docs" / f"{part}.md").read_text()
+    assert tracked == docgen(part).stdout, f"docs/{part}.md is not what the tables say; run make docs"
+
+
+def test_every_option_of_help_is_in_the_options_with_its_variable():
+    text = (ROOT / "docs" / "options.md").read_text()
+    verbs = re.findall(r"^  ([a-z]+) ", gecko("--help", check=0).stdout.split("Verbs:")[1].split("Start here")[0], re.MULTILINE)
+    assert "run" in verbs
+    for verb in verbs:
+        for name in re.findall(r"^  --([a-z-]+)", gecko(verb, "--help", check=0).stdout, re.MULTILINE):
+            section = re.search(rf"^### --{name}\n(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL)
+            assert section, f"--{name} of {verb}"
+            assert "`GECKOTAPE_" in section[1]
+            assert f"`{verb}`" in section[1] or "every verb" in section[1], f"--{name} of {verb}"
+
+
+def test_a_secret_says_so_and_names_the_variable_of_its_file():
+    section = (ROOT / "docs" / "options.md").read_text().split("### --api-key\n")[1].split("\n### ")[0]
+    assert "`***`" in section and "`GECKOTAPE_API_KEY_FILE`" in section
+
+
+def test_an_unknown_part_and_a_missing_file_are_named(tmp_path):
+    assert "no such part" in docgen("colours", check=1).stderr
+    assert "absent" in docgen("fill", tmp_path / "absent", check=1).stderr
+    (tmp_path / "page").write_text("before\n; docgen colours\nafter\n")
+    assert "no such part" in docgen("fill", tmp_path / "page", check=1).stderr
+
+
+def test_each_metric_of_the_sources_is_in_the_metrics():
+    names = re.findall(r'X\([A-Z_]+, "([a-z_]+)"', (ROOT / "src/base/metric.h").read_text())
+    text = (ROOT / "docs" / "metrics.md").read_text()
+    assert len(names) > 20
+    for name in names:
+        assert f"| `geckotape_{name}` |" in text

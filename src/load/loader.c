@@ -14,8 +14,8 @@
 #define MAX_BATCH_POLLS 20
 #define BACKOFF_FIRST   (250 * US_PER_MS)
 #define BACKOFF_MAX     (30 * US_PER_S)
-#define IDLE_ONE        US_PER_S          /* one stream: its head wakes us */
-#define IDLE_MANY       (200 * US_PER_MS) /* several, or no head: look again */
+#define IDLE            US_PER_S          /* the tape wakes us */
+#define IDLE_BLIND      (200 * US_PER_MS) /* another process writes it: look again */
 #define DEFAULT_POLL    ((uint64_t)256 << 20)
 
 /* What a batch did; counted when it is committed. */
@@ -308,18 +308,10 @@ static void sleep_us(struct loader *l, int64_t us, const bool *has_news)
 /* Wait until there may be more on a tape. */
 static void wait_for_more(struct loader *l)
 {
-    struct tape_head *head = l->n_tapes > 0 ? l->tapes[0]->head : NULL;
-
-    if (l->n_tapes != 1 || head == NULL) {
-        sleep_us(l, IDLE_MANY, &l->has_news);
-        return;
-    }
-    uint64_t seen = l->tapes[0]->seen;
-    int64_t start = clock_mono_us(l->clock);
-    uint64_t now = tape_head_wait(head, seen, IDLE_ONE);
-    /* a head that was woken to stop never waits again; ours may be told to stop later */
-    if (now == seen && clock_mono_us(l->clock) - start < IDLE_ONE / 2)
-        sleep_us(l, IDLE_MANY, &l->has_news);
+    if (l->tape)
+        (void)tape_wait(l->tape, l->moves, IDLE);
+    else
+        sleep_us(l, IDLE_BLIND, &l->has_news);
 }
 
 /* Full jitter: sinks that failed together do not come back together. */
@@ -337,6 +329,8 @@ static void take_news(struct loader *l)
     pthread_mutex_lock(&l->lock);
     l->has_news = false;
     pthread_mutex_unlock(&l->lock);
+    if (l->tape)
+        l->moves = tape_moves(l->tape);
 }
 
 enum st loader_run(struct loader *l, struct err *err)
@@ -371,6 +365,8 @@ static void wake_up(struct loader *l)
 {
     l->has_news = true;
     pthread_cond_broadcast(&l->wake);
+    if (l->tape)
+        tape_wake(l->tape);
 }
 
 enum st loader_add_stream(struct loader *l, const struct loader_stream *stream, struct err *err)

@@ -330,7 +330,7 @@ void config_check(const struct config *config, uint32_t verb, const struct confi
             check_job(&config->jobs[i], read->jobs.n > 0 ? &read->jobs.all[i] : NULL, read);
         check_api(config, read);
         check_secret(read, "http-token", config->http_token, MIN_TOKEN);
-    } else if (verb & VERB_QUERY) {
+    } else if (verb & (VERB_QUERY | VERB_IMPORT)) {
         check_job(&config->job, NULL, read);
     }
     if ((verb & (VERB_RUN | VERB_EXTRACT | VERB_CHECK)) && read->problems->n == 0)

@@ -81,6 +81,13 @@ struct config {
     char *columns;
     int output; /* enum output_format */
     bool has_headers;
+
+    /* importing */
+    bool is_dry_run;
+    int import_as; /* enum import_kind, of import/ */
+    char *import_name, *import_path, *import_zone;
+    bool import_mtime, import_skip_equal;
+    struct opt_list import_map;
 };
 
 /* Those of a job come first: as keys of a job in the file, bound to config.job. */

@@ -1,0 +1,492 @@
+/* A CSV file (RFC 4180) with a header: a time column, and columns of coins/markets. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "import/source.h"
+
+#include "base/mem.h"
+#include "import/feed.h"
+#include "row/market.h"
+#include "tape/record.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#define MAX_RECORD  ((size_t)4 * 1024 * 1024)
+#define MAX_COLUMNS 512
+#define MAX_NAME    64
+
+#define NO_COLUMN SIZE_MAX
+
+struct csv {
+    struct feed feed;
+    char separator;
+    size_t n_columns;
+    size_t target[MAX_COLUMNS];      /* column of market_table, or NO_COLUMN */
+    size_t source[N_MARKET_COLUMNS]; /* the other way round */
+    size_t time;
+    struct str fields[MAX_COLUMNS]; /* of the record at hand */
+    size_t n_fields;
+    struct buf texts; /* of its quoted fields */
+};
+
+/* ---- records ---- */
+
+/* Bytes of the quoted field at the start of s, with its quotes; 0: it does not end. */
+static size_t quoted_len(struct str s)
+{
+    for (size_t i = 1; i < s.len; i++) {
+        const char *quote = memchr(s.p + i, '"', s.len - i);
+        if (quote == NULL)
+            return 0;
+        i = (size_t)(quote - s.p);
+        if (i + 1 == s.len || s.p[i + 1] != '"')
+            return i + 1;
+        i++; /* "" is a quote in the text */
+    }
+    return 0;
+}
+
+/* A quote counts only at the start of a field; for that any of the separators will do. */
+static size_t measure(struct str s, bool is_last)
+{
+    bool is_start = true;
+
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.p[i] == '\n')
+            return i + 1;
+        if (is_start && s.p[i] == '"') {
+            size_t len = quoted_len((struct str){s.p + i, s.len - i});
+            if (len == 0 || (i + len == s.len && !is_last))
+                return 0;
+            i += len - 1;
+        }
+        is_start = s.p[i] == ',' || s.p[i] == ';' || s.p[i] == '\t';
+    }
+    return is_last ? s.len : 0;
+}
+
+/* The text of a quoted field without its quotes. */
+static struct str unquote(struct csv *c, struct str quoted)
+{
+    struct str inner = {quoted.p + 1, quoted.len - 2};
+    size_t from = c->texts.len;
+
+    if (memchr(inner.p, '"', inner.len) == NULL)
+        return inner;
+    for (size_t i = 0; i < inner.len; i++) {
+        buf_add_char(&c->texts, inner.p[i]);
+        i += inner.p[i] == '"';
+    }
+    return (struct str){c->texts.p + from, c->texts.len - from};
+}
+
+/* Cut a record into fields; NULL, or what is wrong with it. */
+static const char *cut_record(struct csv *c, struct str record)
+{
+    while (record.len > 0 && (record.p[record.len - 1] == '\n' || record.p[record.len - 1] == '\r'))
+        record.len--;
+    buf_clear(&c->texts);
+    if (buf_room(&c->texts, record.len + 1) == NULL) /* so that it stays where it is */
+        return "no memory for it";
+    c->n_fields = 0;
+    for (bool is_more = true; is_more;) {
+        struct str field = record;
+        if (c->n_fields == MAX_COLUMNS)
+            return "more than 512 fields";
+        if (record.len > 0 && record.p[0] == '"') {
+            size_t len = quoted_len(record);
+            if (len == 0)
+                return "a quote is not closed";
+            field.len = len;
+            record = (struct str){record.p + len, record.len - len};
+            is_more = record.len > 0;
+            if (is_more && record.p[0] != c->separator)
+                return "text behind a closing quote";
+            if (is_more)
+                record = (struct str){record.p + 1, record.len - 1};
+            field = unquote(c, field);
+        } else {
+            is_more = str_cut(&record, c->separator, &field);
+        }
+        c->fields[c->n_fields++] = field;
+    }
+    return NULL;
+}
+
+/* ---- the header ---- */
+
+/* "Market Cap" -> "market_cap" */
+static struct str plain_name(struct str name, char text[MAX_NAME])
+{
+    size_t n = 0;
+
+    name = str_trim(name);
+    for (size_t i = 0; i < name.len && n < MAX_NAME; i++) {
+        char c = name.p[i];
+        text[n++] = c == ' ' || c == '-' || c == '.' ? '_' : (char)tolower((unsigned char)c);
+    }
+    return (struct str){text, n};
+}
+
+static struct str without_alias(struct str name)
+{
+    static const struct {
+        const char *alias, *name;
+    } aliases[] = {
+        {"coin", "id"},
+        {"coin_id", "id"},
+        {"coingecko_id", "id"},
+        {"slug", "id"},
+        {"ticker", "symbol"},
+        {"coin_symbol", "symbol"},
+        {"coin_name", "name"},
+        {"price", "current_price"},
+        {"price_usd", "current_price"},
+        {"close", "current_price"},
+        {"marketcap", "market_cap"},
+        {"mcap", "market_cap"},
+        {"market_cap_usd", "market_cap"},
+        {"rank", "market_cap_rank"},
+        {"volume", "total_volume"},
+        {"volume_24h", "total_volume"},
+        {"volume_usd", "total_volume"},
+        {"fdv", "fully_diluted_valuation"},
+        {"high", "high_24h"},
+        {"low", "low_24h"},
+        {"change_24h", "price_change_24h"},
+        {"change_percentage_24h", "price_change_percentage_24h"},
+        {"supply", "circulating_supply"},
+    };
+
+    for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
+        if (str_eq(name, str_of(aliases[i].alias)))
+            return str_of(aliases[i].name);
+    return name;
+}
+
+/* Columns that a row of CSV can fill: those with a key of their own, and roi's. */
+static bool can_fill(size_t column)
+{
+    return market_table.columns[column].json_key != NULL || column == MARKET_ROI_TIMES ||
+           column == MARKET_ROI_CURRENCY || column == MARKET_ROI_PERCENTAGE;
+}
+
+static char find_separator(struct str header)
+{
+    static const char all[] = ",;\t";
+    size_t best = 0, most = 0;
+
+    for (size_t i = 0; i < 3; i++) {
+        size_t n = 0;
+        for (size_t k = 0; k < header.len; k++)
+            n += header.p[k] == all[i];
+        if (n > most) {
+            most = n;
+            best = i;
+        }
+    }
+    return all[best];
+}
+
+/* Give a field of the header its place; false when it has none. */
+static bool place(struct source *s, struct csv *c, size_t field, size_t *time_rank)
+{
+    char text[MAX_NAME];
+    struct str name = plain_name(c->fields[field], text);
+    struct str mapped = source_mapped(s, str_trim(c->fields[field]));
+    size_t rank = 0, column = table_find(&market_table, without_alias(name));
+    bool is_time = mapped.len > 0 ? str_eq(mapped, STR("time")) : source_is_time_name(name, &rank);
+
+    if (mapped.len > 0)
+        column = table_find(&market_table, mapped);
+    if (is_time && (c->time == NO_COLUMN || rank + (mapped.len == 0) < *time_rank)) {
+        *time_rank = rank + (mapped.len == 0);
+        c->time = field;
+        return true;
+    }
+    if (column >= N_MARKET_COLUMNS || !can_fill(column) ||
+        (c->source[column] != NO_COLUMN && mapped.len == 0))
+        return false;
+    if (c->source[column] != NO_COLUMN)
+        c->target[c->source[column]] = NO_COLUMN; /* the user's word comes first */
+    c->source[column] = field;
+    c->target[field] = column;
+    return true;
+}
+
+static enum st read_header(struct source *s, struct csv *c, struct str record, struct err *err)
+{
+    static const struct str bom = STR("\xEF\xBB\xBF");
+    struct buf unused = BUF_INIT(400);
+    size_t time_rank = 0;
+
+    if (str_starts(record, bom))
+        record = (struct str){record.p + bom.len, record.len - bom.len};
+    c->separator = find_separator(record);
+    const char *problem = cut_record(c, record);
+    if (problem)
+        return err_set(err, ST_REJECT, "%.200s: its header: %s", s->setup->source, problem);
+    c->n_columns = c->n_fields;
+    c->time = NO_COLUMN;
+    for (size_t i = 0; i < N_MARKET_COLUMNS; i++)
+        c->source[i] = NO_COLUMN;
+    for (size_t i = 0; i < c->n_columns; i++)
+        c->target[i] = NO_COLUMN;
+    for (size_t i = 0; i < c->n_columns; i++) {
+        if (place(s, c, i, &time_rank) || str_trim(c->fields[i]).len == 0)
+            continue;
+        buf_add_z(&unused, unused.len > 0 ? ", " : "");
+        buf_add_clean(&unused, c->fields[i], 40);
+    }
+    if (unused.len > 0)
+        source_note(s, "columns that are not used: %s; --map COLUMN=FIELD names their field",
+                    buf_z(&unused));
+    buf_release(&unused);
+    if (c->time == NO_COLUMN)
+        return err_set(err, ST_REJECT,
+                       "%.200s: no column of its header is a time; --map COLUMN=time names it",
+                       s->setup->source);
+    if (c->source[MARKET_ID] == NO_COLUMN)
+        return err_set(err, ST_REJECT,
+                       "%.200s: no column of its header is \"id\", CoinGecko's name of the coin; "
+                       "--map COLUMN=id names it",
+                       s->setup->source);
+    return ST_OK;
+}
+
+/* ---- the index ---- */
+
+static struct str shown_line(uint64_t number, char text[40])
+{
+    snprintf(text, 40, "line %" PRIu64, number);
+    return str_of(text);
+}
+
+static enum st add_record(struct source *s, struct csv *c, struct str record, struct item *item,
+                          struct err *err)
+{
+    char name[40];
+    struct str shown = shown_line(item->order, name);
+
+    if (str_trim(record).len == 0)
+        return ST_OK;
+    const char *problem = cut_record(c, record);
+    if (problem)
+        source_skip(s, IMPORT_NOT_COINS, shown, "%s", problem);
+    else if (c->n_fields != c->n_columns)
+        source_skip(s, IMPORT_NOT_COINS, shown, "%zu fields, where the header has %zu", c->n_fields,
+                    c->n_columns);
+    else if (str_trim(c->fields[c->source[MARKET_ID]]).len == 0)
+        source_skip(s, IMPORT_NOT_COINS, shown, "its id is empty");
+    else if (!when_parse(&s->when, c->fields[c->time], &item->time_us)) {
+        struct buf text = BUF_INIT(256);
+        buf_add_clean(&text, c->fields[c->time], 60);
+        source_skip(s, IMPORT_NO_TIME, shown, "\"%s\" is not a time that can be read",
+                    buf_z(&text));
+        buf_release(&text);
+    } else
+        return source_add(s, item, shown, err);
+    return ST_OK;
+}
+
+static enum st list(struct source *s, struct err *err)
+{
+    struct csv *c = mem_new(1, sizeof(*c));
+    struct err why = ERR_INIT;
+    char name[40];
+
+    s->state = c;
+    buf_init(&c->texts, MAX_RECORD + 1024 * 1024);
+    enum st st = feed_open(&c->feed, s->setup->source, MAX_RECORD, measure, err);
+    for (size_t n = 0; st == ST_OK; n++) {
+        struct item item = {.page = 1, .is_coin = true};
+        struct str record = STR_NONE;
+        st = feed_next(&c->feed, &record, &item.at, &item.order, &why);
+        if (st == ST_REJECT && n > 0) {
+            source_skip(s, IMPORT_NOT_COINS, shown_line(item.order, name), "%s", why.msg);
+            st = ST_OK;
+            continue;
+        }
+        if (st != ST_OK)
+            return err_set(err, st, "%.200s: %s", s->setup->source, why.msg);
+        if (record.len == 0 && n == 0)
+            return err_set(err, ST_REJECT, "%.200s: empty", s->setup->source);
+        if (record.len == 0)
+            return ST_OK;
+        if (n % 1024 == 0 && !source_go_on(s, n, 0, shown_line(item.order, name).p))
+            return source_stopped(s, err);
+        item.len = record.len;
+        st = n == 0 ? read_header(s, c, record, err) : add_record(s, c, record, &item, err);
+    }
+    return st;
+}
+
+/* ---- rows ---- */
+
+static bool is_null(struct str s)
+{
+    static const char *const nulls[] = {"null", "none", "nan", "n/a", "na", "\\n", "-"};
+
+    for (size_t i = 0; i < sizeof(nulls) / sizeof(nulls[0]); i++)
+        if (s.len == strlen(nulls[i]) && strncasecmp(s.p, nulls[i], s.len) == 0)
+            return true;
+    return s.len == 0;
+}
+
+/* JSON wants a digit on each side of the point, and no plus; the digits stay. */
+static void add_number(struct buf *b, struct str text)
+{
+    char fixed[DEC_MAX_LEXEME + 4];
+    size_t n = 0;
+    struct dec d;
+    struct str s = text;
+
+    if (s.len > 1 && s.p[0] == '+')
+        s = (struct str){s.p + 1, s.len - 1};
+    if (s.len > 1 && s.p[0] == '-') {
+        fixed[n++] = '-';
+        s = (struct str){s.p + 1, s.len - 1};
+    }
+    if (s.len > 1 && s.p[0] == '.')
+        fixed[n++] = '0';
+    if (s.len > DEC_MAX_LEXEME) {
+        buf_add_json_str(b, text);
+        return;
+    }
+    if (s.len > 0)
+        memcpy(fixed + n, s.p, s.len);
+    n += s.len;
+    if (s.len > 1 && fixed[n - 1] == '.')
+        n--;
+    /* what is no number goes as a text: then the transform refuses it and names it */
+    if (dec_parse((struct str){fixed, n}, &d) == DEC_NOT_A_NUMBER)
+        buf_add_json_str(b, text);
+    else
+        buf_add(b, fixed, n);
+}
+
+static void add_value(struct buf *b, size_t column, struct str text)
+{
+    enum cell_kind kind = market_table.columns[column].kind;
+
+    if (kind == CELL_NUM || kind == CELL_INT)
+        add_number(b, str_trim(text));
+    else
+        buf_add_json_str(b, text);
+}
+
+static void add_key(struct buf *b, size_t *n, const char *key)
+{
+    buf_add_z(b, (*n)++ > 0 ? ",\"" : "\"");
+    buf_add_z(b, key);
+    buf_add_z(b, "\":");
+}
+
+static struct str value_of(const struct csv *c, size_t column)
+{
+    return c->source[column] == NO_COLUMN ? STR_NONE : c->fields[c->source[column]];
+}
+
+static void add_roi(struct buf *b, size_t *n, const struct csv *c)
+{
+    static const struct {
+        size_t column;
+        const char *key;
+    } parts[] = {{MARKET_ROI_TIMES, "times"},
+                 {MARKET_ROI_CURRENCY, "currency"},
+                 {MARKET_ROI_PERCENTAGE, "percentage"}};
+    bool has_any = false;
+    size_t n_parts = 0;
+
+    for (size_t i = 0; i < 3; i++)
+        has_any |= !is_null(str_trim(value_of(c, parts[i].column)));
+    if (!has_any)
+        return;
+    add_key(b, n, "roi");
+    buf_add_char(b, '{');
+    for (size_t i = 0; i < 3; i++) {
+        struct str value = value_of(c, parts[i].column);
+        if (is_null(str_trim(value)))
+            continue;
+        add_key(b, &n_parts, parts[i].key);
+        add_value(b, parts[i].column, value);
+    }
+    buf_add_char(b, '}');
+}
+
+/* The row as CoinGecko would have sent it. A coin needs a symbol and a name to be a row. */
+static void add_row(struct buf *b, const struct csv *c)
+{
+    struct str id = str_trim(value_of(c, MARKET_ID));
+    size_t n = 0;
+
+    buf_add_char(b, '{');
+    for (size_t i = 0; i < N_MARKET_COLUMNS; i++) {
+        const struct column *column = &market_table.columns[i];
+        struct str value = value_of(c, i);
+        bool is_needed = i == MARKET_ID || i == MARKET_SYMBOL || i == MARKET_NAME;
+        if (column->json_key == NULL || (c->source[i] == NO_COLUMN && !is_needed))
+            continue;
+        add_key(b, &n, column->json_key);
+        if (i == MARKET_ID || (i == MARKET_NAME && value.len == 0))
+            buf_add_json_str(b, id);
+        else if (is_needed)
+            buf_add_json_str(b, value);
+        else if (is_null(str_trim(value)))
+            buf_add_z(b, "null");
+        else
+            add_value(b, i, value);
+    }
+    add_roi(b, &n, c);
+    buf_add_char(b, '}');
+}
+
+static enum st read_run(struct source *s, const struct item *run, struct err *err)
+{
+    struct csv *c = s->state;
+    struct str record;
+    uint64_t at, number;
+    char name[40];
+
+    feed_seek(&c->feed, run->at, run->order);
+    for (;;) {
+        struct err why = ERR_INIT;
+        enum st st = feed_next(&c->feed, &record, &at, &number, &why);
+        if (st == ST_AGAIN || st == ST_FATAL)
+            return err_set(err, st, "%s", why.msg);
+        if (st == ST_REJECT || record.len == 0 || at >= run->at + run->len)
+            return ST_OK;
+        if (cut_record(c, record) != NULL || c->n_fields != c->n_columns)
+            continue; /* reported when it was found */
+        st = source_made_room(s, shown_line(number, name), err);
+        if (st != ST_OK)
+            return st;
+        add_row(&s->made, c);
+        source_made_added(s);
+    }
+}
+
+static enum st read_poll(struct source *s, const struct item *items, size_t n, struct err *err)
+{
+    enum st st = ST_OK;
+    char name[40];
+
+    source_made_begin(s);
+    for (size_t i = 0; st == ST_OK && i < n; i++)
+        st = read_run(s, &items[i], err);
+    return st == ST_OK ? source_made_end(s, shown_line(items[0].order, name), err) : st;
+}
+
+static void close_csv(struct source *s)
+{
+    struct csv *c = s->state;
+
+    if (c == NULL)
+        return;
+    feed_close(&c->feed);
+    buf_release(&c->texts);
+    mem_free(c);
+}
+
+const struct source_kind source_csv = {
+    .name = "csv", .list = list, .read = read_poll, .close = close_csv};

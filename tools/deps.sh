@@ -19,7 +19,7 @@ packages() {
     case $1 in
     build)
         echo gcc g++ make meson ninja-build pkgconf python3 ca-certificates libsimdjson-dev libcurl4-openssl-dev \
-            libmicrohttpd-dev libsqlite3-dev libzstd-dev libxxhash-dev zlib1g-dev scdoc
+            libmicrohttpd-dev libsqlite3-dev libzstd-dev libxxhash-dev libyaml-dev zlib1g-dev scdoc
         ;;
     test)
         v=$(clang_version)

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ENV_PREFIX      "GECKOTAPE_"
 #define MAX_NAME        64
 #define MAX_SECRET_FILE ((size_t)4096) /* bytes */
 #define MAX_VALUE       ((size_t)65536)
@@ -238,8 +237,8 @@ static void unknown_variable(const struct opt_def *defs, size_t n_defs, struct s
     for (; near[i] && i + 1 < sizeof(upper); i++)
         upper[i] = near[i] == '-' ? '_' : (char)toupper((unsigned char)near[i]);
     upper[i] = '\0';
-    opt_problem(problems, "%.*s: no such setting; did you mean " ENV_PREFIX "%s?", STR_ARG(place),
-                upper);
+    opt_problem(problems, "%.*s: no such setting; did you mean " OPT_ENV_PREFIX "%s?",
+                STR_ARG(place), upper);
 }
 
 /* `name`: what follows GECKOTAPE_, as an option's name. */
@@ -264,36 +263,18 @@ static void from_ours(const struct opt_def *defs, size_t n_defs, uint32_t verb, 
 }
 
 void opts_from_variable(const struct opt_def *defs, size_t n_defs, uint32_t verb,
-                        struct str variable, struct str value, struct opt_origin origin,
+                        struct str variable, struct str value, struct str place, int rank,
                         struct settings *settings, struct opt_problems *problems)
 {
-    static const struct str prefix = {ENV_PREFIX, sizeof(ENV_PREFIX) - 1};
-    struct buf place = BUF_INIT(MAX_LINE);
+    static const struct str prefix = {OPT_ENV_PREFIX, sizeof(OPT_ENV_PREFIX) - 1};
     char name[MAX_NAME];
 
     if (!str_starts(variable, prefix))
         return;
-    buf_add_z(&place, origin.prefix);
-    buf_add_str(&place, variable);
     if (name_of_env((struct str){variable.p + prefix.len, variable.len - prefix.len}, name))
-        from_ours(defs, n_defs, verb, name, value, buf_str(&place), origin.rank, settings,
-                  problems);
+        from_ours(defs, n_defs, verb, name, value, place, rank, settings, problems);
     else
-        opt_problem(problems, "%s%.*s: no such setting; unset it", origin.prefix,
-                    STR_ARG(variable));
-    buf_release(&place);
-}
-
-void opts_from_env(const struct opt_def *defs, size_t n_defs, uint32_t verb, char *const *env,
-                   struct settings *settings, struct opt_problems *problems)
-{
-    const struct opt_origin origin = {.prefix = "", .rank = RANK_ENVIRONMENT};
-
-    for (; *env; env++) {
-        struct str value = str_of(*env), variable;
-        if (str_cut(&value, '=', &variable))
-            opts_from_variable(defs, n_defs, verb, variable, value, origin, settings, problems);
-    }
+        opt_problem(problems, "%.*s: no such setting; unset it", STR_ARG(place));
 }
 
 static void *field(const struct opt_def *def, void *target)
@@ -490,6 +471,48 @@ void opts_release(const struct opt_def *defs, size_t n_defs, void *target)
         release_field(&defs[i], target);
 }
 
+static void add_choice(const char *choices, int index, struct buf *b)
+{
+    struct str rest = str_of(choices), one = STR_NONE;
+
+    for (int i = 0; i <= index; i++)
+        str_cut(&rest, '|', &one);
+    buf_add_str(b, one);
+}
+
+void opts_add_value(const struct opt_def *def, const void *target, struct buf *b)
+{
+    const void *at = (const char *)target + def->offset;
+    const struct opt_list *list = at;
+    char text[TIME_TEXT];
+
+    switch (def->kind) {
+    case OPT_FLAG:
+        buf_add_z(b, *(const bool *)at ? "true" : "false");
+        break;
+    case OPT_TEXT:
+        buf_add_z(b, def->is_secret && **(char *const *)at ? "***" : *(char *const *)at);
+        break;
+    case OPT_INT:
+    case OPT_DURATION:
+        duration_format(*(const int64_t *)at, text);
+        if (*(const int64_t *)at == 0 && def->choices)
+            buf_add_z(b, def->choices);
+        else if (def->kind == OPT_DURATION)
+            buf_add_z(b, text);
+        else
+            buf_add_i64(b, *(const int64_t *)at);
+        break;
+    case OPT_CHOICE:
+        add_choice(def->choices, *(const int *)at, b);
+        break;
+    case OPT_LIST:
+        for (size_t i = 0; i < list->n; i++)
+            buf_addf(b, "%s%s", i == 0 ? "" : def->separator == ',' ? "," : " ", list->items[i]);
+        break;
+    }
+}
+
 /* Append text wrapped to 100 columns, continued at `indent`. */
 static void wrap(struct buf *b, const char *text, size_t column, size_t indent)
 {
@@ -497,14 +520,15 @@ static void wrap(struct buf *b, const char *text, size_t column, size_t indent)
 
     while (rest.len > 0) {
         str_cut(&rest, ' ', &word);
-        if (column + word.len > 99) {
+        if (column + 1 + word.len > 99) {
             buf_addf(b, "\n%*s", (int)indent, "");
             column = indent;
+        } else if (column > indent) {
+            buf_add_char(b, ' ');
+            column++;
         }
         buf_add_str(b, word);
-        column += word.len + 1;
-        if (rest.len > 0 && column + 1 < 100)
-            buf_add_char(b, ' ');
+        column += word.len;
     }
     buf_add_char(b, '\n');
 }
@@ -520,7 +544,9 @@ void opts_help(const struct opt_def *defs, size_t n_defs, uint32_t verb, struct 
         const char *value = defs[i].kind == OPT_CHOICE ? defs[i].choices : defs[i].metavar;
         snprintf(left, sizeof(left), "  --%s%s%s", defs[i].name, value ? " " : "",
                  value ? value : "");
-        bool has_default = defs[i].fallback && defs[i].kind != OPT_FLAG;
+        /* a default that is computed is in the help */
+        bool has_default =
+            defs[i].fallback && defs[i].fallback[0] && !strstr(defs[i].help, "(default");
         snprintf(help, sizeof(help), "%s%s%s%s", defs[i].help, has_default ? " (default: " : "",
                  has_default ? defs[i].fallback : "", has_default ? ")" : "");
         if (strlen(left) + 2 > indent)

@@ -93,22 +93,15 @@ void opts_from_args(const struct opt_def *defs, size_t n_defs, uint32_t verb, in
                     struct settings *settings, const char **ret_words, size_t max_words,
                     size_t *ret_n_words, struct opt_problems *problems);
 
-/* Where a variable was found, for opts_from_variable(). */
-struct opt_origin {
-    const char *prefix; /* in front of its name in messages: "", ".env:3: " */
-    int rank;
-};
+#define OPT_ENV_PREFIX "GECKOTAPE_"
 
 /* Read one variable. GECKOTAPE_<NAME> of an option of this verb becomes a setting (empty: as if it
  * were not set), GECKOTAPE_<NAME>_FILE of a secret the first line of that file; options of other
- * verbs are left alone, a GECKOTAPE_… that no option has is a problem, all else is not ours. */
+ * verbs are left alone, a GECKOTAPE_… that no option has is a problem, all else is not ours.
+ * place: how messages name it, like the variable itself or ".env:3: GECKOTAPE_TOP". */
 void opts_from_variable(const struct opt_def *defs, size_t n_defs, uint32_t verb,
-                        struct str variable, struct str value, struct opt_origin origin,
+                        struct str variable, struct str value, struct str place, int rank,
                         struct settings *settings, struct opt_problems *problems);
-
-/* The same for each of environ-like `env`. */
-void opts_from_env(const struct opt_def *defs, size_t n_defs, uint32_t verb, char *const *env,
-                   struct settings *settings, struct opt_problems *problems);
 
 /* The first line of the file at `path` is the value of a secret: a setting with this origin. */
 void opts_from_secret_file(const struct opt_def *def, struct str path, struct str origin, int rank,
@@ -120,6 +113,9 @@ void opts_bind(const struct opt_def *defs, size_t n_defs, uint32_t verb,
 
 /* Free what opts_bind() put into target. */
 void opts_release(const struct opt_def *defs, size_t n_defs, void *target);
+
+/* Append the value that target holds, as it would be written; of a secret "***". */
+void opts_add_value(const struct opt_def *def, const void *target, struct buf *b);
 
 /* The options of a verb as aligned help lines of at most 100 columns. */
 void opts_help(const struct opt_def *defs, size_t n_defs, uint32_t verb, struct buf *b);

@@ -113,6 +113,39 @@ bool str_is_utf8(struct str s)
     return str_utf8_prefix(s) == s.len;
 }
 
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+bool str_percent_decode(struct str s, char *ret, size_t size)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.p[i];
+        if (c == '%') {
+            int high = i + 2 < s.len ? hex_value(s.p[i + 1]) : -1;
+            int low = i + 2 < s.len ? hex_value(s.p[i + 2]) : -1;
+            if (high < 0 || low < 0)
+                return false;
+            c = (char)(high * 16 + low);
+            i += 2;
+        }
+        if (c == '\0' || n + 1 >= size)
+            return false;
+        ret[n++] = c;
+    }
+    ret[n] = '\0';
+    return true;
+}
+
 size_t str_distance(struct str a, struct str b)
 {
     size_t row[64];

@@ -52,6 +52,9 @@ bool str_is_utf8(struct str s);
 /* Length in bytes of the longest well-formed UTF-8 prefix of s. */
 size_t str_utf8_prefix(struct str s);
 
+/* Undo %XX into `ret` of `size` bytes; false when it is malformed, holds U+0000 or has no room. */
+bool str_percent_decode(struct str s, char *ret, size_t size);
+
 /* Edit distance of two short words (<= 63 bytes each; longer: 64): for "did you mean". */
 size_t str_distance(struct str a, struct str b);
 

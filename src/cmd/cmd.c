@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 const struct verb *const cmd_verbs[] = {
-    &verb_run, &verb_once, &verb_query, &verb_tape, &verb_import, &verb_simulate,
+    &verb_run, &verb_once, &verb_query, &verb_tape, &verb_import, &verb_simulate, &verb_check,
 };
 
 const size_t n_cmd_verbs = sizeof(cmd_verbs) / sizeof(cmd_verbs[0]);

@@ -28,8 +28,8 @@ struct verb {
     int (*run)(const struct config *config, const char *const *words, size_t n_words);
 };
 
-extern const struct verb verb_run, verb_once, verb_query, verb_tape, verb_import,
-    verb_simulate;
+extern const struct verb verb_run, verb_once, verb_query, verb_tape, verb_import, verb_simulate,
+    verb_check;
 
 /* All of them, in the order of --help. */
 extern const struct verb *const cmd_verbs[];

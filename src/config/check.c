@@ -6,18 +6,17 @@
 
 #include <stdio.h>
 
-#define COLLECTING (VERB_RUN | VERB_ONCE | VERB_EXTRACT | VERB_CHECK)
-#define MAX_IDS    5000
-#define MAX_ID     128 /* bytes; the longest of today has 70 */
-#define MAX_KEY    200
-#define MIN_TOKEN  16
+#define MAX_IDS   5000
+#define MAX_ID    128 /* bytes; the longest of today has 70 */
+#define MAX_KEY   200
+#define MIN_TOKEN 16
 
 const struct plan *config_plan(int api_plan)
 {
     static const struct plan plans[] = {
-        [PLAN_KEYLESS] = {"keyless", "https://api.coingecko.com/api/v3", NULL, 4},
-        [PLAN_DEMO] = {"demo", "https://api.coingecko.com/api/v3", "x-cg-demo-api-key", 60},
-        [PLAN_PRO] = {"pro", "https://pro-api.coingecko.com/api/v3", "x-cg-pro-api-key", 150},
+        [PLAN_KEYLESS] = {"keyless", "https://api.coingecko.com/api/v3", NULL, 4, 0},
+        [PLAN_DEMO] = {"demo", "https://api.coingecko.com/api/v3", "x-cg-demo-api-key", 60, 10000},
+        [PLAN_PRO] = {"pro", "https://pro-api.coingecko.com/api/v3", "x-cg-pro-api-key", 150, 0},
     };
     return &plans[api_plan];
 }
@@ -141,12 +140,10 @@ static void check_secret(const struct config_read *read, const char *name, const
         }
 }
 
-static void check_api(const struct config *config, const struct config_read *read)
+static void check_plan(const struct config *config, const struct config_read *read)
 {
     bool has_key = config->api_key[0] != '\0';
 
-    check_url(config, read);
-    check_secret(read, "api-key", config->api_key, 0);
     if (config->api_plan == PLAN_KEYLESS && has_key)
         opt_problem(read->problems, "%s: a key needs its plan; add --api-plan demo (or pro)",
                     place_of(read, NULL, "api-key").text);
@@ -313,6 +310,21 @@ static void check_pace(const struct config *config, const struct config_read *re
     buf_release(&list);
 }
 
+/* The pace fits, but what a plan gives for a month does not last. */
+static void check_budget(const struct config *config, const struct config_read *read)
+{
+    int64_t budget = config_plan(config->api_plan)->calls_per_month, calls = 0;
+
+    for (size_t i = 0; i < config->n_jobs; i++)
+        calls += config_calls(&config->jobs[i], 30);
+    if (budget > 0 && calls > budget && !config->is_simulated)
+        opt_warning(read->problems,
+                    "%s %s: has %lld calls a month, and the jobs make %lld; they would last %.1f "
+                    "days; poll more rarely",
+                    place_of(read, NULL, "api-plan").text, config_plan(config->api_plan)->name,
+                    (long long)budget, (long long)calls, 30.0 * (double)budget / (double)calls);
+}
+
 static void check_listen(const struct config *config, const struct config_read *read)
 {
     struct err err = ERR_INIT;
@@ -323,18 +335,26 @@ static void check_listen(const struct config *config, const struct config_read *
         opt_problem(read->problems, "%s: %s", place_of(read, NULL, "listen").text, err.msg);
 }
 
-void config_check(const struct config *config, uint32_t verb, const struct config_read *read)
+void config_check(const struct config *config, const struct config_read *read)
 {
+    uint32_t verb = read->verb;
+    bool is_whole = read->problems->n == 0; /* else what was not understood would be missed */
+
     if (verb & COLLECTING) {
         for (size_t i = 0; i < config->n_jobs; i++)
             check_job(&config->jobs[i], read->jobs.n > 0 ? &read->jobs.all[i] : NULL, read);
-        check_api(config, read);
+        check_url(config, read);
+        check_secret(read, "api-key", config->api_key, 0);
+        if (is_whole)
+            check_plan(config, read);
         check_secret(read, "http-token", config->http_token, MIN_TOKEN);
     } else if (verb & (VERB_QUERY | VERB_IMPORT)) {
         check_job(&config->job, NULL, read);
     }
     if ((verb & (VERB_RUN | VERB_EXTRACT | VERB_CHECK)) && read->problems->n == 0)
         check_pace(config, read);
+    if ((verb & (VERB_RUN | VERB_EXTRACT | VERB_CHECK)) && read->problems->n == 0)
+        check_budget(config, read);
     if (verb & (VERB_RUN | VERB_SIMULATE | VERB_CHECK))
         check_listen(config, read);
 }

@@ -39,7 +39,8 @@ struct job_config {
 
 struct config {
     const struct config_sources *sources; /* where all this came from: for a reload */
-    char *config_file;                    /* --config; empty: where it is looked for */
+    const struct settings *settings;      /* as config_load() gave them, the same life */
+    char *config_file;                    /* that was read; empty: none */
 
     /* what to keep, and where */
     char *data; /* empty: ./data, or ./data-sim with --simulate */
@@ -60,6 +61,7 @@ struct config {
     /* what to collect: that job, or those of the file; never none after config_load() */
     struct job_config *jobs;
     size_t n_jobs;
+    size_t n_jobs_replaced; /* so many jobs of the file gave way to that one job */
 
     /* the process */
     char *listen;
@@ -99,12 +101,13 @@ extern const size_t n_config_options, n_config_job_options;
 enum st config_listen(const char *text, char ret_address[64], int *ret_port,
                       struct err *err) MUST_USE;
 
-/* The plan's host, header and pace. Sources: CoinGecko's documentation as of 2026-11 (keyless 5
- * calls a minute, demo 100, the smallest paid plan 250); the pace leaves 40 % of it to retries and
- * other programs behind the same key or address. */
+/* The plan's host, header, pace and budget. Sources: CoinGecko's documentation as of 2026-11
+ * (keyless 5 calls a minute, demo 100, the smallest paid plan 250); the pace leaves 40 % of it to
+ * retries and other programs behind the same key or address. */
 struct plan {
     const char *name, *url, *key_header;
     uint32_t calls_per_minute;
+    int64_t calls_per_month; /* 0: no such bound, or it depends */
 };
 const struct plan *config_plan(int api_plan);
 
@@ -124,6 +127,9 @@ bool config_is_default_selection(const struct job_config *job);
  * and the pace in calls a minute. */
 int64_t config_pages(const struct job_config *job);
 uint32_t config_rate(const struct config *config);
+
+/* Calls of a job in so many days, in its hours; rounded up. */
+int64_t config_calls(const struct job_config *job, int64_t days);
 
 /* The calls a minute that all jobs make together at the busiest time of the day, and when that
  * begins, in microseconds since midnight UTC. */
@@ -147,9 +153,13 @@ struct config_sources {
     const char *dotenv; /* ".env" */
 };
 
-/* Read all sources, bind them, check the whole; *ret_config is zeroed before, and keeps a pointer
+/* Priorities: flag > GECKOTAPE_… and the seed's names of the environment > those of `.env` > the
+ * query of the seed's URL > the file > default.
+ *
+ * Read all sources, bind them, check the whole; *ret_config is zeroed before, and keeps a pointer
  * to the sources. Words that are no options go to ret_words. ret_settings (for `check`) and
- * problems are added to. Owner: config_release(), also when there were problems. */
+ * problems are added to; jobs of the file are settings "jobs.NAME.KEY". Owner: config_release(),
+ * also when there were problems. Reads the files anew each time, keeps nothing else. */
 void config_load(const struct config_sources *sources, uint32_t verb, struct config *ret_config,
                  struct settings *ret_settings, const char **ret_words, size_t max_words,
                  size_t *ret_n_words, struct opt_problems *problems);

@@ -38,6 +38,17 @@ int64_t config_pages(const struct job_config *job)
     return config_top(job) > 0 ? pages_of((size_t)config_top(job)) : CATEGORY_PAGES;
 }
 
+int64_t config_calls(const struct job_config *job, int64_t days)
+{
+    const int64_t day_us = 24 * 3600 * US_PER_S;
+    struct err err = ERR_INIT;
+    int64_t from_us, to_us, every_us = config_every_us(job), active_us = day_us;
+
+    if (config_between(job->between, &from_us, &to_us, &err) == ST_OK && from_us != to_us)
+        active_us = from_us < to_us ? to_us - from_us : day_us - from_us + to_us;
+    return config_pages(job) * ((days * active_us + every_us - 1) / every_us);
+}
+
 /* FNV-1a, 32 bit, of the ids joined by commas. */
 static uint32_t hash_ids(const struct opt_list *ids)
 {

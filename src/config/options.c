@@ -71,6 +71,7 @@ const struct opt_def config_options[] = {
      .kind = OPT_TEXT,
      .metavar = "FILE",
      .fallback = "",
+     .is_reloadable = true,
      .verbs = UINT32_MAX,
      .help = "settings as YAML (default: ./geckotape.yaml, else /etc/geckotape/geckotape.yaml, "
              "where there is one)",

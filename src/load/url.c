@@ -3,40 +3,6 @@
 
 #include "base/buf.h"
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
-/* Undo %XX into `ret` of `size` bytes; false when it is malformed, holds U+0000 or has no room. */
-static bool percent_decode(struct str s, char *ret, size_t size)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.p[i];
-        if (c == '%') {
-            int high = i + 2 < s.len ? hex_value(s.p[i + 1]) : -1;
-            int low = i + 2 < s.len ? hex_value(s.p[i + 2]) : -1;
-            if (high < 0 || low < 0)
-                return false;
-            c = (char)(high * 16 + low);
-            i += 2;
-        }
-        if (c == '\0' || n + 1 >= size)
-            return false;
-        ret[n++] = c;
-    }
-    ret[n] = '\0';
-    return true;
-}
-
 /* Refuse what would garble logs, or end a C string early. */
 static bool has_control(struct str s)
 {
@@ -111,11 +77,11 @@ static enum st parse_option(struct str item, struct sink_url *url, struct buf *s
         return err_set(err, ST_REJECT, "\"%.*s\": an option is written name=value", STR_ARG(name));
     if (url->n_options == SINK_URL_OPTIONS)
         return err_set(err, ST_REJECT, "more than %d options", SINK_URL_OPTIONS);
-    if (!percent_decode(name, option->name, sizeof(option->name)))
+    if (!str_percent_decode(name, option->name, sizeof(option->name)))
         return err_set(err, ST_REJECT, "\"%.*s\": not the name of an option", STR_ARG(name));
     if (sink_url_option(url, option->name))
         return err_set(err, ST_REJECT, "option \"%s\" is given twice", option->name);
-    if (!percent_decode(value, option->value, sizeof(option->value)))
+    if (!str_percent_decode(value, option->value, sizeof(option->value)))
         return err_set(err, ST_REJECT,
                        "option \"%s\": its value is too long, or has a %% without two hex digits "
                        "(write %%25 for %%)",
@@ -137,7 +103,7 @@ static enum st parse_parts(struct str text, struct sink_url *url, struct buf *sh
     memcpy(url->scheme, scheme.p, scheme.len);
     options = rest;
     bool has_options = str_cut(&options, '?', &rest);
-    if (!percent_decode(rest, url->rest, sizeof(url->rest)))
+    if (!str_percent_decode(rest, url->rest, sizeof(url->rest)))
         return err_set(err, ST_REJECT, "has a %% without two hex digits; write %%25 for %%");
     buf_addf(shown, "%s:", url->scheme);
     show_rest(shown, rest);

@@ -67,3 +67,22 @@ def test_the_layout_of_the_tape_is_that_of_the_header():
     comment = (ROOT / "src/tape/format.h").read_text().split("*/")[0]
     for line in comment.splitlines():
         assert line[3:].strip() in text, line
+
+
+def test_the_example_of_the_configuration_is_accepted(tmp_path):
+    text = (ROOT / "docs/man/geckotape.yaml.5.scd").read_text()
+    example = text.split("# EXAMPLE")[1].split("```")[1].lstrip()
+    (tmp_path / "key").write_text("k\n")
+    (tmp_path / "geckotape.yaml").write_text(example.replace("/etc/geckotape/key", str(tmp_path / "key")))
+    out = gecko("check", cwd=tmp_path, check=0).stdout
+    assert "office-hours" in out and "***" in out
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_page_has_every_key_of_the_example_file():
+    page = rendered("geckotape.yaml.5")
+    keys = re.findall(r"^ *#? ?([a-z_]+):", (ROOT / "geckotape.yaml.example").read_text(), re.MULTILINE)
+    sections = set(re.findall(r"^([a-z]+):$", (ROOT / "geckotape.yaml.example").read_text(), re.MULTILINE))
+    assert {"every", "timeout", "level"} <= set(keys)
+    for key in set(keys) - sections - {"everything"}:
+        assert re.search(rf"^       {key.removesuffix('_file')}: ", page, re.MULTILINE), key

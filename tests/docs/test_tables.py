@@ -52,3 +52,9 @@ def test_each_metric_of_the_sources_is_in_the_metrics():
     assert len(names) > 20
     for name in names:
         assert f"| `geckotape_{name}` |" in text
+
+
+def test_the_example_files_are_accepted(tmp_path):
+    gecko("check", "--config", ROOT / "geckotape.yaml.example", cwd=tmp_path, check=0)
+    (tmp_path / ".env").write_text((ROOT / ".env.example").read_text())
+    gecko("check", cwd=tmp_path, check=0)

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""docs/operations.md against what it speaks of."""
+import re
+
+from gecko import ROOT
+
+TEXT = (ROOT / "docs/operations.md").read_text()
+
+
+def test_the_rule_of_readiness_is_that_of_the_header():
+    comment = (ROOT / "src/status/ready.h").read_text().split("*/")[0]
+    table = comment.split("not ready when")[1].split("\n *\n")[0]
+    rows = re.findall(r"^ \*   (\S.*?)  +(\S.*)$", table, re.MULTILINE)
+    assert len(rows) >= 8
+    documented = re.findall(r"^\| ([^|]+?) \| ([^|]+?) \|$", TEXT.split("| not ready when |")[1].split("\n\n")[0], re.MULTILINE)
+    assert [row for row in documented if set(row[0]) != {"-"}] == rows
+
+
+def test_metrics_in_the_text_exist():
+    names = re.findall(r'X\([A-Z_]+, "([a-z_]+)"', (ROOT / "src/base/metric.h").read_text())
+    used = re.findall(r"geckotape_([a-z_]+)", TEXT)
+    assert used
+    assert set(used) <= set(names)

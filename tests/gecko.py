@@ -40,6 +40,12 @@ def gecko(*args, timeout=PATIENCE, env=None, cwd=None, check=None):
     return done
 
 
+def verbs():
+    """All of them, as --help lists them."""
+    listed = gecko("--help", check=0).stdout.split("Verbs:")[1].split("Start here")[0]
+    return re.findall(r"^  ([a-z-]+) ", listed, re.MULTILINE)
+
+
 class Running:
     """A geckotape that keeps running; its stdout is read as it comes."""
 

@@ -7,11 +7,10 @@ import shutil
 import subprocess
 
 import pytest
-from gecko import gecko
+from gecko import gecko, verbs
 
 BUILT = pathlib.Path(os.environ["BUILT_DOCS"])
-HELP = gecko("--help", check=0).stdout.split("Verbs:")[1].split("Start here")[0]
-VERBS = re.findall(r"^  ([a-z]+) ", HELP, re.MULTILINE)
+VERBS = verbs()
 
 
 def options_of(verb):
@@ -55,6 +54,7 @@ def test_bash_offers_choices_words_directories_and_files(tmp_path):
     assert bash("run", "--data", "f", cwd=tmp_path) == {"folder"}
     assert bash("run", "--log-file", "f", cwd=tmp_path) == {"folder", "file with blanks"}
     assert bash("run", "--top", "") == set()
+    assert bash("import", "f", cwd=tmp_path) == {"folder", "file with blanks"}
 
 
 def test_bash_offers_nothing_for_a_verb_that_is_none():
@@ -107,3 +107,4 @@ def test_fish_offers_choices_words_directories_and_files(tmp_path):
     assert {"ls", "cat", "verify"} <= fish("tape ", tmp_path)
     assert fish("run --data ", tmp_path) == {"folder/"}
     assert {"folder/", "file"} <= fish("run --log-file ", tmp_path)
+    assert {"folder/", "file"} <= fish("import ", tmp_path)

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 import pytest
-from gecko import ROOT, gecko
+from gecko import ROOT, gecko, verbs
 
 BUILT = pathlib.Path(os.environ["BUILT_DOCS"])
 PAGES = ["geckotape.1", "geckotape.yaml.5", "geckotape-tape.5"]
@@ -46,8 +46,7 @@ def test_no_mark_is_left_unfilled(page):
 
 def test_the_page_has_every_verb_with_its_options_and_examples():
     text = rendered("geckotape.1")
-    verbs = re.findall(r"^  ([a-z]+) ", gecko("--help", check=0).stdout.split("Verbs:")[1].split("Start here")[0], re.MULTILINE)
-    for verb in verbs:
+    for verb in verbs():
         chapter = re.search(rf"^   {verb}\n(.*?)(?=^ {{0,3}}\S)", text, re.MULTILINE | re.DOTALL)[1]
         help_text = gecko(verb, "--help", check=0).stdout
         for name in re.findall(r"^  (--[a-z-]+)", help_text, re.MULTILINE):

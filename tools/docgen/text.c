@@ -134,7 +134,7 @@ bool text_takes_files(const struct verb *verb)
         while (word.len > 0 && word.p[0] == '[')
             word = (struct str){word.p + 1, word.len - 1};
         if (str_starts(word, STR("PATH")) || str_starts(word, STR("FILE")) ||
-            str_starts(word, STR("DIR")))
+            str_starts(word, STR("DIR")) || str_starts(word, STR("SOURCE")))
             return true;
     }
     return false;

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,15 +25,27 @@ const char *log_level_name(enum log_level level)
     return names[level];
 }
 
+static enum st open_file(const char *path, int *ret_fd, struct err *err)
+{
+    const char *slash = strrchr(path, '/');
+    char dir[FILE_MAX_PATH];
+
+    enum st st = file_path(dir, err, "%.*s", slash ? (int)(slash - path) : 0, path);
+    if (st == ST_OK && dir[0] != '\0')
+        st = file_mkdirs(dir, err);
+    if (st != ST_OK)
+        return err_wrap(err, ST_FATAL, "--log-file %s: ", path);
+    *ret_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    return *ret_fd >= 0 ? ST_OK : err_sys(err, ST_FATAL, errno, "--log-file %s", path);
+}
+
 enum st log_setup(const struct log_setup *setup, struct err *err)
 {
     int fd = -1;
 
-    if (setup->file) {
-        fd = open(setup->file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-        if (fd < 0)
-            return err_sys(err, ST_FATAL, errno, "--log-file %s", setup->file);
-    }
+    enum st st = setup->file ? open_file(setup->file, &fd, err) : ST_OK;
+    if (st != ST_OK)
+        return st;
     pthread_mutex_lock(&lock);
     if (file_fd >= 0)
         close(file_fd);
@@ -40,6 +53,28 @@ enum st log_setup(const struct log_setup *setup, struct err *err)
     now = *setup;
     pthread_mutex_unlock(&lock);
     return ST_OK;
+}
+
+enum st log_reopen(struct err *err)
+{
+    int fd = -1;
+
+    pthread_mutex_lock(&lock);
+    enum st st = now.file ? open_file(now.file, &fd, err) : ST_OK;
+    if (fd >= 0) {
+        if (file_fd >= 0)
+            close(file_fd);
+        file_fd = fd;
+    }
+    pthread_mutex_unlock(&lock);
+    return st;
+}
+
+void log_set_level(enum log_level level)
+{
+    pthread_mutex_lock(&lock);
+    now.level = level;
+    pthread_mutex_unlock(&lock);
 }
 
 void log_close(void)

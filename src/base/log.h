@@ -36,12 +36,20 @@ struct log_setup {
     enum log_level level; /* the most talkative level that is written */
     enum log_format format;
     int fd;            /* 1 or 2; -1: nothing but the file */
-    const char *file;  /* also append here; NULL: no file */
+    const char *file;  /* also append here; NULL: no file; outlives logging */
     bool is_simulated; /* every line is marked simulated=1 */
 };
 
-/* Start (or change) logging. Fails when the file cannot be opened. Before it: text to stderr. */
+/* Start (or change) logging; the file's directory is made. Fails when the file cannot be opened.
+ * Before it: text to stderr. */
 enum st log_setup(const struct log_setup *setup, struct err *err) MUST_USE;
+
+/* Any thread: open the file again, which somebody may have renamed. When that fails the old one is
+ * kept. */
+enum st log_reopen(struct err *err) MUST_USE;
+
+/* Any thread. */
+void log_set_level(enum log_level level);
 
 void log_close(void);
 

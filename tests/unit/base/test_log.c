@@ -7,6 +7,8 @@
 #include "base/json.h"
 #include "tap.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char path[64];
@@ -110,16 +112,59 @@ static void an_event_that_is_too_long_keeps_its_message(void)
 
 static void a_file_that_cannot_be_opened_is_named(void)
 {
-    struct log_setup setup = {.fd = -1, .file = "/nonexistent/geckotape.log"};
+    struct log_setup setup = {.fd = -1, .file = "/proc/geckotape.log"};
     struct err err = ERR_INIT;
 
     CHECK_EQ(log_setup(&setup, &err), ST_FATAL);
-    CHECK_Z(err.msg, "--log-file /nonexistent/geckotape.log: No such file or directory");
+    CHECK_Z(err.msg, "--log-file /proc/geckotape.log: No such file or directory");
+    setup.file = "/proc/none/geckotape.log";
+    CHECK_EQ(log_setup(&setup, &err), ST_FATAL);
+    CHECK(strstr(err.msg, "--log-file /proc/none/geckotape.log: cannot create the directory"));
     CHECK_Z(log_level_name(LOG_WARN), "warn");
     unlink(path);
+}
+
+static size_t size_of(const char *file)
+{
+    struct stat st;
+    return stat(file, &st) == 0 ? (size_t)st.st_size : 0;
+}
+
+static void a_renamed_file_is_opened_again_and_its_directory_made(void)
+{
+    char dir[] = "/tmp/geckotape-logs-XXXXXX", file[64], old[64], logs[64];
+    struct log_setup setup = {.level = LOG_WARN, .fd = -1, .file = file};
+    struct err err = ERR_INIT;
+
+    CHECK(mkdtemp(dir) != NULL);
+    snprintf(logs, sizeof(logs), "%s/logs", dir);
+    snprintf(file, sizeof(file), "%s/logs/etl.log", dir);
+    snprintf(old, sizeof(old), "%s/logs/etl.log.1", dir);
+    CHECK_OK(log_setup(&setup, &err), err);
+    log_warn("a", "first");
+    size_t first = size_of(file);
+    CHECK(first > 0 && rename(file, old) == 0);
+    log_warn("a", "still to the old one");
+    CHECK(size_of(old) > first);
+    CHECK_OK(log_reopen(&err), err);
+    log_warn("a", "to the new one");
+    log_info("a", "not shown");
+    CHECK_EQ(size_of(file), first + sizeof("to the new one") - sizeof("first"));
+    log_set_level(LOG_INFO);
+    log_info("a", "shown");
+    CHECK(size_of(file) > first + sizeof("to the new one"));
+
+    CHECK(unlink(file) == 0 && unlink(old) == 0 && rmdir(logs) == 0);
+    int fd = open(logs, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    CHECK(fd >= 0 && close(fd) == 0);
+    CHECK_EQ(log_reopen(&err), ST_FATAL); /* the old one is kept */
+    log_warn("a", "nobody is hurt");
+    log_close();
+    CHECK(unlink(logs) == 0 && rmdir(dir) == 0);
 }
 
 TAP_MAIN(TAP_CASE(a_text_line_has_its_fields), TAP_CASE(a_json_line_is_json_whatever_it_says),
          TAP_CASE(a_simulated_market_says_so_in_text_too),
          TAP_CASE(an_event_that_is_too_long_keeps_its_message),
-         TAP_CASE(a_file_that_cannot_be_opened_is_named))
+         TAP_CASE(a_file_that_cannot_be_opened_is_named),
+         TAP_CASE(a_renamed_file_is_opened_again_and_its_directory_made))

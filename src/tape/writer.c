@@ -303,7 +303,14 @@ static enum st identify(struct tape_writer *w, struct err *err)
     const struct stream_id *want = &w->setup.id;
     struct stream_id *id = &w->state.id;
 
-    if (w->state.has_id && !is_same_stream(id, want))
+    bool is_any = want->endpoint[0] == '\0';
+
+    if (is_any && !w->state.has_id)
+        return err_sys(err, ST_REJECT, ENOENT, "job %s: no record on its tape", want->job);
+    if (is_any && strcmp(want->job, id->job) != 0)
+        return err_set(err, ST_REJECT, "job %s: its tape is that of job %s; move it away",
+                       want->job, id->job);
+    if (!is_any && w->state.has_id && !is_same_stream(id, want))
         return err_set(err, ST_REJECT,
                        "job %s: its tape is job %s, %s %s %.120s, and cannot become %s %s %.120s; "
                        "give the job another name",

@@ -29,7 +29,9 @@ struct tape_recovery {
 struct tape_writer_setup {
     struct tape *tape;
     struct clock *clock;
-    struct stream_id id;     /* uuid is ignored: read from the tape, or made */
+    /* uuid is ignored: read from the tape, or made. Only job, endpoint empty: the stream as it is on
+     * the tape; ST_REJECT with err->sys ENOENT when it has no record. */
+    struct stream_id id;
     int64_t segment_span_us; /* a segment is closed between two polls when the UTC clock has passed
                                 a multiple of it (1 h) … */
     uint64_t segment_max_bytes; /* … or it has grown to this */

@@ -32,6 +32,11 @@ enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
     X(TAPE_BYTES, "tape_written_bytes_total", COUNTER, "job", "Bytes written to the tape.")                    \
     X(TAPE_ERRORS, "tape_errors_total", COUNTER, "job", "Failed writes or syncs of the tape.")                 \
     X(TAPE_TORN, "tape_torn_total", COUNTER, "job", "Torn tails cut off at start.")                            \
+    X(TAPE_SEALED, "tape_sealed_total", COUNTER, "job", "Segments sealed.")                                    \
+    X(TAPE_SEALED_BYTES, "tape_sealed_bytes_total", COUNTER, "job", "Bytes of sealed segments, as sealed.")    \
+    X(TAPE_PRUNED_BYTES, "tape_pruned_bytes_total", COUNTER, "job", "Bytes of old segments removed.")          \
+    X(TAPE_DISK_BYTES, "tape_disk_bytes", GAUGE, "job", "Bytes of the tape on disk.")                          \
+    X(DISK_FREE, "disk_free_bytes", GAUGE, "", "Free bytes on the disk of the tape.")                          \
     X(TAPE_HOLES, "tape_holes_total", COUNTER, "job", "Damaged places that a reader skipped.")                 \
     X(FRESHNESS, "newest_row_timestamp_seconds", GAUGE, "job", "When the newest row was fetched.")             \
     X(SINK_OFFSET, "sink_offset", GAUGE, "sink,job", "Offset up to which the sink has committed.")             \

@@ -8,7 +8,8 @@
 #include <unistd.h>
 
 const struct verb *const cmd_verbs[] = {
-    &verb_run, &verb_once, &verb_query, &verb_tape, &verb_import, &verb_simulate, &verb_check,
+    &verb_run,   &verb_once,    &verb_extract, &verb_query,     &verb_tape,     &verb_import,
+    &verb_check, &verb_run_now, &verb_reload,  &verb_log_level, &verb_simulate,
 };
 
 const size_t n_cmd_verbs = sizeof(cmd_verbs) / sizeof(cmd_verbs[0]);
@@ -46,6 +47,7 @@ void cmd_block_signals(void)
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error of write(), not a death */
@@ -59,6 +61,7 @@ int cmd_wait_signal(void)
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
     do
         sig = sigwaitinfo(&set, NULL);
     while (sig < 0 && errno == EINTR);

@@ -30,6 +30,7 @@ struct verb {
 
 extern const struct verb verb_run, verb_once, verb_query, verb_tape, verb_import, verb_simulate,
     verb_check;
+extern const struct verb verb_extract, verb_run_now, verb_reload, verb_log_level;
 
 /* All of them, in the order of --help. */
 extern const struct verb *const cmd_verbs[];
@@ -46,10 +47,11 @@ enum st cmd_start_log(const struct config *config, int fd, bool is_simulated,
 /* The data directory that config means. */
 const char *cmd_data_dir(const struct config *config);
 
-/* Block SIGINT, SIGTERM and SIGPIPE in this and all later threads; cmd_wait_signal() takes them. */
+/* Block SIGINT, SIGTERM, SIGHUP and SIGPIPE in this and all later threads; cmd_wait_signal() takes
+ * them. */
 void cmd_block_signals(void);
 
-/* Wait for SIGINT or SIGTERM and return which it was. */
+/* Wait for SIGINT, SIGTERM or SIGHUP and return which it was. */
 int cmd_wait_signal(void);
 
 /* Give the work to the process that holds data_dir: its lines come out on stdout, what went wrong

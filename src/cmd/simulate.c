@@ -6,6 +6,7 @@
 #include "pipeline/setup.h"
 #include "sim/sim.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -60,7 +61,9 @@ static int simulate(const struct config *config, const char *const *words, size_
     print_use(sim, address);
     log_info("simulate", "started", LOG_I("port", sim_port(sim)), LOG_I("coins", config->sim_coins),
              LOG_I("seed", config->sim_seed), LOG_I("speed", config->sim_speed));
-    cmd_wait_signal();
+    while (cmd_wait_signal() == SIGHUP)
+        if (log_reopen(&err) != ST_OK)
+            log_warn("simulate", "the log file cannot be opened again", LOG_Z("error", err.msg));
     log_info("simulate", "stopped", LOG_I("requests", sim_requests(sim)));
     sim_stop(sim);
     log_close();

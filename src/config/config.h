@@ -20,6 +20,7 @@ enum verb_bit {
     VERB_CHECK = 1 << 10,
     VERB_DOCTOR = 1 << 11,
     VERB_SINK = 1 << 12,
+    VERB_CONTROL = 1 << 13, /* run-now, reload, log-level */
 };
 
 enum api_plan { PLAN_KEYLESS, PLAN_DEMO, PLAN_PRO };

@@ -8,8 +8,8 @@
 #define AT(field) offsetof(struct config, field)
 #define STORE     (VERB_RUN | VERB_ONCE | VERB_CHECK)
 #define COLLECT   (STORE | VERB_EXTRACT)
-#define RUNNING   (VERB_RUN | VERB_CHECK)
-#define READING   (VERB_QUERY | VERB_TAPE)
+#define RUNNING   (VERB_RUN | VERB_EXTRACT | VERB_CHECK)
+#define READING   (VERB_QUERY | VERB_TAPE | VERB_CONTROL)
 #define DAY       (86400 * US_PER_S)
 
 const struct opt_def config_options[] = {
@@ -200,8 +200,8 @@ const struct opt_def config_options[] = {
      .kind = OPT_TEXT,
      .metavar = "NAME",
      .fallback = "",
-     .verbs = VERB_TAPE | VERB_ONCE,
-     .help = "once: poll only this job; tape: only this job's stream",
+     .verbs = VERB_TAPE | VERB_ONCE | VERB_CONTROL,
+     .help = "only this job (once, run-now), or its stream (tape)",
      .offset = AT(only_job)},
     {.name = "from",
      .kind = OPT_TEXT,

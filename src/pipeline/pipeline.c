@@ -1,60 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "pipeline/pipeline.h"
+#include "pipeline/inner.h"
 
-#include "base/file.h"
-#include "base/http_client.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/metric.h"
-#include "extract/extract.h"
-#include "load/loader.h"
 #include "pipeline/setup.h"
-#include "serve/serve.h"
-#include "sim/sim.h"
 
-#include <errno.h>
-#include <pthread.h>
+#include <assert.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
-#define SEGMENT_SPAN_US   (3600 * US_PER_S)
-#define SEGMENT_MAX_BYTES (UINT64_C(256) * 1024 * 1024)
-#define MAX_POLL_BYTES    (UINT64_C(512) * 1024 * 1024)
-#define LAG_POLL_US       (5 * US_PER_MS)
-
-struct sink_thread {
-    struct pipeline *pipeline;
-    struct sink_url url;
-    struct loader *loader;
-    pthread_t thread;
-    size_t index;                   /* in the status snapshot */
-    bool is_running;                /* its thread was started and not joined */
-    atomic_bool has_left;           /* its thread has nothing more to do */
-    bool is_down;                   /* a failure was logged, its end was not */
-    struct status_sink uncommitted; /* counts of the batch under way; other fields unused */
-};
-
-struct pipeline {
-    struct pipeline_setup setup;
-    struct clock *clock;
-    struct tape *tape;
-    struct sim *sim;
-    struct tape_writer *writer;
-    struct extract_job job;
-    struct extract_api api;
-    struct status *status;
-    struct extract *extract;
-    pthread_t extract_thread;
-    bool is_extracting;
-    enum st extract_st;
-    struct err extract_err;
-    struct sink_thread sinks[PIPELINE_MAX_SINKS];
-    size_t n_sinks;
-    struct query *query;
-    struct serve *serve;
-};
+#define NAP_US (5 * US_PER_MS)
 
 struct status *pipeline_status(struct pipeline *p)
 {
@@ -71,163 +29,7 @@ const char *pipeline_api_url(const struct pipeline *p)
     return p->api.base_url;
 }
 
-/* ---- what the sinks tell ---- */
-
-static void note_simulated(struct pipeline *p, const struct sink_load *load)
-{
-    if (load->n_pages == 0 ||
-        http_answer_header(load->pages[0].record.headers, "x-simulated").p == NULL)
-        return;
-    status_lock(p->status)->is_simulated = true;
-    status_unlock(p->status);
-}
-
-/* What a batch holds counts when its last poll is committed; a batch that failed is told again. */
-static void count_load(struct sink_thread *sink, const struct sink_load *load,
-                       const struct sink_result *result)
-{
-    struct status_sink *n = &sink->uncommitted;
-
-    n->n_polls++;
-    n->n_rows += result->n_stored;
-    n->n_unchanged += result->n_unchanged;
-    n->n_refused += load->rows ? load->rows->n_refusals : 0;
-    if (load->rows && load->rows->rows.n > 0)
-        n->newest_row_us = load->end->fetched_at_us;
-}
-
-static void show_commit(struct sink_thread *sink, uint64_t offset, int64_t duration_us)
-{
-    struct pipeline *p = sink->pipeline;
-    uint64_t head = tape_head_get(tape_writer_head(p->writer));
-    struct status_sink *s = &status_lock(p->status)->sinks[sink->index], *n = &sink->uncommitted;
-
-    s->state = SINK_WORKING;
-    s->last_error[0] = '\0';
-    s->lag = head > offset ? head - offset : 0;
-    s->n_polls += n->n_polls;
-    s->n_rows += n->n_rows;
-    s->n_unchanged += n->n_unchanged;
-    s->n_refused += n->n_refused;
-    s->newest_row_us = n->newest_row_us ? n->newest_row_us : s->newest_row_us;
-    s->last_load_us = clock_wall_us(p->clock);
-    s->last_load_duration_us = duration_us;
-    status_unlock(p->status);
-    *n = (struct status_sink){.n_polls = 0};
-}
-
-static void on_loaded(void *ctx, const struct sink_load *load, const struct sink_result *result,
-                      int64_t duration_us)
-{
-    struct sink_thread *sink = ctx;
-    struct pipeline *p = sink->pipeline;
-
-    count_load(sink, load, result);
-    if (load->is_last)
-        show_commit(sink, load->new.offset, duration_us);
-    if (sink->index == 0) {
-        note_simulated(p, load);
-        if (p->setup.poll_loaded)
-            p->setup.poll_loaded(p->setup.ctx, load, result);
-    }
-}
-
-static void on_failed(void *ctx, const char *job, enum st st, const struct err *err)
-{
-    struct sink_thread *sink = ctx;
-    struct pipeline *p = sink->pipeline;
-
-    if (st != ST_REJECT) {
-        sink->uncommitted = (struct status_sink){.n_polls = 0};
-        struct status_sink *s = &status_lock(p->status)->sinks[sink->index];
-        s->state = st == ST_AGAIN ? SINK_WAITING : SINK_STOPPED;
-        snprintf(s->last_error, sizeof(s->last_error), "%.255s", err->msg);
-        status_unlock(p->status);
-    }
-    if (st == ST_AGAIN && sink->is_down)
-        return; /* an outage is logged at its start and its end */
-    sink->is_down |= st == ST_AGAIN;
-    log_event(st == ST_FATAL ? LOG_ERROR : LOG_WARN, "load",
-              st == ST_AGAIN
-                  ? "sink refuses for now; the tape keeps everything, it will be tried again"
-              : st == ST_REJECT ? "a poll was stored without rows"
-                                : "sink stopped",
-              LOG_FIELDS(LOG_Z("sink", sink->url.shown), LOG_Z("job", job ? job : ""),
-                         LOG_Z("error", err->msg)));
-}
-
-static void on_recovered(void *ctx)
-{
-    struct sink_thread *sink = ctx;
-
-    if (sink->is_down)
-        log_info("load", "sink works again", LOG_Z("sink", sink->url.shown));
-    sink->is_down = false;
-}
-
 /* ---- opening ---- */
-
-static enum st open_writer(struct pipeline *p, struct err *err)
-{
-    struct tape_writer_setup setup = {
-        .tape = p->tape,
-        .clock = p->clock,
-        .id = p->job.id,
-        .segment_span_us = SEGMENT_SPAN_US,
-        .segment_max_bytes = SEGMENT_MAX_BYTES,
-    };
-    struct tape_recovery recovery = {.head = 0};
-
-    enum st st = tape_writer_open(&setup, &p->writer, &recovery, err);
-    if (st != ST_OK)
-        return st;
-    p->job.writer = p->writer;
-    if (recovery.torn_bytes > 0) {
-        metric_add(METRIC_TAPE_TORN, p->job.id.job, NULL, 1);
-        log_warn("tape", "a torn tail was cut off and kept", LOG_Z("job", p->job.id.job),
-                 LOG_I("bytes", recovery.torn_bytes), LOG_Z("file", recovery.torn_file));
-    }
-    if (recovery.unreadable_file[0] != '\0')
-        log_warn("tape", "the disk cannot read all of a segment; a new one is begun behind it",
-                 LOG_Z("job", p->job.id.job), LOG_Z("file", recovery.unreadable_file));
-    if (recovery.is_poll_aborted)
-        log_info("tape", "the last run stopped within a poll; it is marked aborted",
-                 LOG_Z("job", p->job.id.job));
-    metric_set(METRIC_TAPE_HEAD, p->job.id.job, NULL, (double)recovery.head);
-    return ST_OK;
-}
-
-static enum st open_sinks(struct pipeline *p, struct err *err)
-{
-    struct sink_url urls[PIPELINE_MAX_SINKS];
-
-    enum st st = setup_sinks(p->setup.config, p->setup.data_dir, urls, &p->n_sinks, err);
-    for (size_t i = 0; st == ST_OK && i < p->n_sinks; i++) {
-        struct sink_thread *sink = &p->sinks[i];
-        struct loader_stream stream = {.head = tape_writer_head(p->writer)};
-        sink->pipeline = p;
-        sink->url = urls[i];
-        sink->index = i;
-        snprintf(stream.job, sizeof(stream.job), "%s", p->job.id.job);
-        st = tape_stream_dir(p->setup.data_dir, p->job.id.job, stream.dir, err);
-        if (st != ST_OK)
-            break;
-        struct loader_setup setup = {
-            .url = &sink->url,
-            .streams = &stream,
-            .n_streams = 1,
-            .clock = p->clock,
-            .is_simulated = p->setup.config->is_simulated,
-            .events = {.ctx = sink,
-                       .loaded = on_loaded,
-                       .failed = on_failed,
-                       .recovered = on_recovered},
-            .max_poll_bytes = MAX_POLL_BYTES,
-        };
-        sink->loader = loader_new(&setup);
-    }
-    return st;
-}
 
 static enum st open_simulator(struct pipeline *p, struct err *err)
 {
@@ -250,52 +52,141 @@ static void open_status(struct pipeline *p)
     snprintf(s->data_dir, sizeof(s->data_dir), "%.255s", p->setup.data_dir);
     s->is_simulated = p->setup.config->is_simulated;
     s->started_us = clock_wall_us(p->clock);
-    setup_status_job(&p->job, &s->jobs[0]);
-    s->jobs[0].head = tape_head_get(tape_writer_head(p->writer));
-    s->n_jobs = 1;
-    for (size_t i = 0; i < p->n_sinks; i++)
-        snprintf(s->sinks[i].url, sizeof(s->sinks[i].url), "%.255s", p->sinks[i].url.shown);
-    s->n_sinks = p->n_sinks;
+    s->pid = (long)getpid();
     p->status = status_new(s);
     mem_free(s);
 }
 
-static enum st open_extract(struct pipeline *p, struct err *err)
+/* Those of the configured jobs first: they have the first places in the snapshot. */
+static enum st open_streams(struct pipeline *p, struct err *err)
 {
-    struct extract_setup setup = {
-        .api = p->api,
-        .jobs = &p->job,
-        .n_jobs = 1,
-        .clock = p->clock,
-        .status = p->status,
-    };
-    return extract_new(&setup, &p->extract, err);
+    const struct config *config = p->setup.config;
+    enum st st = ST_OK;
+
+    streams_init(&p->streams, p->tape, p->clock, p->status);
+    for (size_t i = 0; st == ST_OK && i < config->n_jobs; i++) {
+        struct stream *stream;
+        struct stream_id id;
+        bool is_new;
+        setup_stream_id(&config->jobs[i], &id);
+        st = streams_open(&p->streams, &id, &stream, &is_new, err);
+        if (st == ST_OK)
+            st = stream_configure(&p->streams, stream, &config->jobs[i], err);
+    }
+    return st == ST_OK ? streams_open_rest(&p->streams, err) : st;
 }
 
-enum st pipeline_open(const struct pipeline_setup *setup, struct pipeline **ret_pipeline,
-                      struct err *err)
+static enum st open_sinks(struct pipeline *p, struct err *err)
+{
+    const struct sinks_setup setup = {
+        .tape = p->tape,
+        .clock = p->clock,
+        .streams = &p->streams,
+        .status = p->status,
+        .is_simulated = p->setup.config->is_simulated,
+        .accepts_gap = p->setup.config->is_gap_accepted,
+        .is_stopping = &p->is_stopping,
+        .poll_loaded = p->setup.poll_loaded,
+        .ctx = p->setup.ctx,
+    };
+    struct sink_url *urls = mem_new(STATUS_MAX_SINKS, sizeof(*urls));
+    size_t n;
+
+    p->sinks = sinks_new(&setup);
+    enum st st = setup_sinks(p->setup.config, p->setup.data_dir, urls, &n, err);
+    for (size_t i = 0; st == ST_OK && i < n; i++)
+        st = sinks_add(p->sinks, &urls[i], err);
+    mem_free(urls);
+    return st;
+}
+
+static void on_poll_ended(void *ctx, const struct extract_job *job, const struct tape_record *end)
+{
+    struct pipeline *p = ctx;
+
+    (void)job, (void)end;
+    if (p->sinks)
+        sinks_show_lag(p->sinks);
+}
+
+static void on_polled_now(void *ctx, uint64_t ticket, enum poll_outcome outcome, const char *error)
+{
+    struct pipeline *p = ctx;
+    polls_on_done(&p->polls, ticket, outcome, error);
+}
+
+/* The jobs that are polled, in the order of their streams. Owner: the caller, mem_free(). */
+static struct extract_job *polled_jobs(const struct pipeline *p, size_t *ret_n)
+{
+    size_t n_streams = streams_count(&p->streams), n = 0;
+    struct extract_job *jobs = mem_new(n_streams, sizeof(*jobs));
+
+    for (size_t i = 0; i < n_streams; i++)
+        if (!atomic_load(&streams_at(&p->streams, i)->is_idle))
+            jobs[n++] = streams_at(&p->streams, i)->job;
+    *ret_n = n;
+    return jobs;
+}
+
+void pipeline_set_jobs(struct pipeline *p)
+{
+    size_t n;
+    struct extract_job *jobs = polled_jobs(p, &n);
+
+    extract_set_jobs(p->extract, jobs, n);
+    mem_free(jobs);
+}
+
+static enum st open_extract(struct pipeline *p, struct err *err)
+{
+    size_t n;
+    struct extract_job *jobs = polled_jobs(p, &n);
+    const struct extract_setup setup = {
+        .api = p->api,
+        .jobs = jobs,
+        .n_jobs = n,
+        .clock = p->clock,
+        .status = p->status,
+        .events = {.ctx = p, .poll_ended = on_poll_ended, .polled_now = on_polled_now},
+    };
+
+    enum st st = extract_new(&setup, &p->extract, err);
+    mem_free(jobs);
+    return st;
+}
+
+static struct pipeline *new_pipeline(const struct pipeline_setup *setup)
 {
     struct pipeline *p = mem_new(1, sizeof(*p));
 
     p->setup = *setup;
     p->clock = clock_system();
+    polls_init(&p->polls);
+    pthread_mutex_init(&p->change, NULL);
+    pthread_mutex_init(&p->reload_lock, NULL);
     metric_set(METRIC_BUILD_INFO, GECKOTAPE_VERSION, NULL, 1);
     metric_set(METRIC_PROCESS_START, NULL, NULL, (double)clock_wall_us(p->clock) / 1e6);
     setup_api(setup->config, &p->api);
-    setup_job(setup->config, &p->job);
+    open_status(p);
+    return p;
+}
+
+enum st pipeline_open(const struct pipeline_setup *setup, struct pipeline **ret_pipeline,
+                      struct err *err)
+{
+    struct pipeline *p = new_pipeline(setup);
+
     enum st st = setup_mark_simulated(setup->config, setup->data_dir, err);
     if (st == ST_OK)
         st = tape_open(setup->data_dir, &p->tape, err);
     if (st == ST_OK && setup->config->is_simulated)
         st = open_simulator(p, err);
     if (st == ST_OK)
-        st = open_writer(p, err);
-    if (st == ST_OK)
+        st = open_streams(p, err);
+    if (st == ST_OK && setup->has_sinks)
         st = open_sinks(p, err);
-    if (st == ST_OK) {
-        open_status(p);
+    if (st == ST_OK)
         st = open_extract(p, err);
-    }
     if (st != ST_OK) {
         pipeline_close(p);
         return st;
@@ -311,17 +202,19 @@ void pipeline_close(struct pipeline *p)
     serve_stop(p->serve);
     if (p->query)
         p->query->driver->close(p->query);
-    for (size_t i = 0; i < p->n_sinks; i++)
-        loader_free(p->sinks[i].loader);
+    sinks_free(p->sinks);
     extract_free(p->extract);
-    tape_writer_close(p->writer);
+    streams_release(&p->streams);
     sim_stop(p->sim);
     tape_close(p->tape);
     status_free(p->status);
+    pthread_mutex_destroy(&p->reload_lock);
+    pthread_mutex_destroy(&p->change);
+    polls_release(&p->polls);
     mem_free(p);
 }
 
-/* ---- running ---- */
+/* ---- starting ---- */
 
 static void *extract_main(void *arg)
 {
@@ -335,33 +228,39 @@ static void *extract_main(void *arg)
     return NULL;
 }
 
-static void *sink_main(void *arg)
-{
-    struct sink_thread *sink = arg;
-    struct err err = ERR_INIT;
-
-    err_ignore(loader_run(sink->loader, &err)); /* what went wrong was told to on_failed() */
-    atomic_store(&sink->has_left, true);
-    return NULL;
-}
-
 /* The first sink that can be read back serves the API and the page. */
 static enum st open_query(struct pipeline *p, struct err *err)
 {
-    for (size_t i = 0; i < p->n_sinks; i++) {
+    for (size_t i = 0; p->sinks && i < STATUS_MAX_SINKS; i++) {
+        const struct sink_url *url = sinks_at(p->sinks, i);
         const struct sink_driver *driver;
-        enum st st = sink_driver_find(str_of(p->sinks[i].url.scheme), &driver, err);
+        if (url == NULL)
+            continue;
+        enum st st = sink_driver_find(str_of(url->scheme), &driver, err);
         if (st != ST_OK)
             return st;
-        if (driver->open_query)
-            return driver->open_query(&p->sinks[i].url, &p->query, err);
+        if (driver->open_query == NULL)
+            continue;
+        snprintf(p->query_url, sizeof(p->query_url), "%s", url->text);
+        return driver->open_query(url, &p->query, err);
     }
     return ST_OK;
 }
 
+static uint64_t poll_now(void *ctx, const char *job)
+{
+    struct pipeline *p = ctx;
+    return extract_poll_now(p->extract, job);
+}
+
 static enum st start_serving(struct pipeline *p, struct err *err)
 {
-    struct serve_setup setup = {.status = p->status};
+    struct serve_setup setup = {
+        .status = p->status,
+        .token = p->setup.config->http_token,
+        .poll_now = poll_now,
+        .ctx = p,
+    };
     int port;
 
     enum st st = config_listen(p->setup.config->listen, setup.address, &port, err);
@@ -373,85 +272,82 @@ static enum st start_serving(struct pipeline *p, struct err *err)
     return st == ST_OK ? serve_start(&setup, &p->serve, err) : st;
 }
 
+static enum st start_housekeeper(struct pipeline *p, struct err *err)
+{
+    const struct housekeeper_setup setup = {
+        .data_dir = p->setup.data_dir,
+        .clock = p->clock,
+        .status = p->status,
+        .streams = &p->streams,
+        .sinks = p->sinks,
+        .keep_us = p->setup.config->tape_keep_us,
+        .seal_level = (int)p->setup.config->tape_seal_level,
+    };
+    return housekeeper_start(&setup, &p->housekeeper, err);
+}
+
+/* Without it work goes on: a file system may know no sockets. */
+static void start_control(struct pipeline *p)
+{
+    const struct control_setup setup = {
+        .data_dir = p->setup.data_dir, .handle = requests_handle, .ctx = p};
+    struct err err = ERR_INIT;
+
+    if (control_start(&setup, &p->control, &err) != ST_OK)
+        log_warn("control", "verbs cannot reach this process", LOG_Z("error", err.msg));
+}
+
 enum st pipeline_start(struct pipeline *p, struct err *err)
 {
     enum st st = start_serving(p, err);
+    if (st == ST_OK && p->sinks)
+        st = sinks_start(p->sinks, err);
+    if (st == ST_OK)
+        st = start_housekeeper(p, err);
     if (st != ST_OK)
         return st;
-    for (size_t i = 0; i < p->n_sinks; i++) {
-        int rc = pthread_create(&p->sinks[i].thread, NULL, sink_main, &p->sinks[i]);
-        if (rc != 0)
-            return err_sys(err, ST_FATAL, rc, "start a thread");
-        p->sinks[i].is_running = true;
-    }
     int rc = pthread_create(&p->extract_thread, NULL, extract_main, p);
     if (rc != 0)
         return err_sys(err, ST_FATAL, rc, "start a thread");
     p->is_extracting = true;
+    start_control(p);
     return ST_OK;
 }
 
-static bool all_caught_up(struct pipeline *p)
+/* ---- stopping ---- */
+
+static enum st stop_sinks(struct pipeline *p, int64_t deadline_us, struct err *err)
 {
-    uint64_t head = tape_head_get(tape_writer_head(p->writer));
-    bool is_done = true;
+    struct err note_err = ERR_INIT;
 
-    for (size_t i = 0; i < p->n_sinks; i++) {
-        struct status_sink *s = &status_lock(p->status)->sinks[i];
-        bool can_work = s->state == SINK_STARTING || s->state == SINK_WORKING;
-        status_unlock(p->status);
-        if (p->sinks[i].is_running && can_work && loader_offset(p->sinks[i].loader, 0) < head)
-            is_done = false;
-    }
-    return is_done;
-}
-
-static void nap(void)
-{
-    nanosleep(&(struct timespec){.tv_nsec = LAG_POLL_US * 1000}, NULL);
-}
-
-static enum st join_sinks(struct pipeline *p, int64_t deadline_us, struct err *err)
-{
-    enum st st = ST_OK;
-
-    for (size_t i = 0; i < p->n_sinks; i++)
-        loader_stop(p->sinks[i].loader);
-    tape_head_wake(tape_writer_head(p->writer));
-    deadline_us += US_PER_S; /* a load may need a moment to notice */
-    for (size_t i = 0; i < p->n_sinks; i++) {
-        struct sink_thread *sink = &p->sinks[i];
-        if (!sink->is_running)
-            continue;
-        while (!atomic_load(&sink->has_left) && clock_mono_us(p->clock) < deadline_us)
-            nap();
-        if (!atomic_load(&sink->has_left)) {
-            st = err_set(err, ST_FATAL,
-                         "sink %s did not stop in time; what it had not committed will be loaded "
-                         "at the next start",
-                         sink->url.shown);
-            continue;
-        }
-        pthread_join(sink->thread, NULL);
-        sink->is_running = false;
-    }
+    while (!sinks_are_caught_up(p->sinks) && clock_mono_us(p->clock) < deadline_us)
+        nanosleep(&(struct timespec){.tv_nsec = NAP_US * 1000}, NULL);
+    enum st st = sinks_stop(p->sinks, deadline_us, err);
+    if (sinks_note(p->sinks, &note_err) != ST_OK)
+        log_warn("tape", "cannot note how far the sinks are", LOG_Z("error", note_err.msg));
     return st;
 }
 
 enum st pipeline_stop(struct pipeline *p, struct err *err)
 {
     int64_t deadline_us = clock_mono_us(p->clock) + p->setup.config->stop_timeout_us;
+    enum st st = ST_OK;
 
+    atomic_store(&p->is_stopping, true);
     status_lock(p->status)->is_stopping = true;
     status_unlock(p->status);
-    if (p->is_extracting) {
-        extract_stop(p->extract);
+    if (p->is_extracting)
+        extract_stop(p->extract); /* at once; what follows may take a moment */
+    control_stop(p->control);
+    p->control = NULL;
+    reload_stop(p);
+    if (p->is_extracting)
         pthread_join(p->extract_thread, NULL);
-        p->is_extracting = false;
-    }
-    while (!all_caught_up(p) && clock_mono_us(p->clock) < deadline_us)
-        nap();
-    enum st st = join_sinks(p, deadline_us, err);
+    p->is_extracting = false;
+    housekeeper_stop(p->housekeeper);
+    p->housekeeper = NULL;
+    if (p->sinks)
+        st = stop_sinks(p, deadline_us, err);
     if (st == ST_OK && p->extract_st != ST_OK) {
         *err = p->extract_err;
         st = ST_FATAL;
@@ -459,29 +355,72 @@ enum st pipeline_stop(struct pipeline *p, struct err *err)
     return st;
 }
 
-enum st pipeline_once(struct pipeline *p, struct pipeline_once *ret_once, struct err *err)
+/* ---- once ---- */
+
+static bool is_within_hours(const struct extract_job *job, int64_t slot_us)
+{
+    int64_t at_us = slot_us - time_floor(slot_us, INT64_C(86400) * US_PER_S);
+
+    if (job->from_us == job->to_us)
+        return true;
+    if (job->from_us < job->to_us)
+        return at_us >= job->from_us && at_us < job->to_us;
+    return at_us >= job->from_us || at_us < job->to_us;
+}
+
+static enum st poll_once(struct pipeline *p, const struct job_config *config, size_t index,
+                         struct pipeline_poll *ret_poll, struct err *err)
+{
+    int64_t slot_us = config->every_us ? time_floor(clock_wall_us(p->clock), config->every_us) : 0;
+    char name[TAPE_MAX_JOB + 1];
+    struct tape_record last;
+
+    config_job_name(config, name);
+    const struct stream *stream = streams_find(&p->streams, name);
+    assert(stream != NULL);
+    *ret_poll = (struct pipeline_poll){.outcome = POLL_OK, .status = stream->job.status};
+    snprintf(ret_poll->job, sizeof(ret_poll->job), "%s", name);
+    ret_poll->is_out_of_hours = slot_us != 0 && !is_within_hours(&stream->job, slot_us);
+    ret_poll->is_already_polled = slot_us != 0 && tape_writer_last_end(stream->job.writer, &last) &&
+                                  outcome_bears_rows(last.outcome) && last.slot_us >= slot_us &&
+                                  last.slot_us < slot_us + config->every_us;
+    if (ret_poll->is_already_polled || ret_poll->is_out_of_hours)
+        return ST_OK;
+    return extract_once(p->extract, index, slot_us, setup_poll_budget_us(p->setup.config, config),
+                        &ret_poll->outcome, err);
+}
+
+enum st pipeline_once(struct pipeline *p, const char *only, struct pipeline_poll *ret_polls,
+                      size_t *ret_n, struct err *err)
 {
     const struct config *config = p->setup.config;
-    int64_t slot_us = config->job.every_us ? time_floor(clock_wall_us(p->clock), config->job.every_us) : 0;
-    struct tape_record last;
-    struct err first = ERR_INIT;
-
-    *ret_once = (struct pipeline_once){.outcome = POLL_OK};
-    ret_once->is_already_polled = slot_us != 0 && tape_writer_last_end(p->writer, &last) &&
-                                  outcome_bears_rows(last.outcome) && last.slot_us >= slot_us &&
-                                  last.slot_us < slot_us + config->job.every_us;
     enum st st = ST_OK;
-    if (!ret_once->is_already_polled)
-        st = extract_once(p->extract, 0, slot_us, setup_poll_budget_us(config), &ret_once->outcome,
-                          err);
-    for (size_t i = 0; i < p->n_sinks; i++) {
-        enum st load_st = loader_open(p->sinks[i].loader, &first);
-        if (load_st == ST_OK)
-            load_st = loader_catch_up(p->sinks[i].loader, &first);
-        if (load_st != ST_OK && st == ST_OK) {
-            *err = first;
-            st = err_wrap(err, load_st, "sink %s: ", p->sinks[i].url.shown);
+
+    *ret_n = 0;
+    for (size_t i = 0; i < config->n_jobs; i++) {
+        char name[TAPE_MAX_JOB + 1];
+        struct err why = ERR_INIT;
+        config_job_name(&config->jobs[i], name);
+        if (only && strcmp(only, name) != 0)
+            continue;
+        enum st poll_st = poll_once(p, &config->jobs[i], i, &ret_polls[*ret_n], &why);
+        *ret_n += 1;
+        if (poll_st != ST_OK && st == ST_OK) {
+            *err = why;
+            st = poll_st;
         }
+    }
+    if (only && *ret_n == 0)
+        return err_set(err, ST_REJECT, "--job: there is no job %.64s", only);
+    if (p->sinks == NULL)
+        return st;
+    struct err load_err = ERR_INIT;
+    enum st load_st = sinks_load(p->sinks, &load_err);
+    if (sinks_note(p->sinks, &load_err) != ST_OK && load_st == ST_OK)
+        log_warn("tape", "cannot note how far the sinks are", LOG_Z("error", load_err.msg));
+    if (load_st != ST_OK && st == ST_OK) {
+        *err = load_err;
+        st = load_st;
     }
     return st;
 }

@@ -1,7 +1,8 @@
-/* The composition: one data directory's tape, its jobs, its sinks, the web server, and their
- * threads.
+/* The composition: one data directory's tape, its jobs, its sinks, the web server, the control
+ * socket, and their threads.
  *
- * Threads: extract · one per sink · HTTP. Whoever calls these functions is the main thread.
+ * Threads: extract · one per sink · housekeeper · HTTP · control, and while it lasts one for a
+ * reload. Whoever calls these functions is the main thread.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef PIPELINE_PIPELINE_H
@@ -12,11 +13,11 @@
 #include "load/sink.h"
 #include "status/status.h"
 
-#define PIPELINE_MAX_SINKS STATUS_MAX_SINKS
-
 struct pipeline_setup {
-    const struct config *config; /* outlives the pipeline */
+    const struct config *config; /* outlives the pipeline, as do its sources */
     const char *data_dir;
+    uint32_t verb;  /* enum verb_bit: whose options a reload reads */
+    bool has_sinks; /* false: write the tape, and leave loading to others */
     /* Each poll once, when the first sink has taken it (on that sink's thread). May be NULL. */
     void (*poll_loaded)(void *ctx, const struct sink_load *load, const struct sink_result *result);
     void *ctx;
@@ -39,14 +40,24 @@ enum st pipeline_start(struct pipeline *p, struct err *err) MUST_USE;
  * timeout), HTTP. ST_FATAL when the extractor had died or a sink did not stop in time. */
 enum st pipeline_stop(struct pipeline *p, struct err *err) MUST_USE;
 
-struct pipeline_once {
+/* Read the configuration again, soon and in a thread of its own; what was done is logged. Jobs,
+ * sinks and the log level apply, the log file is opened again; the rest takes a restart. A
+ * configuration with mistakes changes nothing. */
+void pipeline_reload(struct pipeline *p);
+
+struct pipeline_poll {
+    char job[64];
+    size_t status;          /* its place in the snapshot */
     bool is_already_polled; /* the slot is on the tape: no call was made */
+    bool is_out_of_hours;   /* … nor is one to be made now */
     enum poll_outcome outcome;
 };
 
-/* One poll of the job and all sinks loaded to the head, in this thread; the first failure of a sink
- * is returned after all had their turn. */
-enum st pipeline_once(struct pipeline *p, struct pipeline_once *ret_once, struct err *err) MUST_USE;
+/* One poll of every job, or of the one named `only` (NULL: all), and all sinks loaded to the heads,
+ * in this thread; the first failure is returned after all had their turn. ret_polls has room for
+ * all jobs. ST_REJECT: there is no such job. */
+enum st pipeline_once(struct pipeline *p, const char *only, struct pipeline_poll *ret_polls,
+                      size_t *ret_n, struct err *err) MUST_USE;
 
 struct status *pipeline_status(struct pipeline *p);
 uint16_t pipeline_port(const struct pipeline *p); /* of the web server; 0: none */

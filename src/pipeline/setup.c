@@ -2,6 +2,7 @@
 #include "pipeline/setup.h"
 
 #include "base/file.h"
+#include "base/mem.h"
 #include "load/sink.h"
 
 #include <assert.h>
@@ -11,6 +12,9 @@
 #define MAX_ATTEMPTS       5 /* per page and poll: with full jitter about 15 s */
 #define CONNECT_TIMEOUT_US (10 * US_PER_S)
 #define STALL_TIMEOUT_US   (15 * US_PER_S)
+#define MINUTE_US          (60 * US_PER_S)
+#define HOUR_US            (60 * MINUTE_US)
+#define MAX_IDS_TEXT       ((size_t)4 * 1024 * 1024)
 
 static int64_t at_most(int64_t value, int64_t ceiling)
 {
@@ -37,21 +41,132 @@ void setup_api(const struct config *config, struct extract_api *ret_api)
     snprintf(ret_api->key, sizeof(ret_api->key), "%s", config->api_key);
 }
 
-void setup_job(const struct config *config, struct extract_job *ret_job)
+void setup_copy_selection(const struct job_config *config, struct job_config *ret_selected)
 {
-    *ret_job = (struct extract_job){
-        .id = {.endpoint = "coins/markets"},
-        .selection = {.kind = SELECT_TOP, .top = (uint32_t)config_top(&config->job)},
-        .every_us = config_every_us(&config->job),
+    *ret_selected = (struct job_config){
+        .top = config_top(config),
+        .is_all = config->is_all,
+        .category = mem_strdup(config->category ? config->category : ""),
+        .ids = {.items = mem_new(config->ids.n, sizeof(char *)), .n = config->ids.n},
     };
-    struct stream_id *id = &ret_job->id;
-    snprintf(id->vs_currency, sizeof(id->vs_currency), "%s", config->job.vs);
-    snprintf(id->selection, sizeof(id->selection), "top=%lld", (long long)config_top(&config->job));
-    config_job_name(&config->job, id->job);
+    for (size_t i = 0; i < config->ids.n; i++)
+        ret_selected->ids.items[i] = mem_strdup(config->ids.items[i]);
+}
+
+void setup_release_selection(struct job_config *selected)
+{
+    for (size_t i = 0; i < selected->ids.n; i++)
+        mem_free(selected->ids.items[i]);
+    mem_free(selected->ids.items);
+    mem_free(selected->category);
+    *selected = (struct job_config){.top = 0};
+}
+
+static enum selection_kind selection_of(const struct job_config *job)
+{
+    return job->is_all                         ? SELECT_ALL
+           : job->ids.n > 0                    ? SELECT_IDS
+           : job->category && job->category[0] ? SELECT_CATEGORY
+                                               : SELECT_TOP;
+}
+
+/* FNV-1a, 64 bit. */
+static uint64_t hash_of(struct str text)
+{
+    uint64_t hash = UINT64_C(14695981039346656037);
+
+    for (size_t i = 0; i < text.len; i++)
+        hash = (hash ^ (unsigned char)text.p[i]) * UINT64_C(1099511628211);
+    return hash;
+}
+
+/* "ids=a,b"; a list too long for a stream's identity is told by its hash. */
+static void write_ids(const struct opt_list *ids, char *ret_text, size_t size)
+{
+    struct buf list = BUF_INIT(MAX_IDS_TEXT);
+
+    for (size_t i = 0; i < ids->n; i++)
+        buf_addf(&list, "%s%s", i > 0 ? "," : "", ids->items[i]);
+    if (list.len + sizeof("ids=") <= size)
+        snprintf(ret_text, size, "ids=%s", buf_z(&list));
+    else
+        snprintf(ret_text, size, "ids#%016llx", (unsigned long long)hash_of(buf_str(&list)));
+    buf_release(&list);
+}
+
+void setup_stream_id(const struct job_config *config, struct stream_id *ret_id)
+{
+    long long top = config_top(config);
+
+    *ret_id = (struct stream_id){.endpoint = "coins/markets"};
+    config_job_name(config, ret_id->job);
+    snprintf(ret_id->vs_currency, sizeof(ret_id->vs_currency), "%s", config->vs);
+    switch (selection_of(config)) {
+    case SELECT_TOP:
+        snprintf(ret_id->selection, sizeof(ret_id->selection), "top=%lld", top);
+        break;
+    case SELECT_ALL:
+        snprintf(ret_id->selection, sizeof(ret_id->selection), "all");
+        break;
+    case SELECT_CATEGORY:
+        if (top > 0)
+            snprintf(ret_id->selection, sizeof(ret_id->selection), "category=%.200s&top=%lld",
+                     config->category, top);
+        else
+            snprintf(ret_id->selection, sizeof(ret_id->selection), "category=%.200s",
+                     config->category);
+        break;
+    case SELECT_IDS:
+        write_ids(&config->ids, ret_id->selection, sizeof(ret_id->selection));
+        break;
+    }
+}
+
+enum st setup_job(const struct job_config *config, const struct job_config *selected,
+                  struct extract_job *job, struct err *err)
+{
+    int64_t from_us, to_us;
+
+    enum st st = config_between(config->between ? config->between : "", &from_us, &to_us, err);
+    if (st != ST_OK)
+        return err_wrap(err, st, "job %s: ", job->id.job);
+    job->selection = (struct selection){
+        .kind = selection_of(selected),
+        .top = (uint32_t)selected->top,
+        .category = selected->category,
+        .ids = (const char *const *)selected->ids.items,
+        .n_ids = selected->ids.n,
+    };
+    job->every_us = config_every_us(config);
+    job->from_us = from_us;
+    job->to_us = to_us;
+    return ST_OK;
+}
+
+static void add_selection(struct buf *b, const struct selection *s)
+{
+    switch (s->kind) {
+    case SELECT_TOP:
+        buf_addf(b, "top %u", s->top);
+        break;
+    case SELECT_ALL:
+        buf_add_z(b, "all");
+        break;
+    case SELECT_CATEGORY:
+        if (s->top > 0)
+            buf_addf(b, "top %u in %s", s->top, s->category);
+        else
+            buf_addf(b, "all in %s", s->category);
+        break;
+    case SELECT_IDS:
+        buf_addf(b, "%zu id%s", s->n_ids, s->n_ids == 1 ? "" : "s");
+        break;
+    }
 }
 
 void setup_status_job(const struct extract_job *job, struct status_job *ret_job)
 {
+    struct buf what = BUF_INIT(sizeof(ret_job->what) - 1);
     char every[TIME_TEXT];
 
     duration_format(job->every_us, every);
@@ -59,13 +174,19 @@ void setup_status_job(const struct extract_job *job, struct status_job *ret_job)
         .every_us = job->every_us, .from_us = job->from_us, .to_us = job->to_us};
     snprintf(ret_job->name, sizeof(ret_job->name), "%s", job->id.job);
     snprintf(ret_job->vs_currency, sizeof(ret_job->vs_currency), "%s", job->id.vs_currency);
-    snprintf(ret_job->what, sizeof(ret_job->what), "top %u of %s in %s, every %s",
-             job->selection.top, job->id.endpoint, job->id.vs_currency, every);
+    add_selection(&what, &job->selection);
+    buf_addf(&what, " of %s in %s, every %s", job->id.endpoint, job->id.vs_currency, every);
+    if (job->from_us != job->to_us)
+        buf_addf(&what, " from %02d:%02d to %02d:%02d UTC", (int)(job->from_us / HOUR_US),
+                 (int)(job->from_us % HOUR_US / MINUTE_US), (int)(job->to_us / HOUR_US),
+                 (int)(job->to_us % HOUR_US / MINUTE_US));
+    snprintf(ret_job->what, sizeof(ret_job->what), "%s", buf_z(&what));
+    buf_release(&what);
 }
 
-int64_t setup_poll_budget_us(const struct config *config)
+int64_t setup_poll_budget_us(const struct config *config, const struct job_config *job)
 {
-    return config_pages(&config->job) * 60 * US_PER_S / config_rate(config) + 120 * US_PER_S;
+    return config_pages(job) * MINUTE_US / config_rate(config) + 2 * MINUTE_US;
 }
 
 static enum st add_sink(const char *text, struct sink_url *urls, size_t *n, struct err *err)

@@ -10,14 +10,21 @@
 
 void setup_api(const struct config *config, struct extract_api *ret_api);
 
-/* The one job of the flags: "markets-usd" for the default selection, "markets-usd-top100" for
- * another. */
-void setup_job(const struct config *config, struct extract_job *ret_job);
+/* Who the job is; see config_job_name(). */
+void setup_stream_id(const struct job_config *config, struct stream_id *ret_id);
+
+/* What a job selects, copied out of a configuration that may go: top, is_all, category and ids. */
+void setup_copy_selection(const struct job_config *config, struct job_config *ret_selected);
+void setup_release_selection(struct job_config *selected);
+
+/* Fill in selection (borrowed from `selected`), grid and hours. */
+enum st setup_job(const struct job_config *config, const struct job_config *selected,
+                  struct extract_job *job, struct err *err) MUST_USE;
 void setup_status_job(const struct extract_job *job, struct status_job *ret_job);
 
 /* How long a poll of `once` may take: its calls at the limiter's pace, and two minutes for retries.
  */
-int64_t setup_poll_budget_us(const struct config *config);
+int64_t setup_poll_budget_us(const struct config *config, const struct job_config *job);
 
 /* The sinks of --sink, else the default ones below data_dir. ret_urls has room for
  * STATUS_MAX_SINKS. */

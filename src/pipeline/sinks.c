@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pipeline/sinks.h"
+
+#include "base/http_client.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "load/known.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+
+#define MAX_POLL_BYTES (UINT64_C(512) * 1024 * 1024)
+#define NAP_US         (5 * US_PER_MS)
+
+struct one_sink {
+    struct sinks *all;
+    struct sink_url url;
+    struct loader *loader;
+    pthread_t thread;
+    size_t place;                   /* in the snapshot, and in sinks.at */
+    bool is_running;                /* its thread was started and not joined */
+    atomic_bool has_left;           /* its thread has nothing more to do */
+    bool is_down;                   /* a failure was logged, its end was not */
+    struct status_sink uncommitted; /* counts of the batch under way; other fields unused */
+    struct one_sink *next;          /* of those that did not stop in time */
+};
+
+struct sinks {
+    struct sinks_setup setup;
+    pthread_rwlock_t
+        lock; /* of the array alone: written for a moment, read for as long as needed */
+    struct one_sink *at[STATUS_MAX_SINKS];
+    struct one_sink *stuck;
+};
+
+/* ---- what the sinks tell ---- */
+
+static uint64_t lag_of(const struct one_sink *sink)
+{
+    const struct streams *streams = sink->all->setup.streams;
+    uint64_t lag = 0;
+
+    for (size_t i = 0; i < streams_count(streams); i++) {
+        uint64_t head = tape_head_get(tape_writer_head(streams_at(streams, i)->job.writer));
+        uint64_t done = loader_offset(sink->loader, i);
+        lag += head > done ? head - done : 0;
+    }
+    return lag;
+}
+
+static void set_lag(struct status_sink *s, uint64_t lag, int64_t now_us)
+{
+    s->lag = lag;
+    if (lag == 0)
+        s->behind_since_us = 0;
+    else if (s->behind_since_us == 0)
+        s->behind_since_us = now_us;
+}
+
+static void set_state(struct status_sink *s, enum sink_state state, int64_t now_us)
+{
+    if (s->state != state)
+        s->state_since_us = now_us;
+    s->state = state;
+}
+
+static void note_simulated(struct sinks *all, const struct sink_load *load)
+{
+    if (load->n_pages == 0 ||
+        http_answer_header(load->pages[0].record.headers, "x-simulated").p == NULL)
+        return;
+    status_lock(all->setup.status)->is_simulated = true;
+    status_unlock(all->setup.status);
+}
+
+/* What a batch holds counts when its last poll is committed; a batch that failed is told again. */
+static void count_load(struct one_sink *sink, const struct sink_load *load,
+                       const struct sink_result *result)
+{
+    struct status_sink *n = &sink->uncommitted;
+
+    n->n_polls++;
+    n->n_rows += result->n_stored;
+    n->n_unchanged += result->n_unchanged;
+    n->n_refused += load->rows ? load->rows->n_refusals : 0;
+    if (load->rows && load->rows->rows.n > 0)
+        n->newest_row_us = load->end->fetched_at_us;
+}
+
+static void show_commit(struct one_sink *sink, int64_t duration_us)
+{
+    const struct sinks_setup *setup = &sink->all->setup;
+    uint64_t lag = lag_of(sink);
+    int64_t now_us = clock_wall_us(setup->clock);
+    struct status_sink *s = &status_lock(setup->status)->sinks[sink->place];
+    struct status_sink *n = &sink->uncommitted;
+
+    set_state(s, SINK_WORKING, now_us);
+    set_lag(s, lag, now_us);
+    s->last_error[0] = '\0';
+    s->n_polls += n->n_polls;
+    s->n_rows += n->n_rows;
+    s->n_unchanged += n->n_unchanged;
+    s->n_refused += n->n_refused;
+    s->newest_row_us = n->newest_row_us ? n->newest_row_us : s->newest_row_us;
+    s->last_load_us = now_us;
+    s->last_load_duration_us = duration_us;
+    status_unlock(setup->status);
+    *n = (struct status_sink){.n_polls = 0};
+}
+
+/* Is it the one that tells of polls? The first that there is. */
+static bool is_first(const struct one_sink *sink)
+{
+    struct sinks *all = sink->all;
+    bool is_first = true;
+
+    pthread_rwlock_rdlock(&all->lock);
+    for (size_t i = 0; i < sink->place; i++)
+        is_first &= all->at[i] == NULL;
+    pthread_rwlock_unlock(&all->lock);
+    return is_first;
+}
+
+static void on_loaded(void *ctx, const struct sink_load *load, const struct sink_result *result,
+                      int64_t duration_us)
+{
+    struct one_sink *sink = ctx;
+    const struct sinks_setup *setup = &sink->all->setup;
+
+    count_load(sink, load, result);
+    if (load->is_last)
+        show_commit(sink, duration_us);
+    if (!is_first(sink))
+        return;
+    note_simulated(sink->all, load);
+    if (setup->poll_loaded)
+        setup->poll_loaded(setup->ctx, load, result);
+}
+
+static void on_failed(void *ctx, const char *job, enum st st, const struct err *err)
+{
+    struct one_sink *sink = ctx;
+    const struct sinks_setup *setup = &sink->all->setup;
+
+    if (st != ST_REJECT) {
+        sink->uncommitted = (struct status_sink){.n_polls = 0};
+        struct status_sink *s = &status_lock(setup->status)->sinks[sink->place];
+        set_state(s, st == ST_AGAIN ? SINK_WAITING : SINK_STOPPED, clock_wall_us(setup->clock));
+        snprintf(s->last_error, sizeof(s->last_error), "%.255s", err->msg);
+        status_unlock(setup->status);
+    }
+    if (st == ST_AGAIN && sink->is_down)
+        return; /* an outage is logged at its start and its end */
+    sink->is_down |= st == ST_AGAIN;
+    log_event(st == ST_FATAL ? LOG_ERROR : LOG_WARN, "load",
+              st == ST_AGAIN
+                  ? "sink refuses for now; the tape keeps everything, it will be tried again"
+              : st == ST_REJECT ? "a poll was stored without rows"
+                                : "sink stopped",
+              LOG_FIELDS(LOG_Z("sink", sink->url.shown), LOG_Z("job", job ? job : ""),
+                         LOG_Z("error", err->msg)));
+}
+
+static void on_recovered(void *ctx)
+{
+    struct one_sink *sink = ctx;
+    struct status *status = sink->all->setup.status;
+    struct status_sink *s = &status_lock(status)->sinks[sink->place];
+
+    if (s->state == SINK_WAITING) /* open again, and nothing to load */
+        set_state(s, SINK_WORKING, clock_wall_us(sink->all->setup.clock));
+    s->last_error[0] = '\0';
+    status_unlock(status);
+    if (sink->is_down)
+        log_info("load", "sink works again", LOG_Z("sink", sink->url.shown));
+    sink->is_down = false;
+}
+
+static void *sink_main(void *arg)
+{
+    struct one_sink *sink = arg;
+    struct err err = ERR_INIT;
+
+    err_ignore(loader_run(sink->loader, &err)); /* what went wrong was told to on_failed() */
+    atomic_store(&sink->has_left, true);
+    return NULL;
+}
+
+/* ---- who there is ---- */
+
+struct sinks *sinks_new(const struct sinks_setup *setup)
+{
+    struct sinks *s = mem_new(1, sizeof(*s));
+
+    s->setup = *setup;
+    pthread_rwlock_init(&s->lock, NULL);
+    return s;
+}
+
+static void free_one(struct one_sink *sink)
+{
+    loader_free(sink->loader);
+    mem_free(sink);
+}
+
+void sinks_free(struct sinks *s)
+{
+    if (s == NULL)
+        return;
+    for (size_t i = 0; i < STATUS_MAX_SINKS; i++)
+        if (s->at[i])
+            free_one(s->at[i]);
+    pthread_rwlock_destroy(&s->lock);
+    mem_free(s);
+}
+
+/* Put a sink into its place, or take it out; nobody looks at it through the array any more. */
+static void put(struct sinks *s, size_t place, struct one_sink *sink)
+{
+    pthread_rwlock_wrlock(&s->lock);
+    s->at[place] = sink;
+    pthread_rwlock_unlock(&s->lock);
+}
+
+static struct one_sink *find(const struct sinks *s, const char *url)
+{
+    for (size_t i = 0; i < STATUS_MAX_SINKS; i++)
+        if (s->at[i] && strcmp(s->at[i]->url.text, url) == 0)
+            return s->at[i];
+    return NULL;
+}
+
+bool sinks_has(struct sinks *s, const char *url)
+{
+    pthread_rwlock_rdlock(&s->lock);
+    bool has = find(s, url) != NULL;
+    pthread_rwlock_unlock(&s->lock);
+    return has;
+}
+
+const struct sink_url *sinks_at(struct sinks *s, size_t i)
+{
+    pthread_rwlock_rdlock(&s->lock);
+    const struct sink_url *url = i < STATUS_MAX_SINKS && s->at[i] ? &s->at[i]->url : NULL;
+    pthread_rwlock_unlock(&s->lock);
+    return url;
+}
+
+/* ---- adding ---- */
+
+/* Keep on the tape what this sink has not loaded, also while it cannot be reached. */
+static void expect(const struct sinks *s, const struct sink_url *url, const struct stream *stream)
+{
+    struct known_stream of = {.offset = 0};
+    struct err err = ERR_INIT;
+
+    sink_uuid_text(&stream->job.id, of.uuid);
+    snprintf(of.job, sizeof(of.job), "%s", stream->job.id.job);
+    if (known_expect(tape_data_dir(s->setup.tape), url->shown, &of, 1, &err) != ST_OK)
+        log_warn("tape", "cannot note what a sink is going to load", LOG_Z("sink", url->shown),
+                 LOG_Z("job", of.job), LOG_Z("error", err.msg));
+}
+
+static void show_new(struct sinks *s, const struct one_sink *sink)
+{
+    struct status_snapshot *now = status_lock(s->setup.status);
+    struct status_sink *shown = &now->sinks[sink->place];
+
+    *shown = (struct status_sink){.state = SINK_STARTING,
+                                  .state_since_us = clock_wall_us(s->setup.clock)};
+    snprintf(shown->url, sizeof(shown->url), "%.255s", sink->url.shown);
+    if (now->n_sinks <= sink->place)
+        now->n_sinks = sink->place + 1;
+    status_unlock(s->setup.status);
+}
+
+static struct loader *make_loader(struct sinks *s, struct one_sink *sink)
+{
+    size_t n = streams_count(s->setup.streams);
+    struct loader_stream *streams = mem_new(n, sizeof(*streams));
+
+    for (size_t i = 0; i < n; i++)
+        streams[i] = stream_for_loader(streams_at(s->setup.streams, i));
+    const struct loader_setup setup = {
+        .url = &sink->url,
+        .streams = streams,
+        .n_streams = n,
+        .tape = s->setup.tape,
+        .clock = s->setup.clock,
+        .is_simulated = s->setup.is_simulated,
+        .accepts_gap = s->setup.accepts_gap,
+        .events = {.ctx = sink,
+                   .loaded = on_loaded,
+                   .failed = on_failed,
+                   .recovered = on_recovered},
+        .max_poll_bytes = MAX_POLL_BYTES,
+    };
+    struct loader *loader = loader_new(&setup);
+    mem_free(streams);
+    return loader;
+}
+
+/* A place that is free: not of one that has not left it yet. */
+static size_t find_place(const struct sinks *s)
+{
+    for (size_t i = 0; i < STATUS_MAX_SINKS; i++) {
+        bool is_free = s->at[i] == NULL;
+        for (const struct one_sink *sink = s->stuck; sink; sink = sink->next)
+            is_free &= sink->place != i;
+        if (is_free)
+            return i;
+    }
+    return STATUS_MAX_SINKS;
+}
+
+enum st sinks_add(struct sinks *s, const struct sink_url *url, struct err *err)
+{
+    size_t place = find_place(s);
+
+    if (place == STATUS_MAX_SINKS)
+        return err_set(err, ST_REJECT, "sink %s: there are %d already", url->shown,
+                       STATUS_MAX_SINKS);
+    struct one_sink *sink = mem_new(1, sizeof(*sink));
+    sink->all = s;
+    sink->url = *url;
+    sink->place = place;
+    sink->loader = make_loader(s, sink);
+    for (size_t i = 0; i < streams_count(s->setup.streams); i++)
+        expect(s, url, streams_at(s->setup.streams, i));
+    show_new(s, sink);
+    put(s, place, sink);
+    return ST_OK;
+}
+
+void sinks_add_stream(struct sinks *s, const struct stream *stream)
+{
+    const struct loader_stream of = stream_for_loader(stream);
+
+    for (size_t i = 0; i < STATUS_MAX_SINKS; i++) {
+        struct err err = ERR_INIT;
+        if (s->at[i] == NULL)
+            continue;
+        expect(s, &s->at[i]->url, stream);
+        /* as many fit as there can be streams */
+        if (loader_add_stream(s->at[i]->loader, &of, &err) != ST_OK)
+            log_error("load", "a stream cannot be loaded before a restart",
+                      LOG_Z("sink", s->at[i]->url.shown), LOG_Z("error", err.msg));
+    }
+}
+
+enum st sinks_start(struct sinks *s, struct err *err)
+{
+    for (size_t i = 0; i < STATUS_MAX_SINKS; i++) {
+        struct one_sink *sink = s->at[i];
+        if (sink == NULL || sink->is_running)
+            continue;
+        int rc = pthread_create(&sink->thread, NULL, sink_main, sink);
+        if (rc != 0)
+            return err_sys(err, ST_FATAL, rc, "start a thread");
+        sink->is_running = true;
+    }
+    return ST_OK;
+}
+
+/* ---- looking ---- */
+
+void sinks_show_lag(struct sinks *s)
+{
+    pthread_rwlock_rdlock(&s->lock);
+    for (size_t i = 0; i < STATUS_MAX_SINKS; i++) {
+        if (s->at[i] == NULL)
+            continue;
+        uint64_t lag = lag_of(s->at[i]);
+        set_lag(&status_lock(s->setup.status)->sinks[i], lag, clock_wall_us(s->setup.clock));
+        status_unlock(s->setup.status);
+    }
+    pthread_rwlock_unlock(&s->lock);
+}
+
+enum st sinks_note(struct sinks *s, struct err *err)
+{
+    enum st st = ST_OK;
+
+    pthread_rwlock_rdlock(&s->lock);
+    for (size_t i = 0; i < STATUS_MAX_SINKS; i++) {
+        struct err why = ERR_INIT;
+        if (s->at[i] == NULL)
+            continue;
+        enum st one_st = loader_note(s->at[i]->loader, tape_data_dir(s->setup.tape), &why);
+        if (one_st != ST_OK && st == ST_OK) {
+            *err = why;
+            st = one_st;
+        }
+    }
+    pthread_rwlock_unlock(&s->lock);
+    return st;
+}
+
+bool sinks_are_caught_up(struct sinks *s)
+{
+    bool is_done = true;
+
+    for (size_t i = 0; i < STATUS_MAX_SINKS; i++) {
+        const struct one_sink *sink = s->at[i];
+        if (sink == NULL)
+            continue;
+        enum sink_state state = status_lock(s->setup.status)->sinks[i].state;
+        status_unlock(s->setup.status);
+        bool can_work = state == SINK_STARTING || state == SINK_WORKING;
+        if (sink->is_running && can_work && lag_of(sink) > 0)
+            is_done = false;
+    }
+    return is_done;
+}
+
+enum st sinks_load(struct sinks *s, struct err *err)
+{
+    enum st st = ST_OK;
+
+    for (size_t i = 0; i < STATUS_MAX_SINKS; i++) {
+        struct err why = ERR_INIT;
+        if (s->at[i] == NULL)
+            continue;
+        enum st load_st = loader_open(s->at[i]->loader, &why);
+        if (load_st == ST_OK)
+            load_st = loader_catch_up(s->at[i]->loader, &why);
+        if (load_st != ST_OK && st == ST_OK) {
+            *err = why;
+            st = err_wrap(err, load_st, "sink %s: ", s->at[i]->url.shown);
+        }
+    }
+    return st;
+}
+
+/* ---- stopping ---- */
+
+/* Wait for its thread; true when it was joined, or never ran. */
+static bool join(struct one_sink *sink, int64_t deadline_us)
+{
+    const struct sinks_setup *setup = &sink->all->setup;
+
+    if (!sink->is_running)
+        return true;
+    while (!atomic_load(&sink->has_left) && clock_mono_us(setup->clock) < deadline_us)
+        nanosleep(&(struct timespec){.tv_nsec = NAP_US * 1000}, NULL);
+    if (!atomic_load(&sink->has_left))
+        return false;
+    pthread_join(sink->thread, NULL);
+    sink->is_running = false;
+    return true;
+}
+
+static void show_gone(struct sinks *s, size_t place)
+{
+    status_lock(s->setup.status)->sinks[place].is_gone = true;
+    status_unlock(s->setup.status);
+}
+
+enum st sinks_remove(struct sinks *s, const char *url, int64_t deadline_us, struct err *err)
+{
+    struct one_sink *sink = find(s, url);
+    struct err why = ERR_INIT;
+
+    assert(sink != NULL);
+    loader_stop(sink->loader);
+    tape_wake(s->setup.tape);
+    bool is_joined = false; /* short waits, so that a stop of the whole is seen */
+    while (!is_joined && !atomic_load(s->setup.is_stopping) &&
+           clock_mono_us(s->setup.clock) < deadline_us)
+        is_joined = join(sink, clock_mono_us(s->setup.clock) + 10 * NAP_US);
+    if (loader_note(sink->loader, tape_data_dir(s->setup.tape), &why) != ST_OK)
+        log_warn("tape", "cannot note how far a sink is", LOG_Z("sink", sink->url.shown),
+                 LOG_Z("error", why.msg));
+    put(s, sink->place, NULL);
+    show_gone(s, sink->place);
+    if (is_joined) {
+        free_one(sink);
+        return ST_OK;
+    }
+    sink->next = s->stuck;
+    s->stuck = sink;
+    return err_set(err, ST_AGAIN,
+                   "sink %s: it does not stop; what it had not committed is not there",
+                   sink->url.shown);
+}
+
+enum st sinks_stop(struct sinks *s, int64_t deadline_us, struct err *err)
+{
+    enum st st = ST_OK;
+
+    for (size_t i = 0; i < STATUS_MAX_SINKS; i++)
+        if (s->at[i])
+            loader_stop(s->at[i]->loader);
+    tape_wake(s->setup.tape);
+    deadline_us += US_PER_S; /* a load may need a moment to notice */
+    for (size_t i = 0; i < STATUS_MAX_SINKS; i++) {
+        if (s->at[i] == NULL || join(s->at[i], deadline_us))
+            continue;
+        st = err_set(err, ST_FATAL,
+                     "sink %s did not stop in time; what it had not committed will be loaded at "
+                     "the next start",
+                     s->at[i]->url.shown);
+    }
+    while (s->stuck) {
+        struct one_sink *sink = s->stuck;
+        if (!join(sink, deadline_us)) {
+            err_ignore(err_set(err, ST_FATAL, "sink %s never stopped", sink->url.shown));
+            return ST_FATAL;
+        }
+        s->stuck = sink->next;
+        free_one(sink);
+    }
+    return st;
+}

@@ -299,8 +299,9 @@ static void check_pace(const struct config *config, const struct config_read *re
             continue;
         config_job_name(&config->jobs[i], name);
         duration_format(config_every_us(&config->jobs[i]), every);
-        buf_addf(&list, "%s%s (%lld calls every %s)", list.len > 0 ? ", " : "", name,
-                 (long long)config_pages(&config->jobs[i]), every);
+        buf_addf(&list, "%s%s (%lld call%s every %s)", list.len > 0 ? ", " : "", name,
+                 (long long)config_pages(&config->jobs[i]),
+                 config_pages(&config->jobs[i]) == 1 ? "" : "s", every);
     }
     opt_problem(
         read->problems,
@@ -335,12 +336,33 @@ static void check_listen(const struct config *config, const struct config_read *
         opt_problem(read->problems, "%s: %s", place_of(read, NULL, "listen").text, err.msg);
 }
 
+static void check_only_job(const struct config *config, const struct config_read *read)
+{
+    struct buf list = BUF_INIT(600);
+    bool is_there = false;
+    char name[64];
+
+    for (size_t i = 0; i < config->n_jobs; i++) {
+        config_job_name(&config->jobs[i], name);
+        is_there = is_there || strcmp(name, config->only_job) == 0;
+        buf_addf(&list, "%s%s", i > 0 ? ", " : "", name);
+    }
+    if (config->only_job[0] && !is_there)
+        opt_problem(read->problems, "%s: there is no job \"%.63s\"; there are %s",
+                    place_of(read, NULL, "job").text, config->only_job, buf_z(&list));
+    buf_release(&list);
+}
+
 void config_check(const struct config *config, const struct config_read *read)
 {
     uint32_t verb = read->verb;
     bool is_whole = read->problems->n == 0; /* else what was not understood would be missed */
 
     if (verb & COLLECTING) {
+        if (config->n_jobs > CONFIG_MAX_JOBS)
+            opt_problem(read->problems,
+                        "%s: more than %d jobs; take them together, or run two of us",
+                        read->jobs.all[CONFIG_MAX_JOBS].origin, CONFIG_MAX_JOBS);
         for (size_t i = 0; i < config->n_jobs; i++)
             check_job(&config->jobs[i], read->jobs.n > 0 ? &read->jobs.all[i] : NULL, read);
         check_url(config, read);
@@ -351,6 +373,8 @@ void config_check(const struct config *config, const struct config_read *read)
     } else if (verb & (VERB_QUERY | VERB_IMPORT)) {
         check_job(&config->job, NULL, read);
     }
+    if (verb & VERB_ONCE)
+        check_only_job(config, read);
     if ((verb & (VERB_RUN | VERB_EXTRACT | VERB_CHECK)) && read->problems->n == 0)
         check_pace(config, read);
     if ((verb & (VERB_RUN | VERB_EXTRACT | VERB_CHECK)) && read->problems->n == 0)

@@ -114,6 +114,7 @@ const struct plan *config_plan(int api_plan);
 
 #define CONFIG_EVERY_US (30 * INT64_C(1000000))
 #define CONFIG_TOP      250
+#define CONFIG_MAX_JOBS 64
 #define CONFIG_PER_PAGE 250 /* CoinGecko's largest page */
 #define CONFIG_SIM_RATE 600 /* nobody limits the built-in simulator */
 

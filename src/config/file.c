@@ -21,6 +21,7 @@
 struct reader {
     yaml_parser_t parser;
     const char *path;
+    struct str text;
     struct config_read *read;
     struct file_job *job; /* whose keys are read; NULL: those of the program */
     bool is_over;         /* after a mistake behind which nothing can be read */
@@ -40,15 +41,26 @@ static size_t line_of(const yaml_event_t *event)
     return event->start_mark.line + 1;
 }
 
+static size_t line_at(struct str text, size_t offset)
+{
+    size_t line = 1;
+
+    for (size_t i = 0; i < offset && i < text.len; i++)
+        line += text.p[i] == '\n';
+    return line;
+}
+
 static void syntax_problem(struct reader *r)
 {
     const yaml_parser_t *p = &r->parser;
+    bool is_byte = p->error == YAML_READER_ERROR;
 
     r->is_over = true;
-    opt_problem(r->read->problems,
-                "%s:%zu: not YAML: %s%s%s; mend the line, its indentation or its quotes", r->path,
-                p->problem_mark.line + 1, p->context ? p->context : "", p->context ? ", " : "",
-                p->problem ? p->problem : "no memory");
+    opt_problem(r->read->problems, "%s:%zu: not YAML: %s%s%s; mend the line, its %s", r->path,
+                is_byte ? line_at(r->text, p->problem_offset) : p->problem_mark.line + 1,
+                p->context ? p->context : "", p->context ? ", " : "",
+                p->problem ? p->problem : "no memory",
+                is_byte ? "invisible characters" : "indentation or its quotes");
 }
 
 /* The next event; a harmless one of the end when nothing can be read any more. Anchors, aliases and
@@ -431,7 +443,7 @@ static void read_document(struct reader *r)
     yaml_event_delete(&end);
 }
 
-static void read_events(struct reader *r, struct str text)
+static void read_events(struct reader *r)
 {
     yaml_event_t event;
     size_t n_documents = 0;
@@ -441,7 +453,7 @@ static void read_events(struct reader *r, struct str text)
         return;
     }
     yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&r->parser, (const unsigned char *)text.p, text.len);
+    yaml_parser_set_input_string(&r->parser, (const unsigned char *)r->text.p, r->text.len);
     for (bool is_end = false; !is_end && !r->is_over;) {
         next(r, &event);
         is_end = event.type == YAML_STREAM_END_EVENT;
@@ -460,19 +472,18 @@ static void read_events(struct reader *r, struct str text)
 
 static void read_text(const char *path, struct str text, struct config_read *read)
 {
-    struct reader r = {.path = path, .read = read};
-    size_t good = str_utf8_prefix(text), line = 1;
+    size_t good = str_utf8_prefix(text);
 
-    for (size_t i = 0; i < good; i++)
-        line += text.p[i] == '\n';
     if (good < text.len) {
-        opt_problem(read->problems, "%s:%zu: not UTF-8; save it as UTF-8", path, line);
+        opt_problem(read->problems, "%s:%zu: not UTF-8; save it as UTF-8", path,
+                    line_at(text, good));
         return;
     }
     if (str_starts(text, STR("\xEF\xBB\xBF")))
         text = (struct str){text.p + 3, text.len - 3};
+    struct reader r = {.path = path, .text = text, .read = read};
     if (text.len > 0)
-        read_events(&r, text);
+        read_events(&r);
 }
 
 void file_read_settings(const char *path, struct config_read *read)

@@ -1,0 +1,246 @@
+/* Jobs: their names, which of them count, and whether their calls fit. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sources.h"
+
+#include "tape/tape.h"
+
+static void a_selection_has_a_name_of_its_own(void)
+{
+    static const struct {
+        const char *args[4];
+        const char *name;
+        int64_t pages, top;
+    } rows[] = {
+        {{"--vs=usd"}, "markets-usd", 1, 250},
+        {{"--vs=eur", "--top=250"}, "markets-eur", 1, 250},
+        {{"--top=251"}, "markets-usd-top251", 2, 251},
+        {{"--all", "--every=1h"}, "markets-usd-all", 70, 0},
+        {{"--ids=b,a"}, "markets-usd-ids-08876b46", 1, 0},
+        {{"--ids=a, b,a"}, "markets-usd-ids-08876b46", 1, 0},
+        {{"--ids=a", "--ids=b"}, "markets-usd-ids-08876b46", 1, 0},
+        {{"--ids=1move token,boringdao-[old]"}, "markets-usd-ids-17fda4cf", 1, 0},
+        {{"--category=layer-1", "--every=1h"}, "markets-usd-cat-layer-1", 8, 0},
+        {{"--category=layer-1", "--top=300", "--every=1h"},
+         "markets-usd-cat-layer-1-top300",
+         2,
+         300},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char name[64] = "";
+        size_t n = load(VERB_RUN, ARGS(rows[i].args[0], rows[i].args[1], rows[i].args[2]), NULL);
+        if (n == 0)
+            config_job_name(&config.jobs[0], name);
+        if (strcmp(name, rows[i].name) != 0 || config_pages(&config.jobs[0]) != rows[i].pages ||
+            config_top(&config.jobs[0]) != rows[i].top || !tape_job_name_is_valid(str_of(name)))
+            TAP_FAIL("%s: %s %lld %lld: %s", rows[i].name, name,
+                     (long long)config_pages(&config.jobs[0]),
+                     (long long)config_top(&config.jobs[0]), buf_z(&problems.text));
+    }
+    finish();
+}
+
+static void a_name_is_valid_when_the_tape_says_so(void)
+{
+    static const char *const names[] = {
+        "a",
+        "a.b-c_9",
+        ".a",
+        "-a",
+        "A",
+        "a/b",
+        "..",
+        "a b",
+        "_",
+        "0123456789012345678901234567890123456789012345678901234567890"
+        "12",
+        "0123456789012345678901234567890123456789012345678901234567890"
+        "123",
+        "\xc3\xa4"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct buf b = BUF_INIT(1024);
+        buf_addf(&b, "jobs: {\"%s\": {every: 1h}}\n", names[i]);
+        put("geckotape.yaml", b.p);
+        bool is_taken = load(VERB_RUN, NULL, NULL) == 0;
+        buf_release(&b);
+        if (is_taken != tape_job_name_is_valid(str_of(names[i])))
+            TAP_FAIL("%s: %s", names[i], buf_z(&problems.text));
+    }
+    finish();
+}
+
+static void a_category_too_long_for_a_name_is_refused(void)
+{
+    CHECK_EQ(
+        load(VERB_RUN,
+             ARGS("--every=1h", "--category=0123456789012345678901234567890123456789012345678"),
+             NULL),
+        1);
+    CHECK(says("--category: too long for the name of a job"));
+    finish();
+}
+
+static void any_selection_outside_the_file_takes_the_place_of_its_jobs(void)
+{
+    static const char *const flags[] = {
+        "--vs=eur",           "--top=5", "--all", "--ids=a", "--every=1h", "--category=a",
+        "--between=1:00-2:00"};
+    static const char *const variables[] = {"GECKOTAPE_VS=eur", "GECKOTAPE_EVERY=1h", "PER_PAGE=5",
+                                            "VS_CURRENCY=eur",
+                                            "COINGECKO_URL=https://h/coins/markets?per_page=5"};
+    put("geckotape.yaml", "jobs: {a: {every: 1m}, b: {vs: eur, every: 1m}}\n");
+    CHECK_EQ(load(VERB_RUN, ARGS("--log-level=warn"), ARGS("COINGECKO_URL=https://h")), 0);
+    CHECK_EQ(config.n_jobs, 2);
+    CHECK_EQ(config.n_jobs_replaced, 0);
+    for (size_t i = 0; i < n_config_job_options; i++) {
+        load(VERB_RUN, ARGS(flags[i]), NULL);
+        CHECK_EQ(config.n_jobs, 1);
+        CHECK_EQ(config.n_jobs_replaced, 2);
+        CHECK(config.jobs[0].name == NULL);
+        CHECK(warns("selects one job; the 2 of geckotape.yaml are not used"));
+    }
+    for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
+        load(VERB_RUN, NULL, ARGS(variables[i]));
+        CHECK_EQ(config.n_jobs_replaced, 2);
+        put(".env", variables[i]);
+        load(VERB_RUN, NULL, NULL);
+        CHECK_EQ(config.n_jobs_replaced, 2);
+        put(".env", NULL);
+    }
+    finish();
+}
+
+static void selections_exclude_each_other(void)
+{
+    static const char *const flags[] = {"--all", "--ids=a", "--category=b", "--top=5"};
+
+    for (size_t i = 0; i < 4; i++)
+        for (size_t k = 0; k < i; k++) {
+            bool is_bound = i == 3 && k == 2; /* so many of a category */
+            CHECK_EQ(load(VERB_RUN, ARGS(flags[k], flags[i], "--every=1h"), NULL), !is_bound);
+            CHECK(is_bound || says("one or the other"));
+        }
+    finish();
+}
+
+static void hours_are_of_the_utc_day(void)
+{
+    static const struct {
+        const char *text;
+        int64_t from_h, to_h; /* -1: refused */
+    } rows[] = {
+        {"", 0, 0},
+        {"08:00-18:00", 8, 18},
+        {"22:00 - 04:00", 22, 4},
+        {"00:00-24:00", 0, 24},
+        {"8:00-18:00", -1, 0},
+        {"08:00", -1, 0},
+        {"08:00-08:00", -1, 0},
+        {"24:00-01:00", -1, 0},
+        {"08:60-09:00", -1, 0},
+        {"25:00-09:00", -1, 0},
+        {"24:30-09:00", -1, 0},
+        {"-", -1, 0},
+        {"08:00-18:00Z", -1, 0},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct err err = ERR_INIT;
+        int64_t from_us = -1, to_us = -1;
+        enum st st = config_between(rows[i].text, &from_us, &to_us, &err);
+        if (rows[i].from_h < 0) {
+            CHECK_EQ(st, ST_REJECT);
+            continue;
+        }
+        CHECK_OK(st, err);
+        CHECK_EQ(from_us, rows[i].from_h * 3600 * US_PER_S);
+        CHECK_EQ(to_us, rows[i].to_h * 3600 * US_PER_S);
+    }
+}
+
+static void all_jobs_together_have_to_fit(void)
+{
+    static const struct {
+        const char *text;
+        bool fits;
+    } rows[] = {
+        {"jobs: {a: {every: 30s}, b: {every: 30s}}", true}, /* 4 calls a minute */
+        {"jobs: {a: {every: 30s}, b: {every: 30s}, c: {every: 7d}}", false},
+        {"jobs: {a: {every: 30s, between: 08:00-18:00}, b: {every: 20s, between: 18:00-08:00}}",
+         true},
+        {"jobs: {a: {every: 30s, between: 08:00-18:01}, b: {every: 20s, between: 18:00-08:00}}",
+         false},
+        {"jobs: {a: {every: 30s, between: 22:00-02:00}, b: {every: 20s, between: 01:00-03:00}}",
+         false},
+        {"jobs: {a: {all: true, every: 17m}}", false},
+        {"jobs: {a: {all: true, every: 18m}}", true},
+        {"jobs: {a: {all: true, every: 1h}, b: {every: 20s}}", false},
+        {"jobs: {a: {all: true, every: 1h}, b: {every: 1m}}\napi: {rate: 5}", true},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        put("geckotape.yaml", rows[i].text);
+        size_t n = load(VERB_RUN, NULL, NULL);
+        if (n != !rows[i].fits)
+            TAP_FAIL("%s: %s", rows[i].text, buf_z(&problems.text));
+    }
+    put("geckotape.yaml", rows[1].text);
+    CHECK_EQ(load(VERB_RUN, NULL, NULL), 1);
+    CHECK(says("a (1 calls every 30s)") || says("a (1 call every 30s)"));
+    CHECK(says("and the pace is 4"));
+    put("geckotape.yaml", rows[5].text);
+    CHECK_EQ(load(VERB_RUN, NULL, NULL), 1);
+    CHECK(says("geckotape.yaml:1: jobs.a: a poll takes 70 calls, every 17m") && says("18m fits"));
+    CHECK_EQ(load(VERB_ONCE, NULL, NULL), 0);
+    finish();
+}
+
+static void a_plan_that_does_not_last_the_month_is_warned_of(void)
+{
+    put("geckotape.yaml", "api: {plan: demo}\n");
+    CHECK_EQ(load(VERB_RUN, ARGS("--every=5m"), ARGS("GECKOTAPE_API_KEY=CG-x")), 0);
+    CHECK_Z(buf_z(&problems.warnings), "");
+    CHECK_EQ(load(VERB_RUN, ARGS("--every=4m"), ARGS("GECKOTAPE_API_KEY=CG-x")), 0);
+    CHECK(
+        warns("geckotape.yaml:1: api.plan demo: has 10000 calls a month, and the jobs make 10800"));
+    finish();
+}
+
+static void calls_are_counted_within_the_hours(void)
+{
+    CHECK_EQ(load(VERB_RUN, ARGS("--every=1h", "--between=08:00-18:00", "--top=500"), NULL), 0);
+    CHECK_EQ(config_calls(&config.jobs[0], 1), 20);
+    CHECK_EQ(config_calls(&config.jobs[0], 30), 600);
+    CHECK_EQ(load(VERB_RUN, ARGS("--every=1h", "--between=22:00-04:00"), NULL), 0);
+    CHECK_EQ(config_calls(&config.jobs[0], 1), 6);
+    CHECK_EQ(load(VERB_RUN, ARGS("--every=7d"), NULL), 0);
+    CHECK_EQ(config_calls(&config.jobs[0], 1), 1);
+    CHECK_EQ(config_calls(&config.jobs[0], 30), 5);
+    finish();
+}
+
+static void once_takes_one_of_the_jobs_by_name(void)
+{
+    put("geckotape.yaml", "jobs: {a: {}, b: {vs: eur}}\n");
+    CHECK_EQ(load(VERB_ONCE, ARGS("--job=b"), NULL), 0);
+    CHECK_EQ(load(VERB_ONCE, ARGS("--job=c"), NULL), 1);
+    CHECK(says("--job: there is no job \"c\"; there are a, b"));
+    CHECK_EQ(load(VERB_ONCE, ARGS("--job=markets-eur", "--vs=eur"), NULL), 0);
+    CHECK_EQ(load(VERB_TAPE, ARGS("--job=of-old"), NULL), 0);
+    finish();
+}
+
+int main(void)
+{
+    static const struct tap_case cases[] = {
+        TAP_CASE(a_selection_has_a_name_of_its_own),
+        TAP_CASE(a_name_is_valid_when_the_tape_says_so),
+        TAP_CASE(a_category_too_long_for_a_name_is_refused),
+        TAP_CASE(any_selection_outside_the_file_takes_the_place_of_its_jobs),
+        TAP_CASE(selections_exclude_each_other),
+        TAP_CASE(hours_are_of_the_utc_day),
+        TAP_CASE(all_jobs_together_have_to_fit),
+        TAP_CASE(a_plan_that_does_not_last_the_month_is_warned_of),
+        TAP_CASE(calls_are_counted_within_the_hours),
+        TAP_CASE(once_takes_one_of_the_jobs_by_name),
+    };
+    begin();
+    return tap_run(cases, sizeof(cases) / sizeof(cases[0]));
+}

@@ -62,6 +62,20 @@ enum st body_put(struct buf *out, ZSTD_CCtx *zstd, bool is_json, struct str body
     return ST_OK;
 }
 
+void unpacker_init(struct unpacker *u)
+{
+    buf_init(&u->frame, body_frame_max(TAPE_MAX_BODY));
+    u->zstd = ZSTD_createDCtx();
+    assert(u->zstd != NULL);
+}
+
+void unpacker_release(struct unpacker *u)
+{
+    buf_release(&u->frame);
+    ZSTD_freeDCtx(u->zstd);
+    u->zstd = NULL;
+}
+
 enum st body_get(ZSTD_DCtx *zstd, struct str frame, const struct tape_record *r,
                  struct arena *arena, struct str *ret_body, struct err *err)
 {

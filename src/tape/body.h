@@ -21,6 +21,15 @@ size_t body_frame_max(uint64_t body_len);
 enum st body_put(struct buf *out, ZSTD_CCtx *zstd, bool is_json, struct str body,
                  struct err *err) MUST_USE;
 
+/* For reading bodies one by one. */
+struct unpacker {
+    struct buf frame;
+    ZSTD_DCtx *zstd;
+};
+
+void unpacker_init(struct unpacker *u);
+void unpacker_release(struct unpacker *u);
+
 /* Unpack the frame of r's body into the arena, followed by JSON_PADDING zero bytes, and check it
  * against r. ST_REJECT when the frame is not that body, ST_AGAIN when the arena is full. */
 enum st body_get(ZSTD_DCtx *zstd, struct str frame, const struct tape_record *r,

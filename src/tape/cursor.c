@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/file.h"
 #include "base/mem.h"
-#include "tape/body.h"
-#include "tape/segment.h"
+#include "tape/sealed.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,13 +29,14 @@ void scratch_release(struct scratch *s)
 
 void cursor_init(struct cursor *c, const char *dir)
 {
-    *c = (struct cursor){.dir = dir, .segment = SEGMENT_NONE, .fd = -1};
+    *c = (struct cursor){.dir = dir, .segment = SEGMENT_NONE, .fd = -1, .records_end = -1};
 }
 
 void cursor_close(struct cursor *c)
 {
     if (c->fd >= 0)
         close(c->fd);
+    sealed_close(c->sealed);
     cursor_init(c, c->dir);
 }
 
@@ -54,27 +54,10 @@ static enum st refresh_size(struct cursor *c, struct err *err)
 
     if (fstat(c->fd, &s) != 0)
         return wrap_segment(c, err_sys(err, ST_AGAIN, errno, "size"), err);
-    c->size = s.st_size;
+    c->size = c->file_size = s.st_size;
+    if (c->records_end >= 0 && c->records_end < c->size)
+        c->size = c->records_end;
     return ST_OK;
-}
-
-enum st cursor_open(struct cursor *c, struct segment s, uint64_t limit, struct err *err)
-{
-    char path[FILE_MAX_PATH], name[SEGMENT_NAME];
-
-    cursor_close(c);
-    segment_name(&s, name);
-    enum st st = file_path(path, err, "%s/%s", c->dir, name);
-    if (st != ST_OK)
-        return st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return err_sys(err, errno == ENOENT ? ST_REJECT : ST_AGAIN, errno, "%s", path);
-    c->segment = s;
-    c->fd = fd;
-    c->limit = limit;
-    c->searched_size = -1;
-    return refresh_size(c, err);
 }
 
 /* pread() that takes a block which the disk cannot read for zeros. */
@@ -103,8 +86,7 @@ static ssize_t read_some(struct cursor *c, char *ret_bytes, size_t len, int64_t 
     return (ssize_t)len;
 }
 
-/* Make bytes hold at least `len` bytes of the file from `at` on, or what there is of them. */
-static enum st fill(struct cursor *c, struct buf *bytes, int64_t at, size_t len, struct err *err)
+enum st cursor_read(struct cursor *c, struct buf *bytes, int64_t at, size_t len, struct err *err)
 {
     while (bytes->len < len) {
         char *room = buf_room(bytes, len - bytes->len);
@@ -120,6 +102,58 @@ static enum st fill(struct cursor *c, struct buf *bytes, int64_t at, size_t len,
         buf_added(bytes, (size_t)n);
     }
     return ST_OK;
+}
+
+/* A sealed segment tells so by its first envelope. When that is damaged, its index does. */
+static enum st detect_seal(struct cursor *c, struct err *err)
+{
+    struct buf bytes = BUF_INIT(FORMAT_ENVELOPE);
+    struct envelope e;
+
+    enum st st = cursor_read(c, &bytes, 0, FORMAT_ENVELOPE, err);
+    enum envelope_state state = ENVELOPE_BAD;
+    if (st == ST_OK && bytes.len == FORMAT_ENVELOPE)
+        state = format_get_envelope((const uint8_t *)bytes.p, &e);
+    buf_release(&bytes);
+    if (st != ST_OK || state == ENVELOPE_NEWER ||
+        (state == ENVELOPE_OK && e.version == FORMAT_OPEN))
+        return st;
+    c->is_sealed = state == ENVELOPE_OK;
+    st = sealed_open(c, err);
+    if (st == ST_OK && c->sealed != NULL) {
+        c->is_sealed = true;
+        st = refresh_size(c, err);
+    }
+    return st;
+}
+
+enum st cursor_open_file(struct cursor *c, const char *path, struct segment s, uint64_t limit,
+                         struct err *err)
+{
+    cursor_close(c);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_sys(err, errno == ENOENT ? ST_REJECT : ST_AGAIN, errno, "%s", path);
+    c->segment = s;
+    c->fd = fd;
+    c->limit = limit;
+    c->searched_size = -1;
+    enum st st = refresh_size(c, err);
+    if (st == ST_OK)
+        st = detect_seal(c, err);
+    if (st != ST_OK)
+        cursor_close(c);
+    return st;
+}
+
+enum st cursor_open(struct cursor *c, struct segment s, uint64_t limit, struct err *err)
+{
+    char path[FILE_MAX_PATH], name[SEGMENT_NAME];
+
+    cursor_close(c);
+    segment_name(&s, name);
+    enum st st = file_path(path, err, "%s/%s", c->dir, name);
+    return st == ST_OK ? cursor_open_file(c, path, s, limit, err) : st;
 }
 
 enum parse {
@@ -152,7 +186,7 @@ static enum st parse_at(struct cursor *c, int64_t at, const uint8_t *uuid, struc
     *ret_parse = PARSE_BAD;
     *ret_found = (struct found){.at = at, .damage_at = -1};
     buf_clear(&s->bytes);
-    enum st st = fill(c, &s->bytes, at, PEEK, err);
+    enum st st = cursor_read(c, &s->bytes, at, PEEK, err);
     if (st != ST_OK || s->bytes.len < FORMAT_ENVELOPE)
         return st;
     enum envelope_state state = format_get_envelope((const uint8_t *)s->bytes.p, &e);
@@ -162,7 +196,7 @@ static enum st parse_at(struct cursor *c, int64_t at, const uint8_t *uuid, struc
     }
     if (state != ENVELOPE_OK)
         return ST_OK;
-    st = fill(c, &s->bytes, at, FORMAT_ENVELOPE + e.header_len, err);
+    st = cursor_read(c, &s->bytes, at, FORMAT_ENVELOPE + e.header_len, err);
     if (st != ST_OK || s->bytes.len < FORMAT_ENVELOPE + e.header_len)
         return st;
     const uint8_t *header = (const uint8_t *)s->bytes.p + FORMAT_ENVELOPE;
@@ -176,6 +210,7 @@ static enum st parse_at(struct cursor *c, int64_t at, const uint8_t *uuid, struc
         !format_get_header(header, &e, &s->id, s->pages, &ret_found->record))
         return ST_OK;
     *ret_parse = is_other ? PARSE_OTHER : PARSE_OK;
+    ret_found->version = e.version;
     ret_found->body_at = at + FORMAT_ENVELOPE + e.header_len;
     ret_found->body_frame_len = e.body_frame_len;
     ret_found->end = ret_found->body_at + e.body_frame_len;
@@ -211,7 +246,7 @@ static enum st search(struct cursor *c, int64_t from, const uint8_t *uuid, struc
     *ret_parse = PARSE_BAD;
     do {
         buf_clear(&s->haystack);
-        st = fill(c, &s->haystack, at, CHUNK, err);
+        st = cursor_read(c, &s->haystack, at, CHUNK, err);
         if (st != ST_OK || s->haystack.len <= overlap)
             break;
         st = search_chunk(c, at, uuid, s, ret_parse, ret_found, err);
@@ -259,11 +294,27 @@ static enum st search_on(struct cursor *c, const uint8_t *uuid, struct scratch *
     return ST_OK;
 }
 
+/* The records of a sealed segment whose end nobody has told end where an index begins. */
+static enum st find_records_end(struct cursor *c, struct err *err)
+{
+    struct buf bytes = BUF_INIT(FORMAT_INDEX_HEAD);
+
+    enum st st = cursor_read(c, &bytes, c->at, FORMAT_INDEX_HEAD, err);
+    if (st == ST_OK && bytes.len == FORMAT_INDEX_HEAD && sealed_is_index(bytes.p)) {
+        c->records_end = c->at;
+        st = refresh_size(c, err);
+    }
+    buf_release(&bytes);
+    return st;
+}
+
 /* What stands at c->at is no valid record: the end, or damage. */
 static enum st step_over(struct cursor *c, const uint8_t *uuid, struct scratch *scratch,
                          struct found *ret_found, struct err *err)
 {
     enum st st = refresh_size(c, err);
+    if (st == ST_OK && c->is_sealed && c->records_end < 0)
+        st = find_records_end(c, err);
     if (st != ST_OK)
         return st;
     if (c->at > c->size) /* the writer has cut the file: read it again, past what was given out */
@@ -351,6 +402,7 @@ enum st cursor_step(struct cursor *c, const uint8_t *uuid, struct scratch *scrat
             return at_end(c, err);
         c->at = f.end;
         c->search_from = f.body_at;
+        c->is_sealed = c->is_sealed || f.version == FORMAT_SEALED;
         if (f.record.offset <= c->last_offset)
             continue; /* a repetition */
         c->last_offset = f.record.offset;
@@ -365,20 +417,21 @@ void cursor_unstep(struct cursor *c, const struct found *f)
     c->last_offset = f->record.offset - 1;
 }
 
-enum st cursor_read_body(struct cursor *c, const struct found *f, struct buf *ret_frame,
-                         struct err *err)
+void cursor_rewind(struct cursor *c)
 {
-    uint64_t n_unreadable = c->n_unreadable;
+    c->at = c->search_from = 0;
+    c->last_offset = 0;
+}
 
-    buf_clear(ret_frame);
-    if (f->body_frame_len == 0 || f->body_frame_len > body_frame_max(f->record.body_len))
-        return err_set(err, ST_REJECT, "its frame cannot have %u bytes", f->body_frame_len);
-    enum st st = fill(c, ret_frame, f->body_at, f->body_frame_len, err);
-    if (st == ST_OK && ret_frame->len < f->body_frame_len)
-        st = err_set(err, ST_REJECT, "the file ends before it does");
-    else if (st == ST_OK && c->n_unreadable != n_unreadable)
-        st = err_sys(err, ST_REJECT, EIO, "the disk cannot read it");
-    return st;
+bool cursor_seek(struct cursor *c, uint64_t offset)
+{
+    uint32_t at;
+
+    if (c->sealed == NULL || !sealed_find(c->sealed, offset, &at))
+        return false;
+    c->at = c->search_from = at;
+    c->last_offset = offset - 1;
+    return true;
 }
 
 /* A header at the very start of a segment cannot be a lie inside of a body: those come first. */

@@ -1,43 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tape/format.h"
 
+#include "tape/bytes.h"
 #include "tape/tape.h"
 
 #include <errno.h>
 #include <xxhash.h>
-
-static void put_u16(uint8_t *p, uint16_t v)
-{
-    p[0] = (uint8_t)v;
-    p[1] = (uint8_t)(v >> 8);
-}
-
-static void put_u32(uint8_t *p, uint32_t v)
-{
-    put_u16(p, (uint16_t)v);
-    put_u16(p + 2, (uint16_t)(v >> 16));
-}
-
-static void put_u64(uint8_t *p, uint64_t v)
-{
-    put_u32(p, (uint32_t)v);
-    put_u32(p + 4, (uint32_t)(v >> 32));
-}
-
-static uint16_t get_u16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] | p[1] << 8);
-}
-
-static uint32_t get_u32(const uint8_t *p)
-{
-    return get_u16(p) | (uint32_t)get_u16(p + 2) << 16;
-}
-
-static uint64_t get_u64(const uint8_t *p)
-{
-    return get_u32(p) | (uint64_t)get_u32(p + 4) << 32;
-}
 
 uint64_t format_hash(const void *header, size_t len)
 {
@@ -88,6 +56,8 @@ enum envelope_state format_get_envelope(const uint8_t bytes[FORMAT_ENVELOPE],
     *ret_envelope = e;
     if (e.version > FORMAT_VERSION)
         return ENVELOPE_NEWER;
+    if (e.version == FORMAT_SEALED && e.body_frame_len != 0)
+        return ENVELOPE_BAD;
     if (e.version == 0 || e.header_len < FORMAT_FIXED || e.header_len > FORMAT_MAX_HEADER ||
         !format_is_frame_head(bytes, FORMAT_MAGIC_RECORD,
                               FORMAT_ENVELOPE - FORMAT_FRAME_HEAD + e.header_len))

@@ -8,8 +8,11 @@
  *          segment's `first` are leftovers of a failed write and do not count. Names of any other
  *          form are not the tape's.
  *
- * SEGMENT  Records, one after the other, nothing between them, nothing preallocated. It is a valid
- *          zstd file: records are frames. All numbers are little-endian.
+ * SEGMENT  A valid zstd file: everything in it is a frame. All numbers are little-endian.
+ *          Open (format version 1), as it is written: records, each page with its body behind it,
+ *          one after the other, nothing between them, nothing preallocated.
+ *          Sealed (version 2), rewritten after it was closed: the same records without their
+ *          bodies, then INDEX, FRAMES, INDEX again. Its offsets have no gap.
  *
  * RECORD   An envelope and a header, together one skippable frame; then, for a page, its body.
  *
@@ -17,11 +20,12 @@
  *     0  u32  0x184D2A50: zstd's skippable frame 0
  *     4  u32  bytes of this frame after these 8: 32 + header length
  *     8  8    "GCKOTAPE"
- *    16  u16  format version: 1 (a writer of a later one begins a segment of its own)
+ *    16  u16  format version: 1 open, 2 sealed; all records of a segment have the same
  *    18  u16  0
  *    20  u32  header length, 80 .. FORMAT_MAX_HEADER
  *    24  u64  XXH3-64 of the header: the record's fingerprint
- *    32  u32  bytes of the body's frame, which follows the header at once; 0: none follows
+ *    32  u32  bytes of the body's frame, which follows the header at once; 0: none follows;
+ *             always 0 in version 2
  *    36  u32  low half of XXH3-64 of bytes 0 .. 35
  *
  *   header: never changes once written, whatever becomes of the place of its body
@@ -61,10 +65,45 @@
  *     42 credits: from   i64             start of the credit period
  *     43 credits: spent  u64             in it, so far, by this stream
  *
- *   body of a page
+ *   body of a page, in an open segment
  *     JSON: one zstd frame (content size, checksum) of the body and one "\n" after it.
  *     Else: u32 0x184D2A51, u32 length, then as many bytes: one zstd frame of the body alone. So
  *     zstdcat prints the JSON bodies, one per line, and nothing else.
+ *
+ * INDEX    Where everything is in a sealed segment; twice, so that no damaged block costs more than
+ *          its own bytes. A skippable frame:
+ *
+ *     0  u32  0x184D2A52
+ *     4  u32  bytes of this frame after these 8
+ *     8  8    "GCKOSEAL"
+ *    16  u16  format version: 2
+ *    18  u16  0
+ *    20  u32  bytes of the records before the first index: its position
+ *    24  u64  bytes of the file
+ *    32  16   UUID of the stream
+ *    48  u64  offset of the first record
+ *    56  u32  number of records, from 1
+ *    60  u32  number of frames
+ *    64       for each frame, 32 bytes:
+ *               0  u64  its position; frames follow each other, the first follows the index
+ *               8  u32  its bytes
+ *              12  u32  bytes that it decompresses to, at most FORMAT_MAX_CONTENT
+ *              16  u64  XXH3-64 of its bytes
+ *              24  u32  kind: 1 packed, 2 single
+ *              28  u32  0
+ *             for each record, by offset, 12 bytes:
+ *               0  u32  position of its envelope
+ *               4  u32  frame of its body, from 0; 0xFFFFFFFF: it has none, as it is an end
+ *               8  u32  where its body begins in what the frame decompresses to
+ *   end-16  u32  bytes of this frame in all: from the end of the file one finds its begin
+ *   end-12  u32  0
+ *    end-8  u64  XXH3-64 of all bytes of this frame before
+ *
+ * FRAMES   packed: one zstd frame (content size, checksum, window of at most 2^FORMAT_MAX_WINDOW)
+ *          of the bodies of many pages that are JSON, in the order of their offsets, one "\n" after
+ *          each. Together these frames hold all of them, in order.
+ *          single: the body of one page that is not JSON, as in an open segment; behind the packed
+ *          ones, in the order of their offsets.
  *
  * VALID    A record is valid iff the envelope's checksum, the header's checksum and the stream's
  *          UUID fit; its body iff length and XXH3-128 do.
@@ -87,7 +126,9 @@
 #include "base/buf.h"
 #include "tape/record.h"
 
-#define FORMAT_VERSION    1
+#define FORMAT_VERSION    2 /* the latest */
+#define FORMAT_OPEN       1
+#define FORMAT_SEALED     2
 #define FORMAT_ENVELOPE   40
 #define FORMAT_FIXED      80                                /* a header without any field */
 #define FORMAT_MAX_HEADER (64 * 1024 + TAPE_MAX_PAGES * 8u) /* bytes */
@@ -99,6 +140,15 @@
 
 #define FORMAT_MAGIC_RECORD UINT32_C(0x184D2A50)
 #define FORMAT_MAGIC_BODY   UINT32_C(0x184D2A51)
+#define FORMAT_MAGIC_INDEX  UINT32_C(0x184D2A52)
+
+#define FORMAT_SEAL        "GCKOSEAL"
+#define FORMAT_SEAL_AT     8 /* its place in the index */
+#define FORMAT_INDEX_HEAD  64
+#define FORMAT_INDEX_TAIL  16
+#define FORMAT_MAX_INDEX   (32u * 1024 * 1024)
+#define FORMAT_MAX_CONTENT (128u * 1024 * 1024)
+#define FORMAT_MAX_WINDOW  25 /* log2 of bytes: what a reader must hold at most */
 
 struct envelope {
     uint16_t version;
@@ -131,6 +181,53 @@ const uint8_t *format_header_uuid(const uint8_t *header);
  * not one of ours: then the outputs hold nothing of use. */
 bool format_get_header(const uint8_t *header, const struct envelope *e, struct stream_id *ret_id,
                        uint64_t *pages, struct tape_record *ret_record);
+
+/* ---- the index of a sealed segment ---- */
+
+struct index {
+    uint8_t uuid[16];
+    uint64_t first;       /* offset */
+    uint32_t records_len; /* bytes */
+    uint64_t file_size;
+    uint32_t n_records, n_frames;
+    const uint8_t *bytes; /* all of the index frame, */
+    size_t len;           /* this long */
+};
+
+struct index_frame {
+    int64_t at;
+    uint32_t len, content;
+    uint64_t hash;
+    bool is_packed; /* else single */
+};
+
+#define INDEX_NO_FRAME UINT32_MAX
+
+struct index_record {
+    uint32_t at; /* of its envelope */
+    uint32_t frame;
+    uint32_t body_at;
+};
+
+/* Bytes of an index. */
+uint64_t format_index_len(uint64_t n_records, uint64_t n_frames);
+
+/* Bytes of the index of which these are the last FORMAT_INDEX_TAIL bytes; not checked. */
+uint32_t format_index_tail(const uint8_t tail[FORMAT_INDEX_TAIL]);
+
+/* Append the index; `bytes` and `len` of index are not read. ST_AGAIN when there is no memory. */
+enum st format_put_index(struct buf *out, const struct index *index,
+                         const struct index_frame *frames, const struct index_record *records,
+                         struct err *err) MUST_USE;
+
+/* Read an index, which borrows the bytes. False unless these are exactly one, its checksum fits,
+ * and all in it lies within the file and its bounds, and in order: whoever reads the bodies in the
+ * order of their offsets decompresses no frame twice. */
+bool format_get_index(const uint8_t *bytes, size_t len, struct index *ret_index);
+
+/* Of a valid index; i below n_frames or n_records. */
+struct index_frame format_index_frame(const struct index *index, uint32_t i);
+struct index_record format_index_record(const struct index *index, uint32_t i);
 
 /* The head of a skippable frame. */
 void format_put_frame_head(uint8_t ret_bytes[FORMAT_FRAME_HEAD], uint32_t magic, uint32_t len);

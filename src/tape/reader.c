@@ -34,8 +34,7 @@ struct tape_reader {
     struct cursor *last; /* the cursor that returned the last record, and it */
     struct found last_hit;
 
-    struct buf frame;
-    ZSTD_DCtx *zstd;
+    struct unpacker unpacker;
 };
 
 enum st tape_reader_open(const char *dir, struct tape_reader **ret_reader, struct err *err)
@@ -50,7 +49,7 @@ enum st tape_reader_open(const char *dir, struct tape_reader **ret_reader, struc
     cursor_init(&r->seq, r->dir);
     cursor_init(&r->random, r->dir);
     scratch_init(&r->scratch);
-    buf_init(&r->frame, body_frame_max(TAPE_MAX_BODY));
+    unpacker_init(&r->unpacker);
     tape_reader_seek(r, 1);
     *ret_reader = r;
     return ST_OK;
@@ -63,8 +62,7 @@ void tape_reader_close(struct tape_reader *r)
     cursor_close(&r->seq);
     cursor_close(&r->random);
     scratch_release(&r->scratch);
-    buf_release(&r->frame);
-    ZSTD_freeDCtx(r->zstd);
+    unpacker_release(&r->unpacker);
     mem_free(r);
 }
 
@@ -114,6 +112,8 @@ static enum st open_at(struct tape_reader *r, struct cursor *c, uint64_t offset,
         }
         st = cursor_open(c, upto, after.first ? after.first : UINT64_MAX, err);
     }
+    if (st == ST_OK)
+        cursor_seek(c, offset);
     return st == ST_REJECT ? ST_AGAIN : st;
 }
 
@@ -186,6 +186,16 @@ static enum st give(struct tape_reader *r, struct cursor *c, const struct found 
     return ST_OK;
 }
 
+/* The oldest segment begins behind what the reader wants next. */
+static bool is_removed(struct tape_reader *r, const struct found *f)
+{
+    struct segment oldest;
+    struct err err;
+
+    return f->at == 0 && segment_around(r->dir, SEGMENT_NONE, NULL, &oldest, &err) == ST_OK &&
+           segment_cmp(&oldest, &r->seq.segment) == 0;
+}
+
 static enum st tell_hole(struct tape_reader *r, const struct found *f, struct err *err)
 {
     char name[SEGMENT_NAME], what[DAMAGE_TEXT];
@@ -197,6 +207,8 @@ static enum st tell_hole(struct tape_reader *r, const struct found *f, struct er
         snprintf(what, sizeof(what), "%s: byte %lld: a jump", name, (long long)f->at);
     else if (r->left[0] != '\0')
         memcpy(what, r->left, sizeof(what));
+    else if (is_removed(r, f))
+        snprintf(what, sizeof(what), "%s: what was before it has been removed", name);
     else
         snprintf(what, sizeof(what), "%s: the segment before it ends early", name);
     err_ignore(err_set(err, ST_REJECT, "%s/%s: offsets %llu to %llu are lost", r->dir, what,
@@ -276,6 +288,8 @@ static bool is_near(struct tape_reader *r, uint64_t offset)
 
     if (c->segment.first == 0 || c->segment.first > offset || offset >= c->limit)
         return false;
+    if (cursor_seek(c, offset))
+        return true;
     if (offset == c->last_offset)
         cursor_unstep(c, &r->random_hit);
     return offset > c->last_offset;
@@ -328,15 +342,9 @@ enum st tape_reader_body(struct tape_reader *r, const struct tape_record *record
 {
     assert(r->last != NULL && record->type == TAPE_PAGE &&
            record->offset == r->last_hit.record.offset && record->hash == r->last_hit.record.hash);
-    if (r->zstd == NULL)
-        r->zstd = ZSTD_createDCtx();
-    if (r->zstd == NULL)
-        return err_set(err, ST_AGAIN, "no memory for zstd");
-    enum st st = cursor_read_body(r->last, &r->last_hit, &r->frame, err);
-    if (st == ST_OK)
-        st = body_get(r->zstd, buf_str(&r->frame), record, arena, ret_body, err);
-    if (r->frame.cap > KEEP_FRAME)
-        buf_release(&r->frame);
+    enum st st = cursor_body(r->last, &r->last_hit, &r->unpacker, arena, ret_body, err);
+    if (r->unpacker.frame.cap > KEEP_FRAME)
+        buf_release(&r->unpacker.frame);
     if (st != ST_OK) {
         char name[SEGMENT_NAME];
         segment_name(&r->last->segment, name);

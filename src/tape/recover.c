@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "tape/body.h"
 #include "tape/reader.h"
+#include "tape/seal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -107,19 +108,15 @@ static enum st check_last_body(struct cursor *c, const struct found *f, bool *re
                                struct err *err)
 {
     struct arena arena;
-    struct buf frame = BUF_INIT(body_frame_max(f->record.body_len));
+    struct unpacker unpacker;
     struct str body;
-    ZSTD_DCtx *zstd = ZSTD_createDCtx();
 
-    assert(zstd != NULL);
+    unpacker_init(&unpacker);
     arena_init(&arena, (size_t)f->record.body_len + 64 * 1024);
-    enum st st = cursor_read_body(c, f, &frame, err);
-    if (st == ST_OK)
-        st = body_get(zstd, buf_str(&frame), &f->record, &arena, &body, err);
+    enum st st = cursor_body(c, f, &unpacker, &arena, &body, err);
     *ret_is_whole = st == ST_OK;
-    ZSTD_freeDCtx(zstd);
+    unpacker_release(&unpacker);
     arena_release(&arena);
-    buf_release(&frame);
     return st == ST_REJECT ? ST_OK : st;
 }
 
@@ -214,7 +211,8 @@ static enum st cut_tail(struct cursor *c, const char *path, int fd, int64_t tail
 }
 
 /* Make the newest segment end with a whole, synced record and leave it open at its end; or leave it
- * as it is, when the disk cannot read all of it: *ret_len is then the end of what was readable. */
+ * as it is, when it is sealed, or the disk cannot read all of it: *ret_len is then the end of what
+ * was readable. */
 static enum st mend_segment(struct cursor *c, const struct stream_state *s, struct scratch *scratch,
                             int *ret_fd, int64_t *ret_len, struct tape_recovery *ret_recovery,
                             struct err *err)
@@ -233,6 +231,8 @@ static enum st mend_segment(struct cursor *c, const struct stream_state *s, stru
         snprintf(ret_recovery->unreadable_file, sizeof(ret_recovery->unreadable_file), "%s", name);
         return ST_OK;
     }
+    if (c->is_sealed)
+        return ST_OK; /* nothing can be added to it; its successor was never written to */
     int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
     if (fd < 0)
         return err_sys(err, ST_AGAIN, errno, "%s", path);
@@ -263,7 +263,9 @@ enum st recover_stream(const char *dir, struct stream_state *ret_state, int *ret
     *ret_fd = -1;
     cursor_init(&c, dir);
     scratch_init(&scratch);
-    enum st st = segment_around(dir, SEGMENT_NEWEST, &newest, NULL, err);
+    enum st st = seal_clean(dir, err);
+    if (st == ST_OK)
+        st = segment_around(dir, SEGMENT_NEWEST, &newest, NULL, err);
     if (st == ST_OK)
         st = segment_identity(dir, &scratch, &ret_state->has_id, &ret_state->id, err);
     if (st == ST_OK && newest.first != 0) {

@@ -35,7 +35,8 @@ void stream_state_release(struct stream_state *s);
 
 /* Cut a torn tail, sync the newest segment and learn the state of the stream in dir.
  * Owner:   the caller gets *ret_fd, the newest segment open for appending at *ret_len; -1 when
- *          there is none, or the disk cannot read all of it: then another is to be begun at once.
+ *          there is none, it is sealed, or the disk cannot read all of it: then another is to be
+ *          begun at once.
  * Returns: ST_AGAIN when the disk refuses, ST_REJECT for files that are not this stream's or newer
  *          than this program. */
 enum st recover_stream(const char *dir, struct stream_state *ret_state, int *ret_fd,

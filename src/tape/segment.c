@@ -6,7 +6,10 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #define SUFFIX ".jsonl.zst"
 
@@ -104,4 +107,45 @@ enum st segment_around(const char *dir, struct segment key, struct segment *ret_
     if (ret_after != NULL)
         *ret_after = after;
     return ST_OK;
+}
+
+static int compare_segments(const void *a, const void *b)
+{
+    return segment_cmp(a, b);
+}
+
+enum st segment_list(const char *dir, struct buf *ret_list, struct err *err)
+{
+    struct segment s;
+    DIR *d = opendir(dir);
+
+    buf_clear(ret_list);
+    if (d == NULL)
+        return errno == ENOENT ? ST_OK : err_sys(err, ST_AGAIN, errno, "%s", dir);
+    errno = 0;
+    for (struct dirent *e; (e = readdir(d)) != NULL; errno = 0)
+        if (segment_parse(e->d_name, &s))
+            buf_add(ret_list, &s, sizeof(s));
+    int why = errno;
+    closedir(d);
+    if (why != 0)
+        return err_sys(err, ST_AGAIN, why, "%s", dir);
+    if (ret_list->is_overflow)
+        return err_sys(err, ST_AGAIN, ENOMEM, "%s: the list of its segments", dir);
+    if (ret_list->len > 0)
+        qsort(ret_list->p, ret_list->len / sizeof(s), sizeof(s), compare_segments);
+    return ST_OK;
+}
+
+bool segment_is_sealed(int dir_fd, const char *name)
+{
+    uint8_t bytes[FORMAT_ENVELOPE];
+    struct envelope e;
+
+    int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    bool is_read = pread(fd, bytes, sizeof(bytes), 0) == (ssize_t)sizeof(bytes);
+    close(fd);
+    return is_read && format_get_envelope(bytes, &e) == ENVELOPE_OK && e.version == FORMAT_SEALED;
 }

@@ -26,9 +26,12 @@ struct tape_seal_setup {
     const atomic_bool *is_stopping; /* give up soon when it gets true; may be NULL */
 };
 
-/* Seal the oldest closed segment that is not sealed yet. ST_AGAIN: the disk refuses, or told to
- * stop; nothing has changed. ST_REJECT: the segment is damaged and stays as it is (the message says
- * where); the next call goes on behind it, as long as *after keeps its name. */
+/* Seal the oldest closed segment behind `after` that is not sealed yet. `after` is "" at first,
+ * which also removes what a killed sealing left, then kept by the caller: the next call goes on
+ * behind it. Memory: that of the two largest bodies, and of zstd (13 MB where a poll is a page, 46
+ * MB for whole markets, at level 9). Returns: ST_AGAIN: the disk refuses, or told to stop; nothing
+ * has changed, and the next call tries the same segment again. ST_REJECT: the segment is damaged
+ * and stays as it is (the message says where). */
 enum st tape_seal_next(const struct tape_seal_setup *setup, char after[64],
                        struct tape_sealed *ret_sealed, struct err *err) MUST_USE;
 
@@ -42,11 +45,13 @@ struct tape_prune_setup {
 struct tape_pruned {
     size_t n_segments;
     uint64_t bytes;
-    uint64_t first_kept;   /* offset */
+    uint64_t first_kept;   /* offset; 0: the tape is empty */
     bool is_held_by_sinks; /* there was more before before_us, not loaded by all */
 };
 
-/* Remove whole segments from the oldest on; never the one that is written. */
+/* Remove whole segments from the oldest on; never the one that is written, nor what the next poll
+ * refers to: the last `end` and the last polls with rows and ok. ST_AGAIN when the disk refuses,
+ * ST_FATAL for a foreign or newer segment; what was removed before is counted also then. */
 enum st tape_prune(const struct tape_prune_setup *setup, struct tape_pruned *ret_pruned,
                    struct err *err) MUST_USE;
 

@@ -2,30 +2,13 @@
 #include "tape/upkeep.h"
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "tape/segment.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define DAY (24 * 3600 * US_PER_S)
-
-/* Does the segment begin as sealed ones do? */
-static bool is_sealed(int dir, const char *name)
-{
-    uint8_t bytes[FORMAT_ENVELOPE];
-    struct envelope e = {.version = 0};
-
-    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    bool is_read = pread(fd, bytes, sizeof(bytes), 0) == (ssize_t)sizeof(bytes);
-    close(fd);
-    return is_read && format_get_envelope(bytes, &e) != ENVELOPE_BAD && e.version > FORMAT_VERSION;
-}
 
 static void count(int dir, const char *name, const struct segment *segment, int64_t now_us,
                   struct tape_usage *u)
@@ -36,7 +19,7 @@ static void count(int dir, const char *name, const struct segment *segment, int6
     if (fstatat(dir, name, &s, 0) != 0)
         return; /* removed a moment ago */
     u->n_segments++;
-    u->n_sealed += is_sealed(dir, name);
+    u->n_sealed += segment_is_sealed(dir, name);
     u->bytes += (uint64_t)s.st_size;
     if (start_us > now_us - DAY && start_us <= now_us)
         u->day_bytes += (uint64_t)s.st_size;

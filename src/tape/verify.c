@@ -2,8 +2,7 @@
 #include "tape/verify.h"
 
 #include "base/arena.h"
-#include "tape/body.h"
-#include "tape/segment.h"
+#include "tape/sealed.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,10 +18,9 @@ struct walk {
     struct tape_summary sum;
     struct cursor cursor;
     struct scratch scratch;
-    struct buf frame;
+    struct unpacker unpacker;
     struct arena arena;
-    ZSTD_DCtx *zstd;
-    uint64_t expected; /* the next offset; 0: any */
+    uint64_t expected; /* the next offset; 0: that of the first segment's name */
 
     /* the poll under way */
     uint64_t poll_first; /* 0: none */
@@ -74,9 +72,7 @@ static enum st check_body(struct walk *w, const struct found *f, struct err *err
     struct str body;
 
     arena_reset(&w->arena);
-    enum st st = cursor_read_body(&w->cursor, f, &w->frame, err);
-    if (st == ST_OK)
-        st = body_get(w->zstd, buf_str(&w->frame), &f->record, &w->arena, &body, err);
+    enum st st = cursor_body(&w->cursor, f, &w->unpacker, &w->arena, &body, err);
     if (st == ST_REJECT)
         tell(w, f->body_at, "the body of offset %llu: %s", LLU(f->record.offset), err->msg);
     return st == ST_REJECT ? ST_OK : st;
@@ -190,6 +186,20 @@ static enum st look_again(struct cursor *c, int *looks, bool *ret_is_over, struc
     return ST_OK;
 }
 
+static void tell_seal(void *context, int64_t byte, const char *what)
+{
+    tell(context, byte, "%s", what);
+}
+
+static enum st check_seal(struct walk *w, const uint8_t *uuid, struct err *err)
+{
+    const struct sealed_check check = {
+        .uuid = uuid, .has_frames = w->setup->has_bodies, .tell = tell_seal, .context = w};
+
+    w->sum.n_sealed++;
+    return sealed_check(&w->cursor, &check, err);
+}
+
 static enum st walk_segment(struct walk *w, const uint8_t *uuid, struct err *err)
 {
     struct cursor *c = &w->cursor;
@@ -197,6 +207,8 @@ static enum st walk_segment(struct walk *w, const uint8_t *uuid, struct err *err
     struct found f;
     int looks = 0;
 
+    if (w->expected == 0)
+        w->expected = c->segment.first;
     while (!is_over) {
         enum st st = cursor_step(c, uuid, &w->scratch, &f, err);
         if (st == ST_OK) {
@@ -218,8 +230,8 @@ static enum st walk_segment(struct walk *w, const uint8_t *uuid, struct err *err
         tell(w, c->at, "%lld bytes that are no whole record; the writer's next start cuts them off",
              (long long)(c->size - c->at));
     w->sum.n_segments++;
-    w->sum.file_bytes += (uint64_t)c->size;
-    return ST_OK;
+    w->sum.file_bytes += (uint64_t)c->file_size;
+    return c->is_sealed && uuid != NULL ? check_seal(w, uuid, err) : ST_OK;
 }
 
 static enum st walk_stream(struct walk *w, struct err *err)
@@ -251,23 +263,20 @@ static enum st walk_stream(struct walk *w, struct err *err)
 enum st tape_verify(const struct tape_verify_setup *setup, struct tape_summary *ret_summary,
                     struct err *err)
 {
-    struct walk w = {.setup = setup, .zstd = ZSTD_createDCtx()};
+    struct walk w = {.setup = setup};
     struct err why;
 
-    if (w.zstd == NULL)
-        return err_sys(err, ST_AGAIN, ENOMEM, "zstd");
+    unpacker_init(&w.unpacker);
     cursor_init(&w.cursor, setup->dir);
     scratch_init(&w.scratch);
-    buf_init(&w.frame, body_frame_max(TAPE_MAX_BODY));
     buf_init(&w.poll_pages, MAX_POLL_RECORDS * sizeof(uint32_t));
     arena_init(&w.arena, TAPE_MAX_BODY + 1024 * 1024);
     enum st st = walk_stream(&w, &why);
     cursor_close(&w.cursor);
     scratch_release(&w.scratch);
-    buf_release(&w.frame);
+    unpacker_release(&w.unpacker);
     buf_release(&w.poll_pages);
     arena_release(&w.arena);
-    ZSTD_freeDCtx(w.zstd);
     if (st != ST_OK) {
         *err = why;
         return st;

@@ -7,7 +7,7 @@
 #include "tape/record.h"
 
 struct tape_summary {
-    uint64_t n_segments, n_records, n_polls;
+    uint64_t n_segments, n_sealed, n_records, n_polls;
     uint64_t first_offset, last_offset; /* 0, 0: empty */
     int64_t first_us, last_us;          /* when the first and the last record came */
     uint64_t body_bytes, file_bytes;

@@ -130,7 +130,7 @@ static enum st encode(struct tape_writer *w, struct tape_record *r, struct str b
                       struct err *err)
 {
     static const uint8_t room[FORMAT_ENVELOPE];
-    struct envelope e = {.version = FORMAT_VERSION};
+    struct envelope e = {.version = FORMAT_OPEN};
 
     buf_clear(&w->out);
     buf_add(&w->out, room, sizeof(room));

@@ -280,8 +280,8 @@ static void a_newer_tape_is_refused_with_both_versions(void)
     make_newer(&bytes, 0);
     write_file(path, bytes.p, bytes.len);
     CHECK_EQ(fixture_open(&f), ST_REJECT);
-    CHECK(strstr(f.err.msg, "format 2") != NULL);
-    CHECK(strstr(f.err.msg, "up to 1") != NULL);
+    CHECK(strstr(f.err.msg, "format 3") != NULL);
+    CHECK(strstr(f.err.msg, "up to 2") != NULL);
     CHECK_EQ(read_all(f.dir).st, ST_FATAL);
     CHECK(count_problems(f.dir) > 0);
     struct buf after = BUF_INIT(1 << 20);

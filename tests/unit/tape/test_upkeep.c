@@ -35,4 +35,167 @@ static void usage_counts_segments_and_what_the_last_day_took(void)
     fixture_release(&f);
 }
 
-TAP_MAIN(TAP_CASE(usage_counts_segments_and_what_the_last_day_took))
+/* A tape of one poll an hour from noon on, each in a segment of its own: k has 2k+1 and 2k+2. */
+static void make_hours(struct fixture *f, int n)
+{
+    fixture_init(f);
+    for (int i = 0; i < n; i++) {
+        if (put_poll(f) != ST_OK)
+            abort();
+        f->clock.now_us = NOON + (i + 1) * 3600 * US_PER_S;
+    }
+}
+
+static struct tape_pruned prune(struct fixture *f, int hours, uint64_t below, bool is_dry_run)
+{
+    const struct tape_prune_setup setup = {.dir = f->dir,
+                                           .before_us = NOON + hours * 3600 * US_PER_S,
+                                           .below = below,
+                                           .is_dry_run = is_dry_run};
+    struct tape_pruned pruned;
+
+    if (tape_prune(&setup, &pruned, &f->err) != ST_OK)
+        abort();
+    return pruned;
+}
+
+static void old_segments_go_from_the_oldest_on(void)
+{
+    struct fixture f;
+    struct tape_reader *r;
+    struct tape_record record;
+    uint64_t first, last;
+
+    make_hours(&f, 6);
+    struct tape_pruned p = prune(&f, 0, UINT64_MAX, false);
+    CHECK(p.n_segments == 0 && p.first_kept == 1);
+    p = prune(&f, 2, UINT64_MAX, true);
+    CHECK(p.n_segments == 2 && p.bytes > 0 && p.first_kept == 5 && !p.is_held_by_sinks);
+    CHECK_EQ(count_segments(f.dir), 6);
+    /* a reader that stands in what goes is told what it has missed */
+    CHECK_OK(tape_reader_open(f.dir, &r, &f.err), f.err);
+    CHECK_OK(tape_reader_next(r, UINT64_MAX, &record, &f.err), f.err);
+    uint64_t bytes = p.bytes;
+    p = prune(&f, 2, UINT64_MAX, false);
+    CHECK(p.n_segments == 2 && p.bytes == bytes && p.first_kept == 5);
+    CHECK_EQ(count_segments(f.dir), 4);
+    CHECK_OK(tape_reader_next(r, UINT64_MAX, &record, &f.err), f.err); /* of the file it has open */
+    CHECK_EQ(record.offset, 2);
+    CHECK_EQ(tape_reader_next(r, UINT64_MAX, &record, &f.err), ST_REJECT);
+    CHECK(strstr(f.err.msg, "has been removed: offsets 3 to 4") != NULL);
+    CHECK_OK(tape_reader_next(r, UINT64_MAX, &record, &f.err), f.err);
+    CHECK_EQ(record.offset, 5);
+    CHECK_EQ(tape_reader_get(r, 2, &record, &f.err), ST_REJECT);
+    CHECK_OK(tape_reader_bounds(r, &first, &last, &f.err), f.err);
+    CHECK(first == 5 && last == 12);
+    tape_reader_close(r);
+    struct reading got = read_all(f.dir);
+    CHECK(got.n == 8 && got.first == 5 && got.n_holes == 0);
+    CHECK_EQ(count_problems(f.dir), 0);
+    fixture_release(&f);
+}
+
+static void what_a_sink_has_not_loaded_stays(void)
+{
+    struct fixture f;
+
+    make_hours(&f, 6);
+    struct tape_pruned p = prune(&f, 5, 0, false);
+    CHECK(p.n_segments == 0 && p.is_held_by_sinks);
+    /* the record at the sink's own offset stays: by it the sink knows the tape again */
+    p = prune(&f, 5, 4, false);
+    CHECK(p.n_segments == 1 && p.first_kept == 3 && p.is_held_by_sinks);
+    p = prune(&f, 5, 5, true);
+    CHECK(p.n_segments == 1 && p.first_kept == 5 && p.is_held_by_sinks);
+    /* nothing is held that is too young to go */
+    p = prune(&f, 1, 4, true);
+    CHECK(p.n_segments == 0 && !p.is_held_by_sinks);
+    fixture_release(&f);
+}
+
+static void what_the_next_poll_refers_to_stays(void)
+{
+    struct fixture f;
+    struct tape_record end;
+    uint64_t offset;
+
+    make_hours(&f, 3);
+    for (int i = 3; i < 6; i++) { /* an outage */
+        CHECK_OK(put_page(&f, 1, STR("<html>"), &offset), f.err);
+        CHECK_OK(put_end(&f, POLL_FAILED, NULL, 0, &offset), f.err);
+        f.clock.now_us = NOON + (i + 1) * 3600 * US_PER_S;
+    }
+    struct tape_pruned p = prune(&f, 1000, UINT64_MAX, false);
+    CHECK(p.n_segments == 2 && p.first_kept == 5); /* the last ok poll: 5 and 6 */
+    fixture_close(&f);
+    CHECK_OK(fixture_open(&f), f.err);
+    CHECK(tape_writer_last_end(f.writer, &end) && end.offset == 12 && end.prev_ok_end == 6);
+    CHECK_OK(put_poll(&f), f.err);
+    p = prune(&f, 1000, UINT64_MAX, false);
+    CHECK(p.n_segments == 4 && p.first_kept == 13);
+    CHECK_EQ(count_segments(f.dir), 1);
+    fixture_release(&f);
+}
+
+/* The newest segment may be empty: the identity of the stream and its credits are in older ones. */
+static void an_empty_segment_at_the_end_saves_the_one_before(void)
+{
+    struct fixture f;
+    char path[FILE_MAX_PATH], name[SEGMENT_NAME];
+    struct segment empty = segment_make(7, NOON + 9 * 3600 * US_PER_S);
+    struct tape_record end;
+
+    make_hours(&f, 3);
+    uint8_t uuid[16];
+    memcpy(uuid, tape_writer_stream(f.writer)->uuid, 16);
+    fixture_close(&f);
+    segment_name(&empty, name);
+    CHECK_OK(file_path(path, &f.err, "%s/%s", f.dir, name), f.err);
+    write_file(path, "", 0);
+    struct tape_pruned p = prune(&f, 1000, UINT64_MAX, false);
+    CHECK(p.n_segments == 2 && p.first_kept == 5);
+    CHECK_OK(fixture_open(&f), f.err);
+    CHECK(memcmp(uuid, tape_writer_stream(f.writer)->uuid, 16) == 0);
+    CHECK(tape_writer_last_end(f.writer, &end) && end.offset == 6);
+    fixture_release(&f);
+}
+
+static void sealed_and_damaged_segments_can_go(void)
+{
+    struct fixture f;
+    char path[FILE_MAX_PATH], after[64] = "";
+    struct tape_sealed sealed;
+
+    make_hours(&f, 5);
+    const struct tape_seal_setup setup = {.dir = f.dir};
+    CHECK_OK(tape_seal_next(&setup, after, &sealed, &f.err), f.err);
+    CHECK(sealed.segment[0] != '\0');
+    CHECK(segment_path_at(f.dir, 1, path));
+    write_file(path, "no record at all", 16); /* its age is told by its successor's name: 14:00 */
+    struct tape_pruned p = prune(&f, 2, UINT64_MAX, true);
+    CHECK_EQ(p.n_segments, 1);
+    p = prune(&f, 4, UINT64_MAX, false);
+    CHECK_EQ(p.n_segments, 4);
+    fixture_release(&f);
+}
+
+static void an_empty_tape_is_not_pruned(void)
+{
+    const struct tape_prune_setup setup = {
+        .dir = "/nonexistent", .before_us = INT64_MAX, .below = UINT64_MAX};
+    struct tape_pruned p;
+    struct fixture f;
+
+    fixture_init(&f);
+    CHECK_OK(tape_prune(&setup, &p, &f.err), f.err);
+    CHECK(p.n_segments == 0 && p.first_kept == 0);
+    p = prune(&f, 1000, UINT64_MAX, false);
+    CHECK_EQ(p.n_segments, 0);
+    fixture_release(&f);
+}
+
+TAP_MAIN(TAP_CASE(usage_counts_segments_and_what_the_last_day_took),
+         TAP_CASE(old_segments_go_from_the_oldest_on), TAP_CASE(what_a_sink_has_not_loaded_stays),
+         TAP_CASE(what_the_next_poll_refers_to_stays),
+         TAP_CASE(an_empty_segment_at_the_end_saves_the_one_before),
+         TAP_CASE(sealed_and_damaged_segments_can_go), TAP_CASE(an_empty_tape_is_not_pruned))

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 
 #include <stdio.h>
+#include <xxhash.h>
 
 /* What a body is, as far as the table asks. */
 enum shape {
@@ -103,16 +104,45 @@ static enum st read_object(struct json *json, int depth, struct answer_facts *fa
     return st;
 }
 
+/* The rest of an object and the hash of its id; 0 when it has none. */
+static enum st read_id(struct json *json, const struct json_token *object, uint64_t *ret_id,
+                       struct err *err)
+{
+    struct json_token key, value;
+    enum st st;
+
+    *ret_id = 0;
+    while ((st = json_next(json, &key, err)) == ST_OK && key.event == JSON_KEY) {
+        if ((st = json_next(json, &value, err)) != ST_OK)
+            return st;
+        if (value.event == JSON_STRING && str_eq(key.text, STR("id"))) {
+            *ret_id = XXH3_64bits(value.text.p, value.text.len);
+            return json_skip(json, object, NULL, err);
+        }
+        if ((st = json_skip(json, &value, NULL, err)) != ST_OK)
+            return st;
+    }
+    return st;
+}
+
 static enum st read_array(struct json *json, struct answer_facts *facts, struct err *err)
 {
     struct json_token element;
+    uint64_t id;
     enum st st;
 
     while ((st = json_next(json, &element, err)) == ST_OK && element.event != JSON_ARRAY_END) {
-        facts->n_elements++;
-        facts->n_objects += element.event == JSON_OBJECT_BEGIN;
-        if ((st = json_skip(json, &element, NULL, err)) != ST_OK)
+        id = 0;
+        if (element.event == JSON_OBJECT_BEGIN)
+            st = read_id(json, &element, &id, err);
+        else
+            st = json_skip(json, &element, NULL, err);
+        if (st != ST_OK)
             return st;
+        if (facts->n_elements++ == 0)
+            facts->first_id = id;
+        facts->n_objects += element.event == JSON_OBJECT_BEGIN;
+        facts->all_ids += id; /* a sum: rows may change places between two pages */
     }
     return st;
 }

@@ -29,6 +29,8 @@ struct answer_facts {
     enum json_event top;  /* JSON_ARRAY_BEGIN or JSON_OBJECT_BEGIN; JSON_DONE when not JSON */
     uint32_t n_elements;  /* of a top-level array */
     uint32_t n_objects;   /* of these, objects */
+    uint64_t first_id;    /* hash of the first element's "id"; 0: it has none */
+    uint64_t all_ids;     /* of all ids in whatever order; 0: there is none */
     bool has_error;       /* it is one of the known error shapes */
     int64_t error_code;   /* 0: it has none */
     struct str error_msg; /* in the body or the arena; empty: it has none */

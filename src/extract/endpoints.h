@@ -1,30 +1,40 @@
-/* What can be asked of the API: one row per endpoint. */
+/* What can be asked of the API: one row per endpoint, and the requests that a selection takes. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef EXTRACT_ENDPOINTS_H
 #define EXTRACT_ENDPOINTS_H
 
 #include "base/buf.h"
 #include "base/json.h"
-#include "tape/record.h"
+#include "extract/extract.h"
+
+#define ENDPOINT_MAX_TARGET                                              \
+    2000 /* bytes of a target with ids: servers answer 414 beyond theirs \
+          */
 
 struct endpoint {
     const char *name;      /* as in struct stream_id */
     enum json_event top;   /* what an answer is: JSON_ARRAY_BEGIN or JSON_OBJECT_BEGIN */
     const char *is_what;   /* the same in words, for messages */
     uint32_t max_per_page; /* rows */
-    void (*add_target)(const struct stream_id *id, uint32_t per_page, uint32_t page,
-                       struct buf *ret_target);
+    /* All of the target but the ids' list, which comes last. */
+    void (*add_target)(const struct stream_id *id, const struct selection *selection,
+                       uint32_t per_page, uint32_t page, struct buf *ret_target);
 };
 
 /* NULL when there is no such endpoint. */
 const struct endpoint *endpoint_find(const char *name);
 
-uint32_t endpoint_per_page(const struct endpoint *ep, uint32_t top);
-uint32_t endpoint_pages(const struct endpoint *ep, uint32_t top);
+/* Rows asked for on each page. */
+uint32_t endpoint_per_page(const struct endpoint *ep, const struct selection *selection);
 
-/* Append path and query of page (from 1) of the first `top` rows: "/coins/markets?vs_currency=…".
- * No secrets in it: it goes onto the tape. */
-void endpoint_target(const struct endpoint *ep, const struct stream_id *id, uint32_t top,
-                     uint32_t page, struct buf *ret_target);
+/* Pages of the selection, at most; 0: nobody knows, a sweep has to find its end. The ids are split
+ * by their number and by the target's length, page N being the Nth part. */
+uint32_t endpoint_pages(const struct endpoint *ep, const struct stream_id *id,
+                        const struct selection *selection);
+
+/* Append path and query of a page (from 1): "/coins/markets?vs_currency=…". No secrets in it: it
+ * goes onto the tape. */
+void endpoint_target(const struct endpoint *ep, const struct stream_id *id,
+                     const struct selection *selection, uint32_t page, struct buf *ret_target);
 
 #endif

@@ -3,82 +3,24 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/metric.h"
 #include "extract/mailbox.h"
-#include "extract/poll.h"
-#include "extract/schedule.h"
+#include "extract/task.h"
 
-#include <stdio.h>
-
-#define SLOT_MARGIN_US  US_PER_S       /* the last request starts so long before the next slot */
-#define LEAST_BUDGET_US (5 * US_PER_S) /* of a poll that begins late in its slot */
-#define LONGEST_NAP_US  US_PER_S       /* then look at the wall clock again: it may have jumped */
-
-/* A slot whose poll failed is polled again, ever later, as long as it lasts. */
-#define RETRY_FIRST_US (30 * US_PER_S)
-#define RETRY_LAST_US  (300 * US_PER_S)
-
-/* A poll out of turn has the time of its calls at the limiter's pace, and so much for retries. */
-#define RETRIES_US (120 * US_PER_S)
-
-/* A job with its times and its trouble. */
-struct task {
-    struct extract_job of;
-    struct poll_job job;
-    struct schedule schedule;
-    const char *trouble; /* the cause of the outage under way; NULL: all is well */
-    uint32_t n_trouble;  /* polls in it */
-    int64_t failed_slot_us;
-    int64_t retry_at_us; /* monotonic: not before this again for failed_slot_us */
-    int64_t retry_wait_us;
-};
+#define LONGEST_NAP_US US_PER_S /* then look at the wall clock again: it may have jumped */
 
 struct extract {
     struct extract_setup setup; /* its jobs: see mailbox */
     struct mailbox mailbox;
     struct waiter waiter;
     struct poller poller;
-    struct task **tasks; /* one a job, in the jobs' order */
+    struct task **tasks; /* one a job, in the jobs' order; then those that are leaving */
     size_t n_tasks;
-    size_t next;     /* who comes first among those equally due */
-    bool is_running; /* extract_run(): what failed will be tried again */
+    size_t next;       /* who comes first among those equally due */
+    size_t next_sweep; /* whose page is next */
+    bool is_running;   /* extract_run(): what failed will be tried again */
 };
 
-static enum st check(const struct extract_job *job, struct err *err)
-{
-    const struct endpoint *ep = endpoint_find(job->id.endpoint);
-
-    if (ep == NULL)
-        return err_set(err, ST_FATAL, "job %s: no endpoint %s", job->id.job, job->id.endpoint);
-    if (job->selection.top == 0 || endpoint_pages(ep, job->selection.top) > TAPE_MAX_PAGES)
-        return err_set(err, ST_FATAL, "job %s: top %u is not from 1 to %u", job->id.job,
-                       (unsigned)job->selection.top, (unsigned)(TAPE_MAX_PAGES * ep->max_per_page));
-    if (job->every_us < US_PER_MS)
-        return err_set(err, ST_FATAL, "job %s: polls less than 1 ms apart", job->id.job);
-    return ST_OK;
-}
-
-/* Begin where the tape ends: the slot that its last poll brought rows for is taken, and the
- * snapshot shows how it went. A poll off the grid (run now, once) takes no slot. */
-static void resume(struct extract *e, struct task *t)
-{
-    const struct extract_job *job = t->job.job;
-    struct tape_record end;
-
-    if (!tape_writer_last_end(job->writer, &end))
-        return;
-    if (outcome_bears_rows(end.outcome) && end.slot_us % job->every_us == 0)
-        schedule_took(&t->schedule, end.slot_us);
-    if (e->setup.status == NULL)
-        return;
-    struct status_job *s = &status_lock(e->setup.status)->jobs[job->status];
-    s->last_slot_us = end.slot_us;
-    s->last_ended_us = end.fetched_at_us;
-    s->last_ok_us = end.outcome == POLL_OK ? end.fetched_at_us : 0;
-    snprintf(s->last_outcome, sizeof(s->last_outcome), "%s", poll_outcome_name(end.outcome));
-    s->head = tape_head_get(tape_writer_head(job->writer));
-    status_unlock(e->setup.status);
-}
+/* ---- the jobs ---- */
 
 static struct task *find_task(const struct extract *e, const char *job)
 {
@@ -88,29 +30,41 @@ static struct task *find_task(const struct extract *e, const char *job)
     return NULL;
 }
 
-static struct task *new_task(struct extract *e, const struct extract_job *job)
+/* Take the task out of the list of before. */
+static void move_task(struct extract *e, const struct task *t)
 {
-    struct task *t = mem_new(1, sizeof(*t));
-
-    t->of = *job;
-    poll_job_init(&t->job, &t->of, &e->poller);
-    schedule_init(&t->schedule, job->every_us);
-    resume(e, t);
-    return t;
+    for (size_t i = 0; i < e->n_tasks; i++)
+        if (e->tasks[i] == t)
+            e->tasks[i] = NULL;
 }
 
-/* The same job, to be polled otherwise. */
-static void change_task(struct extract *e, struct task *t, const struct extract_job *job)
+/* The poll under way of a job that is no more goes on to its end. */
+static void add_leaving(struct extract *e, struct task **tasks, size_t *n)
 {
-    bool is_same_tape = t->of.writer == job->writer;
-
-    t->of = *job;
-    t->schedule.every_us = job->every_us;
-    if (!is_same_tape)
-        poll_job_init(&t->job, &t->of, &e->poller);
+    for (size_t i = 0; i < e->n_tasks; i++) {
+        struct task *t = e->tasks[i];
+        if (t == NULL)
+            continue;
+        if (t->job.is_polling) {
+            t->is_leaving = true;
+            t->has_next = false;
+            tasks[(*n)++] = t;
+        } else {
+            task_free(t);
+        }
+    }
 }
 
-/* Between two polls: take up the jobs that were set. */
+/* Say so once nothing but the jobs of the mailbox is in use. */
+static void settle_jobs(struct extract *e)
+{
+    for (size_t i = 0; i < e->n_tasks; i++)
+        if (e->tasks[i]->is_leaving || e->tasks[i]->has_next)
+            return;
+    mailbox_in_force(&e->mailbox);
+}
+
+/* Between two pages: take up the jobs that were set. */
 static void take_jobs(struct extract *e)
 {
     struct extract_job *jobs;
@@ -119,29 +73,48 @@ static void take_jobs(struct extract *e)
 
     if (!mailbox_take_jobs(&e->mailbox, &jobs, &n_jobs))
         return;
-    struct task **tasks = mem_new(n_jobs, sizeof(struct task *));
+    struct task **tasks = mem_new(n_jobs + e->n_tasks, sizeof(struct task *));
     for (size_t i = 0; i < n_jobs; i++) {
-        struct task *t = find_task(e, jobs[i].id.job);
-        if (check(&jobs[i], &err) != ST_OK) {
+        if (task_check(&jobs[i], &err) != ST_OK) {
             log_error("extract", "a job is left out", LOG_Z("error", err.msg));
             continue;
         }
-        if (t)
-            change_task(e, t, &jobs[i]);
-        for (size_t old = 0; t && old < e->n_tasks; old++)
-            if (e->tasks[old] == t)
-                e->tasks[old] = NULL;
-        tasks[n++] = t ? t : new_task(e, &jobs[i]);
+        struct task *t = find_task(e, jobs[i].id.job);
+        if (t) {
+            move_task(e, t);
+            t->is_leaving = false;
+            task_change(t, &jobs[i], &e->poller);
+        } else {
+            t = task_new(&jobs[i], &e->poller);
+        }
+        tasks[n++] = t;
     }
+    add_leaving(e, tasks, &n);
     mem_free(jobs);
-    for (size_t i = 0; i < e->n_tasks; i++)
-        mem_free(e->tasks[i]);
     mem_free(e->tasks);
     e->tasks = tasks;
     e->n_tasks = n;
-    e->next = 0;
-    mailbox_in_force(&e->mailbox);
+    e->next = e->next_sweep = 0;
+    settle_jobs(e);
 }
+
+/* The task's poll is over: what waited for that. */
+static void release_task(struct extract *e, struct task *t)
+{
+    if (t->has_next) {
+        task_change(t, &t->next, &e->poller);
+    } else if (t->is_leaving) {
+        size_t n = 0;
+        for (size_t i = 0; i < e->n_tasks; i++)
+            if (e->tasks[i] != t)
+                e->tasks[n++] = e->tasks[i];
+        e->n_tasks = n;
+        task_free(t);
+    }
+    settle_jobs(e);
+}
+
+/* ---- life ---- */
 
 enum st extract_new(const struct extract_setup *setup, struct extract **ret_extract,
                     struct err *err)
@@ -149,7 +122,7 @@ enum st extract_new(const struct extract_setup *setup, struct extract **ret_extr
     enum st st = ST_OK;
 
     for (size_t i = 0; i < setup->n_jobs && st == ST_OK; i++)
-        st = check(&setup->jobs[i], err);
+        st = task_check(&setup->jobs[i], err);
     if (st != ST_OK)
         return st;
     struct extract *e = mem_new(1, sizeof(*e));
@@ -174,10 +147,12 @@ void extract_free(struct extract *e)
     waiter_release(&e->waiter);
     mailbox_release(&e->mailbox);
     for (size_t i = 0; i < e->n_tasks; i++)
-        mem_free(e->tasks[i]);
+        task_free(e->tasks[i]);
     mem_free(e->tasks);
     mem_free(e);
 }
+
+/* ---- other threads ---- */
 
 void extract_set_jobs(struct extract *e, const struct extract_job *jobs, size_t n_jobs)
 {
@@ -204,162 +179,76 @@ void extract_stop(struct extract *e)
     http_client_cancel(e->poller.http);
 }
 
-static bool is_cause(const struct poll_result *result, const char *cause)
+/* ---- polls ---- */
+
+static void answer_wish(const struct extract *e, uint64_t ticket, enum poll_outcome outcome,
+                        const char *error)
 {
-    return result->cause && strcmp(result->cause, cause) == 0;
+    if (e->setup.events.polled_now)
+        e->setup.events.polled_now(e->setup.events.ctx, ticket, outcome, error);
 }
 
-static void log_trouble(const struct extract *e, const struct task *t,
-                        const struct poll_result *result)
+/* One page of the poll under way, or its end. */
+static enum st step(struct extract *e, struct task *t, struct err *err)
 {
-    enum log_level level = LOG_WARN;
-    const char *msg = result->outcome == POLL_PARTIAL ? "poll is partial" : "poll failed";
+    struct poll_result result = {.outcome = POLL_FAILED};
 
-    if (is_cause(result, CAUSE_TAPE)) {
-        level = LOG_ERROR;
-        msg = "the tape refuses to be written: nothing can be recorded until it is mended";
-    } else if (is_cause(result, CAUSE_CLOCK) ||
-               is_cause(result, answer_class_name(ANSWER_PERMANENT))) {
-        level = LOG_ERROR;
-    } else if (is_cause(result, CAUSE_TRANSPORT) && e->is_running) {
-        msg = "no whole answer from the API; every slot tries again (`make run SIM=1`, or another "
-              "--api-url, runs against the built-in simulator)";
-    }
-    log_event(level, "extract", msg,
-              LOG_FIELDS(LOG_Z("job", t->job.job->id.job), LOG_Z("cause", result->cause),
-                         LOG_S("error", result->end.error)));
-}
-
-/* One line when trouble begins or changes its cause, one when it is over; not one per poll. */
-static void report(const struct extract *e, struct task *t, const struct poll_result *result)
-{
-    bool is_new = t->trouble == NULL || (result->cause && strcmp(t->trouble, result->cause) != 0);
-
-    if (is_cause(result, CAUSE_STOPPED))
-        return;
-    if (result->cause == NULL) {
-        if (t->trouble)
-            log_info("extract", "polls are ok again", LOG_Z("job", t->job.job->id.job),
-                     LOG_Z("after", t->trouble), LOG_I("polls", t->n_trouble));
-        t->trouble = NULL;
-        t->n_trouble = 0;
-        return;
-    }
-    t->n_trouble++;
-    /* waiting for the pace belongs to whatever made it so slow */
-    if (!is_new || (t->trouble && is_cause(result, CAUSE_PACE)))
-        return;
-    t->trouble = result->cause;
-    log_trouble(e, t, result);
-}
-
-/* What brought rows takes its slot; what did not may try it again. */
-static void note_slot(struct extract *e, struct task *t, int64_t slot_us, enum poll_outcome outcome)
-{
-    if (outcome_bears_rows(outcome)) {
-        schedule_took(&t->schedule, slot_us);
-        return;
-    }
-    bool is_again = t->retry_wait_us > 0 && t->failed_slot_us == slot_us;
-    t->retry_wait_us = is_again ? 2 * t->retry_wait_us : RETRY_FIRST_US;
-    if (t->retry_wait_us > RETRY_LAST_US)
-        t->retry_wait_us = RETRY_LAST_US;
-    t->failed_slot_us = slot_us;
-    t->retry_at_us = clock_mono_us(e->setup.clock) + t->retry_wait_us / 2 +
-                     (int64_t)(poller_random(&e->poller) % (uint64_t)(t->retry_wait_us / 2));
-}
-
-static enum st run_poll(struct extract *e, struct task *t, const struct poll_plan *plan,
-                        struct poll_result *ret_result, struct err *err)
-{
-    *ret_result = (struct poll_result){.outcome = POLL_FAILED};
-
-    enum st st = poll_run(&e->poller, &t->job, plan, ret_result, err);
-    if (st != ST_OK && st != ST_AGAIN)
+    enum st st = poll_step(&e->poller, &t->job, &result, err);
+    if (t->job.is_polling)
         return st;
-    report(e, t, ret_result);
+    if (st != ST_OK && st != ST_AGAIN) {
+        if (t->turn == TURN_WISH)
+            answer_wish(e, t->ticket, POLL_FAILED, err->msg);
+        return st;
+    }
+    task_end(t, &e->poller, &result, st == ST_OK, e->is_running);
     if (st == ST_OK && e->setup.events.poll_ended)
-        e->setup.events.poll_ended(e->setup.events.ctx, t->job.job, &ret_result->end);
+        e->setup.events.poll_ended(e->setup.events.ctx, &t->of, &result.end);
+    if (t->turn == TURN_WISH)
+        answer_wish(e, t->ticket, result.outcome, t->job.poll.error);
+    release_task(e, t);
     return st;
 }
 
 enum st extract_once(struct extract *e, size_t job, int64_t slot_us, int64_t budget_us,
                      enum poll_outcome *ret_outcome, struct err *err)
 {
-    struct clock *clock = e->setup.clock;
-    struct poll_plan plan = {
-        .slot_us = slot_us != 0 ? slot_us : clock_wall_us(clock),
-        .deadline_us = clock_mono_us(clock) + budget_us,
-    };
-    struct poll_result result;
+    struct task *t = e->tasks[job];
+    enum st st = ST_OK;
 
-    enum st st = run_poll(e, e->tasks[job], &plan, &result, err);
-    *ret_outcome = result.outcome;
+    task_begin_once(t, &e->poller, slot_us, budget_us);
+    while (st == ST_OK && t->job.is_polling)
+        st = step(e, t, err);
+    *ret_outcome = t->outcome;
     return st;
 }
 
-/* The poll of a slot on the grid, as far as the next slot leaves it time. */
-static enum st poll_slot(struct extract *e, struct task *t, int64_t slot_us, struct err *err)
+/* Begin what somebody waits for; NULL: nothing. A job that is being polled comes later. */
+static struct task *begin_wish(struct extract *e)
 {
-    struct clock *clock = e->setup.clock;
-    int64_t begun_us = clock_mono_us(clock), wall_us = clock_wall_us(clock);
-    int64_t next_us = schedule_next(&t->schedule, wall_us);
-    int64_t budget_us = next_us - wall_us - SLOT_MARGIN_US;
-    struct poll_result result;
+    struct wish wish;
 
-    if (budget_us < LEAST_BUDGET_US)
-        budget_us = LEAST_BUDGET_US;
-    struct poll_plan plan = {
-        .slot_us = slot_us,
-        .deadline_us = begun_us + budget_us,
-        .next_due_us = next_us,
-    };
-    enum st st = run_poll(e, t, &plan, &result, err);
-    note_slot(e, t, slot_us, st == ST_OK ? result.outcome : POLL_FAILED);
-    uint64_t n_missed = schedule_missed(&t->schedule, slot_us, clock_wall_us(clock),
-                                        clock_mono_us(clock) - begun_us);
-    if (n_missed > 0)
-        metric_add(METRIC_MISSED_SLOTS, t->job.job->id.job, NULL, (double)n_missed);
-    return st == ST_AGAIN ? ST_OK : st; /* the tape may take the next slot's */
-}
-
-static void answer_wish(struct extract *e, const struct wish *wish, enum poll_outcome outcome,
-                        const char *error)
-{
-    if (e->setup.events.polled_now)
-        e->setup.events.polled_now(e->setup.events.ctx, wish->ticket, outcome, error);
-}
-
-/* A poll out of turn: it takes no slot of the grid, and the grid goes on. */
-static enum st poll_wish(struct extract *e, const struct wish *wish, struct err *err)
-{
-    struct clock *clock = e->setup.clock;
-    struct task *t = find_task(e, wish->job);
-    struct poll_result result;
-
-    if (t == NULL) {
-        answer_wish(e, wish, POLL_FAILED, "there is no such job any more");
-        return ST_OK;
+    for (size_t i = 0; mailbox_wish_at(&e->mailbox, i, &wish);) {
+        struct task *t = find_task(e, wish.job);
+        if (t ? t->job.is_polling : mailbox_has_news(&e->mailbox)) { /* a job not yet taken up */
+            i++;
+            continue;
+        }
+        mailbox_drop_wish(&e->mailbox, i);
+        if (t) {
+            task_begin_wish(t, &e->poller, wish.ticket);
+            return t;
+        }
+        answer_wish(e, wish.ticket, POLL_FAILED, "there is no such job any more");
     }
-    uint32_t n_pages = endpoint_pages(t->job.endpoint, t->of.selection.top);
-    struct poll_plan plan = {
-        .slot_us = clock_wall_us(clock),
-        .deadline_us = clock_mono_us(clock) + n_pages * e->poller.limiter.interval_us + RETRIES_US,
-        .next_due_us = schedule_next(&t->schedule, clock_wall_us(clock)),
-    };
-    enum st st = run_poll(e, t, &plan, &result, err);
-    if (st == ST_OK || st == ST_AGAIN)
-        answer_wish(e, wish, result.outcome, e->poller.error);
-    else
-        answer_wish(e, wish, POLL_FAILED, err->msg);
-    return st == ST_AGAIN ? ST_OK : st;
+    return NULL;
 }
 
-/* Whose slot has been due for longest; NULL: nobody's. Then *ret_wait_us is the time to the next
- * grid point. */
-static struct task *find_due(struct extract *e, int64_t *ret_slot_us, int64_t *ret_wait_us)
+/* Begin the slot that has been due for longest; NULL: none is. Then *ret_wait_us is the time to the
+ * next one. */
+static struct task *begin_due(struct extract *e, int64_t *ret_wait_us)
 {
-    int64_t wall_us = clock_wall_us(e->setup.clock), slot_us;
+    int64_t wall_us = clock_wall_us(e->setup.clock), slot_us, due_us = 0;
     struct task *due = NULL;
     size_t n = e->n_tasks, chosen = 0;
 
@@ -367,45 +256,81 @@ static struct task *find_due(struct extract *e, int64_t *ret_slot_us, int64_t *r
     for (size_t k = 0; k < n; k++) {
         size_t i = (e->next + k) % n;
         struct task *t = e->tasks[i];
-        int64_t wait_us = schedule_next(&t->schedule, wall_us) - wall_us;
+        int64_t wait_us = schedule_slot_end(&t->schedule, wall_us) - wall_us;
         if (wait_us < *ret_wait_us)
             *ret_wait_us = wait_us;
-        if (schedule_is_due(&t->schedule, wall_us, &slot_us) &&
-            !(slot_us == t->failed_slot_us && clock_mono_us(e->setup.clock) < t->retry_at_us) &&
-            (due == NULL || slot_us < *ret_slot_us)) {
+        if (task_is_due(t, &e->poller, wall_us, &slot_us) && (due == NULL || slot_us < due_us)) {
             due = t;
             chosen = i;
-            *ret_slot_us = slot_us;
+            due_us = slot_us;
         }
     }
-    if (due)
+    if (due) {
         e->next = (chosen + 1) % n;
+        task_begin_slot(due, &e->poller, due_us);
+    }
     return due;
+}
+
+/* The sweep under way whose turn it is; NULL: there is none. */
+static struct task *next_sweep(struct extract *e)
+{
+    for (size_t k = 0; k < e->n_tasks; k++) {
+        size_t i = (e->next_sweep + k) % e->n_tasks;
+        if (e->tasks[i]->job.is_polling) {
+            e->next_sweep = i + 1;
+            return e->tasks[i];
+        }
+    }
+    return NULL;
+}
+
+/* Poll what is to be polled, whole; then one page of a sweep, so that neither holds up the other. A
+ * poll that the tape refused is over; it may take the next slot's. */
+static enum st work(struct extract *e, struct err *err)
+{
+    int64_t wait_us = 0;
+    enum st st = ST_OK;
+
+    struct task *t = begin_wish(e);
+    if (t == NULL)
+        t = begin_due(e, &wait_us);
+    bool is_idle = t == NULL;
+    while (st == ST_OK && t && t->job.is_polling && !t->job.poll.is_sweep)
+        st = step(e, t, err);
+    t = next_sweep(e);
+    if (t && (st == ST_OK || st == ST_AGAIN))
+        st = step(e, t, err);
+    else if (is_idle && t == NULL)
+        waiter_until_news(&e->waiter, clock_mono_us(e->setup.clock) + wait_us);
+    return st == ST_AGAIN ? ST_OK : st;
+}
+
+/* Nobody is left without an answer, and no poll without its end, if the tape can be written. */
+static void leave(struct extract *e, enum st st)
+{
+    struct err err = ERR_INIT;
+    struct wish wish;
+    struct task *t;
+
+    while (st == ST_OK && (t = next_sweep(e)))
+        st = step(e, t, &err);
+    for (size_t i = 0; i < e->n_tasks; i++)
+        if (e->tasks[i]->job.is_polling && e->tasks[i]->turn == TURN_WISH)
+            answer_wish(e, e->tasks[i]->ticket, POLL_ABORTED, "stopped");
+    for (; mailbox_wish_at(&e->mailbox, 0, &wish); mailbox_drop_wish(&e->mailbox, 0))
+        answer_wish(e, wish.ticket, POLL_ABORTED, "stopped");
 }
 
 enum st extract_run(struct extract *e, struct err *err)
 {
-    struct clock *clock = e->setup.clock;
-    int64_t slot_us, wait_us;
-    struct wish wish;
     enum st st = ST_OK;
 
     e->is_running = true;
     while (st == ST_OK && !waiter_is_stopped(&e->waiter)) {
-        bool is_wished = mailbox_wish_at(&e->mailbox, 0, &wish);
-        take_jobs(e); /* behind that, for the wish may be of a new one */
-        if (is_wished) {
-            mailbox_drop_wish(&e->mailbox, 0);
-            st = poll_wish(e, &wish, err);
-            continue;
-        }
-        struct task *t = find_due(e, &slot_us, &wait_us);
-        if (t)
-            st = poll_slot(e, t, slot_us, err);
-        else
-            waiter_until_news(&e->waiter, clock_mono_us(clock) + wait_us);
+        take_jobs(e);
+        st = work(e, err);
     }
-    for (; mailbox_wish_at(&e->mailbox, 0, &wish); mailbox_drop_wish(&e->mailbox, 0))
-        answer_wish(e, &wish, POLL_ABORTED, "stopped");
+    leave(e, st);
     return st;
 }

@@ -63,6 +63,14 @@ uint64_t mailbox_wish(struct mailbox *m, const char *job)
     return ticket;
 }
 
+bool mailbox_has_news(struct mailbox *m)
+{
+    pthread_mutex_lock(&m->lock);
+    bool is_new = m->n_taken != m->n_set;
+    pthread_mutex_unlock(&m->lock);
+    return is_new;
+}
+
 bool mailbox_take_jobs(struct mailbox *m, struct extract_job **ret_jobs, size_t *ret_n)
 {
     pthread_mutex_lock(&m->lock);

@@ -36,7 +36,8 @@ void mailbox_set_jobs(struct mailbox *m, const struct extract_job *jobs, size_t 
 bool mailbox_is_in_force(struct mailbox *m);
 uint64_t mailbox_wish(struct mailbox *m, const char *job);
 
-/* Extractor: the jobs, when they were set since it last asked. Owner: mem_free(). */
+/* Extractor: the jobs, when they were set since it last took them. Owner: mem_free(). */
+bool mailbox_has_news(struct mailbox *m);
 bool mailbox_take_jobs(struct mailbox *m, struct extract_job **ret_jobs, size_t *ret_n);
 void mailbox_in_force(struct mailbox *m); /* the jobs that were taken, and nothing else, are used */
 

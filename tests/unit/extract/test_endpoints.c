@@ -21,8 +21,9 @@ static void the_first_n_coins_are_asked_for_in_pages_of_250(void)
     CHECK(ep != NULL);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct buf target = BUF_INIT(256);
-        CHECK_EQ(endpoint_pages(ep, rows[i].top), rows[i].pages);
-        endpoint_target(ep, &id, rows[i].top, rows[i].pages, &target);
+        const struct selection top = {.kind = SELECT_TOP, .top = rows[i].top};
+        CHECK_EQ(endpoint_pages(ep, &id, &top), rows[i].pages);
+        endpoint_target(ep, &id, &top, rows[i].pages, &target);
         if (rows[i].last)
             CHECK_STR(buf_str(&target), rows[i].last);
         buf_release(&target);
@@ -32,9 +33,10 @@ static void the_first_n_coins_are_asked_for_in_pages_of_250(void)
 static void what_could_break_out_of_the_query_is_encoded(void)
 {
     struct stream_id id = {.vs_currency = "u&x=1 #\xC3\xA9"};
+    const struct selection top = {.kind = SELECT_TOP, .top = 1};
     struct buf target = BUF_INIT(256);
 
-    endpoint_target(endpoint_find("coins/markets"), &id, 1, 1, &target);
+    endpoint_target(endpoint_find("coins/markets"), &id, &top, 1, &target);
     CHECK_STR(buf_str(&target), "/coins/markets?vs_currency=u%26x%3D1%20%23%C3%A9"
                                 "&order=market_cap_desc&per_page=1&page=1");
     buf_release(&target);

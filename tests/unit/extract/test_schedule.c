@@ -27,7 +27,7 @@ static void a_slot_is_polled_once_and_at_once(void)
     struct schedule s;
     int64_t noon = at("2026-11-23T12:00:00Z");
 
-    schedule_init(&s, EVERY);
+    schedule_init(&s, (struct schedule_plan){.every_us = EVERY});
     CHECK_EQ(poll_at(&s, noon + 7 * US_PER_S), noon);
     CHECK_EQ(poll_at(&s, noon + 8 * US_PER_S), 0);
     CHECK_EQ(poll_at(&s, noon + EVERY - 1), 0);
@@ -41,7 +41,7 @@ static void a_slot_on_the_tape_is_not_polled_again(void)
     struct schedule s;
     int64_t noon = at("2026-11-23T12:00:00Z");
 
-    schedule_init(&s, EVERY);
+    schedule_init(&s, (struct schedule_plan){.every_us = EVERY});
     schedule_took(&s, noon);
     CHECK_EQ(poll_at(&s, noon + US_PER_S), 0);
     schedule_took(&s, noon + EVERY + 123456); /* a poll off the grid */
@@ -59,7 +59,7 @@ static void a_clock_that_jumps_and_comes_back_polls_no_slot_twice_and_stalls_not
         struct schedule s;
         int64_t far = at(jumps[i]), n_far = 0;
 
-        schedule_init(&s, EVERY);
+        schedule_init(&s, (struct schedule_plan){.every_us = EVERY});
         CHECK_EQ(poll_at(&s, noon + US_PER_S), noon);
         for (int second = 0; second < 90; second++)
             n_far += poll_at(&s, far + second * US_PER_S) != 0;
@@ -74,7 +74,7 @@ static void a_clock_set_back_a_little_waits_until_it_has_caught_up(void)
     struct schedule s;
     int64_t noon = at("2026-11-23T12:00:00Z");
 
-    schedule_init(&s, EVERY);
+    schedule_init(&s, (struct schedule_plan){.every_us = EVERY});
     CHECK_EQ(poll_at(&s, noon), noon);
     for (int64_t back = 600; back > 0; back--)
         CHECK_EQ(poll_at(&s, noon - back * US_PER_S), 0);
@@ -86,7 +86,7 @@ static void a_daily_slot_is_not_polled_again_when_the_clock_goes_back_past_midni
     struct schedule s;
     int64_t today = at("2026-11-23T00:00:00Z");
 
-    schedule_init(&s, DAY);
+    schedule_init(&s, (struct schedule_plan){.every_us = DAY});
     schedule_took(&s, today);
     CHECK_EQ(poll_at(&s, today - 2 * 3600 * US_PER_S), 0);
     CHECK_EQ(poll_at(&s, today + DAY), today + DAY);
@@ -97,7 +97,7 @@ static void only_slots_that_really_passed_are_missed(void)
     struct schedule s;
     int64_t noon = at("2026-11-23T12:00:00Z");
 
-    schedule_init(&s, EVERY);
+    schedule_init(&s, (struct schedule_plan){.every_us = EVERY});
     CHECK_EQ(schedule_missed(&s, noon, noon + 5 * US_PER_S, 5 * US_PER_S), 0);
     CHECK_EQ(schedule_missed(&s, noon, noon + 35 * US_PER_S, 35 * US_PER_S), 0);
     CHECK_EQ(schedule_missed(&s, noon, noon + 95 * US_PER_S, 95 * US_PER_S), 2);

@@ -340,7 +340,7 @@ const struct opt_def config_options[] = {
      .metavar = "SPEC",
      .verbs = COLLECT | VERB_SIMULATE,
      .help = "simulator: misbehave: 403 429 500 502 503 html cut truncate stall slow type empty "
-             "nulls throttled, as "
+             "nulls samepage throttled, as "
              "KIND[:every=N][,from=N][,until=N]; "
              "repeatable",
      .offset = AT(sim_faults)},

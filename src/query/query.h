@@ -23,6 +23,7 @@ struct market_query {
     struct str vs_currency;
     const struct str *ids; /* only these coins; n_ids 0: all */
     size_t n_ids;
+    struct str category; /* only its coins; empty: all. Only one that has_category() knows */
     enum market_order order;
     uint32_t per_page; /* 1..250; 0: all */
     uint32_t page;     /* from 1 */
@@ -54,6 +55,9 @@ struct query_driver {
     /* Currencies that market() can answer. */
     enum st (*currencies)(struct query *q, struct arena *arena, struct str **ret_currencies,
                           size_t *ret_n, struct err *err) MUST_USE;
+
+    /* True when market() knows the coins of this category. NULL: the store knows none. */
+    bool (*has_category)(struct query *q, struct str category);
 
     /* What happened, NULL in stores that do not keep it; of a job not known: no rows. */
 

@@ -154,11 +154,17 @@ static void add_row(struct buf *b, const struct cell *row, uint64_t extra)
     buf_add_char(b, '}');
 }
 
+static bool has_category(struct query *q, struct str category)
+{
+    return q->driver->has_category && q->driver->has_category(q, category);
+}
+
 static void coins_markets(struct api_v3 *api, const struct http_request *req,
                           struct http_response *res)
 {
     struct market_query args = {
         .vs_currency = http_query(req, "vs_currency"),
+        .category = http_query(req, "category"),
         .order = order_of(http_query(req, "order")),
         .per_page = number_or(http_query(req, "per_page"), PER_PAGE_DEFAULT, PER_PAGE_MAX),
         .page = number_or(http_query(req, "page"), 1, UINT32_MAX),
@@ -173,11 +179,17 @@ static void coins_markets(struct api_v3 *api, const struct http_request *req,
         answer_error(res, 422, "Missing parameter vs_currency");
         return;
     }
+    if (args.category.len > 0 && !has_category(api->query, args.category)) {
+        answer_error(res, 404, "category not found");
+        return;
+    }
     args.ids = split_list(&api->arena, http_query(req, "ids"), &args.n_ids);
     if (!args.ids) {
         answer_no_memory(res);
         return;
     }
+    if (args.category.len > 0) /* it comes first, ids are not looked at then */
+        args.n_ids = 0;
     enum st st = api->query->driver->currencies(api->query, &api->arena, &currencies, &n, &err);
     if (st == ST_OK && n > 0 && !list_has(currencies, n, args.vs_currency)) {
         answer_error(res, 400, "invalid vs_currency");

@@ -10,6 +10,7 @@ static const char *const names[N_FAULTS] = {
     [FAULT_TRUNCATE] = "truncate", [FAULT_STALL] = "stall",
     [FAULT_SLOW] = "slow",         [FAULT_TYPE] = "type",
     [FAULT_EMPTY] = "empty",       [FAULT_NULLS] = "nulls",
+    [FAULT_SAMEPAGE] = "samepage",
 };
 
 static enum st unknown_name(struct str name, struct err *err)

@@ -38,7 +38,7 @@ struct market {
     struct market_setup setup;
     struct coin *coins; /* by rank */
     uint32_t *by_id;    /* indexes of coins, ordered by id */
-    bool is_null;
+    bool is_null, is_same_page;
     struct query query;
 };
 
@@ -436,10 +436,38 @@ static double sort_key(const struct market *m, const struct coin *c, size_t plac
     return c->rank > 0 ? -price * c->supply : 0;
 }
 
-static bool is_wanted(const struct market_query *args, const char *id)
+/* Categories share out the made-up coins by lot: of ten, the first of them, then the next. */
+static const struct {
+    const char *id;
+    unsigned to; /* of ten */
+} categories[] = {{"decentralized-finance-defi", 3}, {"meme-token", 5}};
+
+static bool is_in_category(const struct coin *c, struct str category)
 {
+    const unsigned lot = (unsigned)(c->hash >> 32) % 10;
+    size_t i = 0;
+
+    while (i < sizeof(categories) / sizeof(categories[0]) && lot >= categories[i].to)
+        i++;
+    return c->text.price == 0 && i < sizeof(categories) / sizeof(categories[0]) &&
+           str_eq(category, str_of(categories[i].id));
+}
+
+static bool market_has_category(struct query *q, struct str category)
+{
+    (void)q;
+    for (size_t i = 0; i < sizeof(categories) / sizeof(categories[0]); i++)
+        if (str_eq(category, str_of(categories[i].id)))
+            return true;
+    return false;
+}
+
+static bool is_wanted(const struct market_query *args, const struct coin *c)
+{
+    if (args->category.len > 0 && !is_in_category(c, args->category))
+        return false;
     for (size_t i = 0; i < args->n_ids; i++)
-        if (str_eq(args->ids[i], str_of(id)))
+        if (str_eq(args->ids[i], str_of(c->text.id)))
             return true;
     return args->n_ids == 0;
 }
@@ -466,13 +494,13 @@ static enum st market_rows(struct query *q, const struct market_query *args, str
         return no_room(err);
     for (size_t place = 0; place < m->setup.n_coins; place++) {
         const struct coin *c = &m->coins[m->by_id[place]];
-        if (is_wanted(args, c->text.id))
+        if (is_wanted(args, c))
             chosen[n++] = (struct choice){.key = sort_key(m, c, place, args->order, now_us),
                                           .coin = m->by_id[place]};
     }
     qsort(chosen, n, sizeof(*chosen), compare_choices);
     if (args->per_page > 0) {
-        from = (size_t)(args->page > 0 ? args->page - 1 : 0) * args->per_page;
+        from = (size_t)(args->page > 0 && !m->is_same_page ? args->page - 1 : 0) * args->per_page;
         n = from >= n ? 0 : n - from;
         n = n > args->per_page ? args->per_page : n;
     }
@@ -531,6 +559,7 @@ static const struct query_driver market_driver = {
     .market = market_rows,
     .coins = market_coins,
     .currencies = market_currencies,
+    .has_category = market_has_category,
     .close = market_close,
 };
 
@@ -577,4 +606,9 @@ struct query *market_query(struct market *m)
 void market_set_nulls(struct market *m, bool is_null)
 {
     m->is_null = is_null;
+}
+
+void market_set_same_page(struct market *m, bool is_same_page)
+{
+    m->is_same_page = is_same_page;
 }

@@ -105,6 +105,7 @@ static void answer_well(struct sim *s, const struct http_request *req, struct ht
                         const struct fault *f)
 {
     market_set_nulls(s->market, f && f->kind == FAULT_NULLS);
+    market_set_same_page(s->market, f && f->kind == FAULT_SAMEPAGE);
     api_v3_handle(&s->api, req, res);
     add_cache_headers(req, res);
     if (!f)
@@ -155,6 +156,7 @@ static void answer_fault(struct sim *s, const struct http_request *req, struct h
     case FAULT_TRUNCATE:
     case FAULT_SLOW:
     case FAULT_NULLS:
+    case FAULT_SAMEPAGE:
     case N_FAULTS:
         answer_well(s, req, res, f);
         break;

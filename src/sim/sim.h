@@ -23,6 +23,7 @@ enum fault_kind {
     FAULT_TYPE,     /* 200 with an object where an array belongs */
     FAULT_EMPTY,    /* 200 with [] */
     FAULT_NULLS,    /* 200, every nullable number null */
+    FAULT_SAMEPAGE, /* 200, the first page whatever page was asked for */
     N_FAULTS
 };
 

@@ -194,6 +194,56 @@ static void sim_nulls_every_number(void)
     sim_stop(sim);
 }
 
+static size_t count(struct str body, const char *word)
+{
+    size_t n = 0;
+
+    for (const char *at = body.p;
+         (at = memmem(at, (size_t)(body.p + body.len - at), word, strlen(word))) != NULL; at++)
+        n++;
+    return n;
+}
+
+static void sim_selects_by_page_ids_and_category(void)
+{
+    static const struct {
+        const char *query;
+        int status;
+        const char *begins;
+        size_t n; /* coins */
+    } cases[] = {
+        {"order=id_asc&per_page=250&page=1", 200, "[{\"id\":\"-minus-one\",", 250},
+        {"order=id_asc&per_page=250&page=2", 200, "[{\"id\":", 50},
+        {"order=id_asc&per_page=250&page=3", 200, "[]", 0},
+        {"ids=bitcoin,1move%20token,no-such-coin&per_page=250&page=1", 200, "[{\"id\":\"bitcoin\",",
+         2},
+        {"category=decentralized-finance-defi&per_page=250&page=1", 200, "[{\"id\":", 72},
+        {"category=meme-token&per_page=250&page=1", 200, "[{\"id\":", 57},
+        {"category=meme-token&ids=bitcoin&per_page=250&page=1", 200, "[{\"id\":", 57},
+        {"category=meme-token&per_page=50&page=2", 200, "[{\"id\":", 7},
+        {"category=no-such&per_page=250&page=1", 404, "{\"error\":\"category not found\"}", 0},
+    };
+    char path[200];
+
+    CHECK(start(NULL, 0));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        snprintf(path, sizeof(path), "/api/v3/coins/markets?vs_currency=usd&%s", cases[i].query);
+        struct client c = get(path);
+        CHECK_EQ(client_status(&c), cases[i].status);
+        CHECK(str_starts(c.body, str_of(cases[i].begins)));
+        CHECK_EQ(count(c.body, "\"id\":"), cases[i].n);
+    }
+    sim_stop(sim);
+}
+
+static void sim_ignores_the_page_when_told(void)
+{
+    CHECK(start("samepage", 0));
+    struct client c = get("/api/v3/coins/markets?vs_currency=usd&order=id_asc&page=2");
+    CHECK(str_starts(c.body, STR("[{\"id\":\"-minus-one\",")));
+    sim_stop(sim);
+}
+
 static void sim_stalls_one_call_and_serves_the_next(void)
 {
     char byte;
@@ -236,5 +286,6 @@ TAP_MAIN(TAP_CASE(fault_parse_reads_specs), TAP_CASE(fault_parse_names_what_is_w
          TAP_CASE(sim_answers_like_coingecko_and_says_what_it_is),
          TAP_CASE(sim_refuses_clients_without_a_name), TAP_CASE(sim_limits_calls_per_minute),
          TAP_CASE(sim_misbehaves_as_told), TAP_CASE(sim_cuts_after_half_the_body),
-         TAP_CASE(sim_nulls_every_number), TAP_CASE(sim_stalls_one_call_and_serves_the_next),
-         TAP_CASE(faults_come_when_they_should))
+         TAP_CASE(sim_nulls_every_number), TAP_CASE(sim_selects_by_page_ids_and_category),
+         TAP_CASE(sim_ignores_the_page_when_told),
+         TAP_CASE(sim_stalls_one_call_and_serves_the_next), TAP_CASE(faults_come_when_they_should))

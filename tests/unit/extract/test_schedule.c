@@ -105,9 +105,81 @@ static void only_slots_that_really_passed_are_missed(void)
     CHECK_EQ(schedule_missed(&s, noon, at("1970-01-01T00:00:00Z"), 95 * US_PER_S), 0);
 }
 
+#define HOUR (3600 * US_PER_S)
+
+static void only_slots_within_the_hours_are_polled(void)
+{
+    static const struct {
+        int64_t every_us, from_us, to_us;
+        int64_t n;                /* in two days */
+        const char *first, *next; /* the first slot; the next after 2026-11-23T12:10 */
+    } rows[] = {
+        {HOUR, 0, 0, 48, "2026-11-23T00:00:00Z", "2026-11-23T13:00:00Z"},
+        {HOUR, 5 * HOUR, 5 * HOUR, 48, "2026-11-23T00:00:00Z", "2026-11-23T13:00:00Z"},
+        {HOUR, 8 * HOUR, 18 * HOUR, 20, "2026-11-23T08:00:00Z", "2026-11-23T13:00:00Z"},
+        {HOUR, 8 * HOUR, 9 * HOUR, 2, "2026-11-23T08:00:00Z", "2026-11-24T08:00:00Z"},
+        {HOUR, 8 * HOUR + 1, 10 * HOUR, 2, "2026-11-23T09:00:00Z", "2026-11-24T09:00:00Z"},
+        {HOUR, 22 * HOUR, 2 * HOUR, 8, "2026-11-23T00:00:00Z", "2026-11-23T22:00:00Z"},
+        {HOUR, 0, DAY, 48, "2026-11-23T00:00:00Z", "2026-11-23T13:00:00Z"},
+        {HOUR, 23 * HOUR, DAY, 2, "2026-11-23T23:00:00Z", "2026-11-23T23:00:00Z"},
+        {DAY, 0, HOUR, 2, "2026-11-23T00:00:00Z", "2026-11-24T00:00:00Z"},
+        {DAY, HOUR, 2 * HOUR, 0, NULL, NULL}, /* the grid never meets the hours */
+        {7 * DAY, 0, HOUR, 1, "2026-11-19T00:00:00Z", "2026-11-26T00:00:00Z"}, /* Thursdays */
+        {7 * HOUR, 8 * HOUR, 9 * HOUR, 0, NULL, "2026-11-28T08:00:00Z"},
+    };
+    int64_t start = at("2026-11-23T00:00:00Z");
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct schedule s;
+        int64_t n = 0, first = 0, slot;
+        schedule_init(&s, (struct schedule_plan){rows[i].every_us, rows[i].from_us, rows[i].to_us});
+        for (int64_t t = start; t < start + 2 * DAY; t += 600 * US_PER_S) {
+            slot = poll_at(&s, t);
+            n += slot != 0;
+            first = first ? first : slot;
+        }
+        CHECK_EQ(n, rows[i].n);
+        CHECK_EQ(first, rows[i].first ? at(rows[i].first) : 0);
+        CHECK_EQ(schedule_next(&s, at("2026-11-23T12:10:00Z")),
+                 rows[i].next ? at(rows[i].next) : 0);
+    }
+}
+
+static void a_jump_across_the_hours_polls_nothing_twice_and_stalls_nothing(void)
+{
+    struct schedule s;
+    int64_t evening = at("2026-11-23T17:59:30Z"), morning = at("2026-11-24T08:00:00Z");
+
+    schedule_init(&s, (struct schedule_plan){EVERY, 8 * HOUR, 18 * HOUR});
+    CHECK_EQ(poll_at(&s, evening + US_PER_S), evening);
+    CHECK_EQ(poll_at(&s, evening + EVERY), 0);             /* 18:00 */
+    CHECK_EQ(poll_at(&s, evening - 5 * 60 * US_PER_S), 0); /* set back: it waits */
+    CHECK_EQ(poll_at(&s, evening + 3 * HOUR), 0);
+    CHECK_EQ(poll_at(&s, morning + US_PER_S), morning); /* set forward over the night */
+    CHECK_EQ(poll_at(&s, evening + 2 * US_PER_S), 0);   /* and back again */
+    CHECK_EQ(poll_at(&s, morning + EVERY), morning + EVERY);
+    CHECK_EQ(poll_at(&s, at("1970-01-01T08:00:10Z")), at("1970-01-01T08:00:00Z"));
+    CHECK_EQ(poll_at(&s, at("1970-01-01T07:59:59Z")), 0);
+}
+
+static void only_slots_within_the_hours_are_missed(void)
+{
+    struct schedule s;
+    int64_t evening = at("2026-11-23T17:00:00Z"), morning = at("2026-11-24T08:00:00Z");
+
+    schedule_init(&s, (struct schedule_plan){HOUR, 8 * HOUR, 18 * HOUR});
+    CHECK_EQ(schedule_missed(&s, evening, morning, 15 * HOUR), 0);
+    CHECK_EQ(schedule_missed(&s, evening, morning + 2 * HOUR, 17 * HOUR), 2);
+    CHECK_EQ(schedule_missed(&s, evening - 3 * HOUR, morning, 18 * HOUR), 3);
+    CHECK_EQ(schedule_missed(&s, evening, at("2030-01-01T00:00:00Z"), HOUR), 0);
+}
+
 TAP_MAIN(TAP_CASE(a_slot_is_polled_once_and_at_once),
          TAP_CASE(a_slot_on_the_tape_is_not_polled_again),
          TAP_CASE(a_clock_that_jumps_and_comes_back_polls_no_slot_twice_and_stalls_nothing),
          TAP_CASE(a_clock_set_back_a_little_waits_until_it_has_caught_up),
          TAP_CASE(a_daily_slot_is_not_polled_again_when_the_clock_goes_back_past_midnight),
-         TAP_CASE(only_slots_that_really_passed_are_missed))
+         TAP_CASE(only_slots_that_really_passed_are_missed),
+         TAP_CASE(only_slots_within_the_hours_are_polled),
+         TAP_CASE(a_jump_across_the_hours_polls_nothing_twice_and_stalls_nothing),
+         TAP_CASE(only_slots_within_the_hours_are_missed))

@@ -57,3 +57,11 @@ def test_the_example_files_are_accepted(tmp_path):
     gecko("check", "--config", ROOT / "geckotape.yaml.example", cwd=tmp_path, check=0)
     (tmp_path / ".env").write_text((ROOT / ".env.example").read_text())
     gecko("check", cwd=tmp_path, check=0)
+
+
+def test_the_example_of_the_file_has_every_key():
+    example = (ROOT / "geckotape.yaml.example").read_text()
+    keys = re.findall(r"in the file `([a-z_]+)`", (ROOT / "docs/options.md").read_text())
+    assert len(keys) > 15
+    for key in keys:
+        assert re.search(rf"^ *#? *{key}(_file)?:", example, re.MULTILINE), f"{key} is not in geckotape.yaml.example"

@@ -12,7 +12,9 @@ static void block(const char *text, size_t indent)
 
     printf("```\n");
     while (str_cut(&rest, '\n', &line) || line.len > 0) {
-        size_t cut = line.len < indent ? line.len : indent;
+        size_t cut = 0;
+        while (cut < indent && cut < line.len && line.p[cut] == ' ')
+            cut++;
         text_escaped((struct str){line.p + cut, line.len - cut}, "\\");
         putchar('\n');
     }

@@ -100,7 +100,7 @@ static enum st read_end(struct gather *g, struct gathered *p, uint64_t offset, s
     p->end.offset = 0;
     p->pages = NULL;
     p->n_pages = 0;
-    p->has_rows = false;
+    p->has_rows = p->is_lost = false;
     p->error = STR_NONE;
     enum st st = tape_reader_get(g->reader, offset, &record, err);
     if (st == ST_OK && record.type != TAPE_END)
@@ -148,7 +148,8 @@ static enum st make_rows(struct gather *g, struct gathered *p, const struct poll
         };
         what = "transform: ";
         st = transform_poll(&in, g->json, &p->arena, &p->rows, &why);
-    }
+    } else
+        p->is_lost = st == ST_REJECT;
     p->has_rows = st == ST_OK;
     if (st == ST_FATAL || (st == ST_AGAIN && !p->arena.is_full)) {
         *err = why;

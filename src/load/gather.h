@@ -22,6 +22,7 @@ struct gathered {
     bool has_rows;
     struct poll_rows rows;
     struct str error; /* why there are none although the poll bears some */
+    bool is_lost;     /* that is: its pages are not whole on the tape (any more) */
 };
 
 struct gather {

@@ -10,13 +10,11 @@
 #include <stdio.h>
 #include <sys/random.h>
 
-#define MAX_BATCH_ROWS  5000
-#define MAX_BATCH_POLLS 20
-#define BACKOFF_FIRST   (250 * US_PER_MS)
-#define BACKOFF_MAX     (30 * US_PER_S)
-#define IDLE            US_PER_S          /* the tape wakes us */
-#define IDLE_BLIND      (200 * US_PER_MS) /* another process writes it: look again */
-#define DEFAULT_POLL    ((uint64_t)256 << 20)
+#define BACKOFF_FIRST (250 * US_PER_MS)
+#define BACKOFF_MAX   (30 * US_PER_S)
+#define IDLE          US_PER_S          /* the tape wakes us */
+#define IDLE_BLIND    (200 * US_PER_MS) /* another process writes it: look again */
+#define DEFAULT_POLL  ((uint64_t)256 << 20)
 
 /* What a batch did; counted when it is committed. */
 struct batch {
@@ -81,6 +79,7 @@ void loader_free(struct loader *l)
     if (l == NULL)
         return;
     close_sink(l);
+    replay_end(l, ST_OK, NULL);
     for (size_t i = 0; i < l->n_tapes; i++) {
         tape_reader_close(l->tapes[i]->reader);
         gather_release(&l->tapes[i]->gather);
@@ -176,7 +175,7 @@ static enum st load_one(struct loader *l, struct loader_tape *t, const struct ga
 {
     bool is_refused = t->refused == poll->end.offset;
     /* up to a refused poll one by one: with two of them in a batch, each would undo the other */
-    bool is_last = t->ahead == 0 || b->n_polls + 1 >= MAX_BATCH_POLLS || is_stopping(l) ||
+    bool is_last = t->ahead == 0 || b->n_polls + 1 >= LOADER_MAX_BATCH_POLLS || is_stopping(l) ||
                    poll->end.offset <= t->refused;
     struct sink_load load = {
         .stream = &t->id,
@@ -193,7 +192,7 @@ static enum st load_one(struct loader *l, struct loader_tape *t, const struct ga
     struct sink_result result = {0};
     struct err why = ERR_INIT;
 
-    load.is_last = is_last || (load.rows && b->n_rows + load.rows->rows.n >= MAX_BATCH_ROWS);
+    load.is_last = is_last || (load.rows && b->n_rows + load.rows->rows.n >= LOADER_MAX_BATCH_ROWS);
     int64_t start = clock_mono_us(l->clock);
     enum st st = l->driver->load(&l->sink, &load, &result, &why);
     int64_t duration = clock_mono_us(l->clock) - start;
@@ -336,15 +335,19 @@ static void take_news(struct loader *l)
 enum st loader_run(struct loader *l, struct err *err)
 {
     int64_t backoff_us = BACKOFF_FIRST;
+    enum st st = ST_OK;
 
     while (!is_stopping(l)) {
         struct err why = ERR_INIT;
+        bool has_more = false;
         take_news(l);
-        enum st st = loader_catch_up(l, &why);
+        st = loader_catch_up(l, &why);
+        if (st == ST_OK && !is_stopping(l))
+            st = replay_step(l, &has_more, &why);
         if (st == ST_OK) {
             backoff_us = BACKOFF_FIRST;
             report_working(l);
-            if (!is_stopping(l))
+            if (!is_stopping(l) && !has_more)
                 wait_for_more(l);
             continue;
         }
@@ -353,15 +356,16 @@ enum st loader_run(struct loader *l, struct err *err)
         loader_failed(l, NULL, st, &why);
         if (st == ST_FATAL) {
             *err = why;
-            return st;
+            break;
         }
         back_off(l, &backoff_us);
+        st = ST_OK;
     }
-    return ST_OK;
+    replay_end(l, st, err);
+    return st;
 }
 
-/* Make the loader look around now. */
-static void wake_up(struct loader *l)
+void loader_wake_up(struct loader *l)
 {
     l->has_news = true;
     pthread_cond_broadcast(&l->wake);
@@ -379,7 +383,7 @@ enum st loader_add_stream(struct loader *l, const struct loader_stream *stream, 
     else
         st = err_set(err, ST_REJECT, "%s: job %s: a sink loads at most %d streams", l->url->shown,
                      stream->job, LOADER_MAX_STREAMS);
-    wake_up(l);
+    loader_wake_up(l);
     pthread_mutex_unlock(&l->lock);
     return st;
 }
@@ -388,7 +392,7 @@ void loader_stop(struct loader *l)
 {
     pthread_mutex_lock(&l->lock);
     atomic_store(&l->is_stopping, true);
-    wake_up(l);
+    loader_wake_up(l);
     pthread_mutex_unlock(&l->lock);
 }
 

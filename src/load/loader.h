@@ -68,6 +68,45 @@ enum st loader_run(struct loader *l, struct err *err) MUST_USE;
 enum st loader_add_stream(struct loader *l, const struct loader_stream *stream,
                           struct err *err) MUST_USE;
 
+/* ---- replay: what the sink holds is made anew by today's transform, poll by poll ----
+ *
+ * Only polls that the sink has loaded from these very streams, and that are whole on the tape; the
+ * position does not move. A poll that today's transform, or the sink, refuses as a whole keeps the
+ * rows it has. By default only polls that another transform made: a replay that was cut short goes
+ * on when it is started again, where the sink keeps the version of the transform.
+ */
+
+struct loader_replay {
+    char job[TAPE_MAX_JOB + 1]; /* "": every stream */
+    int64_t since_us, until_us; /* slots: since <= slot < until */
+    bool is_forced;             /* also polls that today's transform made */
+};
+
+struct loader_replay_progress {
+    bool is_running, is_done;
+    uint64_t n_due;     /* polls; 0 until they are counted */
+    uint64_t n_done;    /* of them: made anew, missing or refused */
+    uint64_t n_rows;    /* stored or left out as unchanged */
+    uint64_t n_missing; /* not whole on the tape */
+    uint64_t n_refused; /* as a whole, by today's transform or the sink */
+    uint64_t n_current; /* not due: today's transform made them */
+    uint64_t n_other;   /* not due: rows of other streams */
+    char first_refusal[ERR_MSG_SIZE];
+    enum st st;               /* when done; ST_AGAIN: cut short, start it again to go on */
+    char error[ERR_MSG_SIZE]; /* why it is not ST_OK */
+};
+
+/* Any thread: ask for a replay; loader_run() does it batch by batch between live loads. ST_REJECT:
+ * the sink has no way to do it, or no such job; ST_AGAIN: one is running, or the loader is not. */
+enum st loader_replay_start(struct loader *l, const struct loader_replay *what,
+                            struct err *err) MUST_USE;
+void loader_replay_progress(struct loader *l, struct loader_replay_progress *ret); /* any thread */
+void loader_replay_cancel(struct loader *l); /* any thread: end after the batch at hand */
+
+/* Thread body in place of loader_run(): nothing but the replay that was asked for. What progress
+ * says is how it ended. */
+void loader_replay_run(struct loader *l);
+
 /* Any thread: note in data_dir (load/known.h) how far the sink is in the streams it has been asked
  * about. */
 enum st loader_note(const struct loader *l, const char *data_dir, struct err *err) MUST_USE;

@@ -1,4 +1,5 @@
-/* The parts of a loader: the loop (loader.c), its streams (loader_tape.c). Private to load/.
+/* The parts of a loader: the loop (loader.c), its streams (loader_tape.c), making polls anew
+ * (replay.c). Private to load/.
  *
  * Threads: everything belongs to the loader's thread but what says otherwise.
  */
@@ -41,6 +42,25 @@ struct loader_tape {
     struct err refusal;
 };
 
+#define LOADER_MAX_BATCH_ROWS  5000
+#define LOADER_MAX_BATCH_POLLS 20
+
+struct replay {
+    /* guarded by the loader's lock */
+    struct loader_replay what;
+    struct loader_replay_progress progress;
+    bool is_cancelled;
+    bool is_over; /* the loader has ended: none can be started */
+
+    /* the loader's thread's */
+    bool is_begun;
+    size_t tape;             /* at hand, index */
+    struct sink_stored done; /* the last poll of it that is done with */
+    size_t limit;            /* of the next batch, in front of a poll that is refused; 0: none */
+    struct tape_reader *reader;
+    struct gather gather;
+};
+
 struct loader {
     const struct sink_url *url;
     const struct sink_driver *driver; /* NULL until it was looked up */
@@ -60,6 +80,7 @@ struct loader {
     pthread_mutex_t lock;
     pthread_cond_t wake; /* is_stopping or has_news */
     bool has_news;       /* guarded by lock: do not wait for the tapes now */
+    struct replay replay;
 };
 
 /* The stream's head; without one, beyond everything. */
@@ -88,5 +109,15 @@ uint64_t loader_tape_credits(struct loader_tape *t, const struct tape_record *en
 
 /* Tell the owner, and count, what the loader makes of a failure. */
 void loader_failed(struct loader *l, const char *job, enum st st, const struct err *err);
+
+/* Make the loader look around now; lock is held. */
+void loader_wake_up(struct loader *l);
+
+/* Do a batch of the replay, if one is asked for. *ret_has_more: come again. Failures as those of a
+ * load: ST_AGAIN it goes on later, ST_FATAL it is over. */
+enum st replay_step(struct loader *l, bool *ret_has_more, struct err *err) MUST_USE;
+
+/* The loader ends: so does the replay, for this reason (ST_OK: it was told to stop). */
+void replay_end(struct loader *l, enum st st, const struct err *err);
 
 #endif

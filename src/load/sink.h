@@ -47,6 +47,53 @@ struct sink {
     void *state;       /* driver's, state_size zeroed bytes */
 };
 
+/* ---- replay: what is held of a poll is made anew by today's transform ---- */
+
+/* Which of the polls that a sink has loaded from a stream. */
+struct sink_replay {
+    const struct stream_id *stream; /* attached */
+    int64_t since_us, until_us;     /* slots: since <= slot < until */
+    uint64_t below;                 /* where the sink is: ends up to this offset */
+    bool is_forced;                 /* also those that today's transform made */
+};
+
+/* One of them. Their order: slot, then offset. */
+struct sink_stored {
+    int64_t slot_us;
+    uint64_t end_offset;
+    uint32_t n_rows; /* at most, about; 0: unknown */
+    bool has_rows;   /* the sink holds rows of it: not a duplicate, not refused */
+};
+
+struct sink_stored_counts {
+    uint64_t n_due;
+    uint64_t n_current; /* not due: today's transform made them */
+    uint64_t n_other;   /* of other streams of the job, whose rows stay as they are */
+};
+
+/* Order: list; begin; replace each poll of begin, in that order; the last has load->is_last, which
+ * commits. After a failure nothing of it was done, and the loader attaches again. */
+struct sink_replay_driver {
+    enum st (*count)(struct sink *s, const struct sink_replay *what,
+                     struct sink_stored_counts *ret_counts, struct err *err) MUST_USE;
+
+    /* The first polls that are due behind `after` (slot_us, end_offset), at most max. */
+    enum st (*list)(struct sink *s, const struct sink_replay *what, const struct sink_stored *after,
+                    struct sink_stored *ret_polls, size_t max, size_t *ret_n,
+                    struct err *err) MUST_USE;
+
+    /* These polls, borrowed until the last of them, will be replaced. What others left out because
+     * it equals theirs must stay what it is. ST_FATAL: lost the stream to another owner. */
+    enum st (*begin)(struct sink *s, const struct sink_replay *what,
+                     const struct sink_stored *polls, size_t n, struct err *err) MUST_USE;
+
+    /* Of load: stream, end, pages, rows, error, is_last. Without rows only where the sink has none.
+     * All that the sink derives from the poll becomes what a load of today would have made of it;
+     * the position stays. ST_REJECT: cannot be stored; it stays as it is. */
+    enum st (*replace)(struct sink *s, const struct sink_load *load, struct sink_result *ret_result,
+                       struct err *err) MUST_USE;
+};
+
 struct sink_driver {
     const char *scheme;  /* "sqlite" */
     const char *summary; /* one line for help */
@@ -81,6 +128,8 @@ struct sink_driver {
      * query->driver->close(). */
     enum st (*open_query)(const struct sink_url *url, struct query **ret_query,
                           struct err *err) MUST_USE;
+
+    const struct sink_replay_driver *replay; /* NULL: what it holds cannot be made anew */
 };
 
 #define SINK_UUID_TEXT 37 /* bytes, NUL included */

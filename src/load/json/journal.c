@@ -171,6 +171,27 @@ static bool expire_hour(const char *dir, const char *name, int64_t hour_us, int6
     return st == ST_OK && is_through;
 }
 
+bool json_journal_hour(const char *dir, const char *name, int64_t from_us, int64_t *ret_hour_us)
+{
+    char folder[FILE_MAX_PATH];
+    struct err err = ERR_INIT;
+    int64_t hour_us;
+    bool is_there = false;
+
+    if (file_path(folder, &err, "%s/.geckotape/%s", dir, name) != ST_OK)
+        return false;
+    DIR *journals = opendir(folder);
+    for (struct dirent *entry; journals && (entry = readdir(journals)) != NULL;)
+        if (parse_hour(entry->d_name, &hour_us) && hour_us >= time_floor(from_us, HOUR_US) &&
+            (!is_there || hour_us < *ret_hour_us)) {
+            *ret_hour_us = hour_us;
+            is_there = true;
+        }
+    if (journals)
+        closedir(journals);
+    return is_there;
+}
+
 void json_journal_expire(const char *dir, const char *name, int64_t before_us)
 {
     char folder[FILE_MAX_PATH], path[FILE_MAX_PATH];

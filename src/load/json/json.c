@@ -4,7 +4,6 @@
 
 #include "base/mem.h"
 #include "load/drivers.h"
-#include "load/json/position.h"
 #include "row/market.h"
 
 #include <stdio.h>
@@ -13,23 +12,10 @@
 #define MAX_JOURNAL   (64u * 1024 * 1024) /* bytes of an hour's journal */
 #define MAX_LINES     (1024u * 1024)      /* of it, for one poll */
 #define MAX_PROCESSED (512u * 1024 * 1024)
-#define MAX_FILE      256 /* bytes of a file's path below the directory */
 
 static const char simulated_note[] =
     "SIMULATED: the files in this directory were made by `geckotape simulate`.\n"
     "They are no market data.\n";
-
-struct json_sink {
-    struct json_files files;
-    int64_t keep_us;               /* 0: for ever */
-    struct json_position *streams; /* as we wrote them last */
-    size_t n_streams;
-    struct buf journal; /* of an hour */
-    struct buf slot;    /* its entries for the slot at hand */
-    struct buf lines;   /* that are to be added */
-    bool is_in_batch;
-    struct position at; /* in the batch */
-};
 
 /* The meaning of the URL's options; outputs may be set half on ST_REJECT. */
 static enum st parse_options(const struct sink_url *url, enum json_compress *ret_compress,
@@ -124,8 +110,7 @@ static void json_sink_close(struct sink *s)
     *me = (struct json_sink){.n_streams = 0};
 }
 
-/* Two loaders of one directory take turns. */
-static enum st lock_dir(struct sink *s, int *ret_fd, struct err *err)
+enum st json_lock_dir(struct sink *s, int *ret_fd, struct err *err)
 {
     struct json_sink *me = s->state;
     char path[FILE_MAX_PATH];
@@ -137,7 +122,7 @@ static enum st lock_dir(struct sink *s, int *ret_fd, struct err *err)
     return st == ST_REJECT ? ST_AGAIN : st;
 }
 
-static struct json_position *find_stream(struct json_sink *me, const char *stream)
+struct json_position *json_find_stream(struct json_sink *me, const char *stream)
 {
     for (size_t i = 0; i < me->n_streams; i++)
         if (strcmp(me->streams[i].stream, stream) == 0)
@@ -145,8 +130,7 @@ static struct json_position *find_stream(struct json_sink *me, const char *strea
     return NULL;
 }
 
-/* Drop the batch that is open. */
-static void drop_batch(struct json_sink *me)
+void json_drop_batch(struct json_sink *me)
 {
     json_files_abandon(&me->files);
     me->is_in_batch = false;
@@ -173,15 +157,15 @@ static enum st json_sink_attach(struct sink *s, const struct stream_id *stream,
     struct json_position p = {.epoch = 0};
     int lock;
 
-    drop_batch(me);
-    enum st st = lock_dir(s, &lock, err);
+    json_drop_batch(me);
+    enum st st = json_lock_dir(s, &lock, err);
     if (st != ST_OK)
         return st;
     st = take_over(me, stream, &p, err);
     close(lock);
     if (st != ST_OK)
         return st;
-    struct json_position *place = find_stream(me, p.stream);
+    struct json_position *place = json_find_stream(me, p.stream);
     if (place == NULL) {
         me->streams = mem_grow(me->streams, me->n_streams + 1, sizeof(*me->streams));
         place = &me->streams[me->n_streams++];
@@ -191,9 +175,8 @@ static enum st json_sink_attach(struct sink *s, const struct stream_id *stream,
     return ST_OK;
 }
 
-/* Is the stream still ours, and where the load begins? */
-static enum st check_fence(struct sink *s, const struct json_position *mine,
-                           const struct sink_load *load, struct err *err)
+enum st json_check_owner(struct sink *s, const struct json_position *mine,
+                         struct json_position *ret_now, struct err *err)
 {
     struct json_sink *me = s->state;
     struct json_position now;
@@ -211,6 +194,20 @@ static enum st check_fence(struct sink *s, const struct json_position *mine,
                        "%llu); one loader is enough for a sink",
                        s->url->shown, mine->stream, (unsigned long long)now.epoch,
                        (unsigned long long)mine->epoch);
+    *ret_now = now;
+    return ST_OK;
+}
+
+/* Is the stream still ours, and where the load begins? */
+static enum st check_fence(struct sink *s, const struct json_position *mine,
+                           const struct sink_load *load, struct err *err)
+{
+    struct json_sink *me = s->state;
+    struct json_position now;
+
+    enum st st = json_check_owner(s, mine, &now, err);
+    if (st != ST_OK)
+        return st;
     struct position at = me->is_in_batch ? me->at : now.at;
     if (at.offset != load->old.offset || at.hash != load->old.hash)
         return err_set(err, ST_AGAIN, "%s: stream %s is at offset %llu, not where this load begins",
@@ -218,22 +215,21 @@ static enum st check_fence(struct sink *s, const struct json_position *mine,
     return ST_OK;
 }
 
-static void file_name(struct json_sink *me, const struct json_position *p,
-                      const struct sink_load *load, const char *folder, uint32_t page,
-                      char ret_path[MAX_FILE])
+void json_file_name(struct json_sink *me, const struct json_position *p,
+                    const struct sink_load *load, const char *folder, uint32_t page,
+                    char ret_path[JSON_MAX_FILE])
 {
     char utc[TIME_TEXT], part[16] = "";
 
     time_format_file(load->end->slot_us, utc);
     if (page > 1)
         snprintf(part, sizeof(part), "_p%u", page);
-    snprintf(ret_path, MAX_FILE, "%s/%s_%s%s%s", folder, p->name, utc, part,
+    snprintf(ret_path, JSON_MAX_FILE, "%s/%s_%s%s%s", folder, p->name, utc, part,
              json_suffix(me->files.compress));
 }
 
-/* The journal's entries for the slot of a load. */
-static enum st read_slot(struct json_sink *me, const struct json_position *p, int64_t slot_us,
-                         struct err *err)
+enum st json_read_slot(struct json_sink *me, const struct json_position *p, int64_t slot_us,
+                       struct err *err)
 {
     struct json_entry entry;
 
@@ -247,7 +243,7 @@ static enum st read_slot(struct json_sink *me, const struct json_position *p, in
     return st == ST_OK ? buf_check(&me->slot, "a slot's entries of the journal", err) : st;
 }
 
-static bool has_path(const struct buf *entries, struct str path)
+bool json_has_path(const struct buf *entries, struct str path)
 {
     struct str rest = buf_str(entries);
     struct json_entry entry;
@@ -270,7 +266,7 @@ static void note(struct json_sink *me, const struct json_position *p, const stru
                                     });
 }
 
-static bool file_exists(const struct json_sink *me, struct str path)
+bool json_file_exists(const struct json_sink *me, struct str path)
 {
     char full[FILE_MAX_PATH];
     struct err err = ERR_INIT;
@@ -283,22 +279,22 @@ static bool file_exists(const struct json_sink *me, struct str path)
 static void note_file(struct json_sink *me, const struct json_position *p,
                       const struct sink_load *load, const char *file, bool *is_foreign)
 {
-    *is_foreign |= !has_path(&me->slot, str_of(file)) && file_exists(me, str_of(file));
+    *is_foreign |= !json_has_path(&me->slot, str_of(file)) && json_file_exists(me, str_of(file));
     note(me, p, load, file);
 }
 
 static enum st note_files(struct json_sink *me, const struct json_position *p,
                           const struct sink_load *load, bool *is_foreign, struct err *err)
 {
-    char file[MAX_FILE];
+    char file[JSON_MAX_FILE];
 
     buf_clear(&me->lines);
     for (size_t i = 0; i < load->n_pages; i++) {
-        file_name(me, p, load, "raw", load->pages[i].record.page, file);
+        json_file_name(me, p, load, "raw", load->pages[i].record.page, file);
         note_file(me, p, load, file, is_foreign);
     }
     if (load->rows) {
-        file_name(me, p, load, "processed", 1, file);
+        json_file_name(me, p, load, "processed", 1, file);
         note_file(me, p, load, file, is_foreign);
     }
     return buf_check(&me->lines, "a poll's entries of the journal", err);
@@ -323,7 +319,7 @@ static bool is_taken(struct json_sink *me, const struct json_position *p,
     if (holder.outcome == POLL_PARTIAL && load->end->outcome == POLL_OK)
         return false;
     bool is_pending = me->is_in_batch && is_own_stream && holder.offset > p->at.offset;
-    return is_pending || file_exists(me, holder.path);
+    return is_pending || json_file_exists(me, holder.path);
 }
 
 /* Files of the slot that this poll does not overwrite: of another compression. */
@@ -333,7 +329,7 @@ static void remove_others(struct json_sink *me)
     struct json_entry entry;
 
     while (json_journal_next(&slot, &entry))
-        if (entry.path.p[0] != '-' && !has_path(&me->lines, entry.path))
+        if (entry.path.p[0] != '-' && !json_has_path(&me->lines, entry.path))
             json_files_remove(&me->files, entry.path);
 }
 
@@ -361,20 +357,20 @@ static enum st write_processed(struct json_sink *me, const struct poll_rows *row
     return buf_check(b, "a processed file", err);
 }
 
-static enum st write_files(struct json_sink *me, const struct json_position *p,
-                           const struct sink_load *load, struct err *err)
+enum st json_write_files(struct json_sink *me, const struct json_position *p,
+                         const struct sink_load *load, struct err *err)
 {
-    char file[MAX_FILE];
+    char file[JSON_MAX_FILE];
     enum st st = ST_OK;
 
     for (size_t i = 0; st == ST_OK && i < load->n_pages; i++) {
-        file_name(me, p, load, "raw", load->pages[i].record.page, file);
+        json_file_name(me, p, load, "raw", load->pages[i].record.page, file);
         st = json_files_add(&me->files, file, load->pages[i].body, err);
     }
     if (st != ST_OK || load->rows == NULL)
         return st;
     st = write_processed(me, load->rows, err);
-    file_name(me, p, load, "processed", 1, file);
+    json_file_name(me, p, load, "processed", 1, file);
     return st == ST_OK ? json_files_add(&me->files, file, buf_str(&me->files.scratch), err) : st;
 }
 
@@ -385,7 +381,7 @@ static enum st store_poll(struct json_sink *me, const struct json_position *p,
     const int64_t slot = load->end->slot_us;
     bool is_foreign = false;
 
-    enum st st = read_slot(me, p, slot, err);
+    enum st st = json_read_slot(me, p, slot, err);
     if (st == ST_OK)
         st = note_files(me, p, load, &is_foreign, err);
     if (st != ST_OK)
@@ -400,12 +396,10 @@ static enum st store_poll(struct json_sink *me, const struct json_position *p,
         return st;
     remove_others(me);
     result->n_stored = load->rows ? load->rows->rows.n : 0;
-    return write_files(me, p, load, err);
+    return json_write_files(me, p, load, err);
 }
 
-/* `keep` counts from the newest poll with rows, whose clock the API's answers have proved right: a
- * clock that is set wrong deletes nothing. */
-static int64_t expires_before(struct sink *s, const struct json_position *p)
+int64_t json_expires_before(struct sink *s, const struct json_position *p)
 {
     struct json_sink *me = s->state;
     int64_t newest_us = 0;
@@ -432,7 +426,7 @@ static enum st commit(struct sink *s, struct json_position *p, const struct posi
     *p = next;
     me->is_in_batch = false;
     if (me->keep_us > 0)
-        json_journal_expire(me->files.dir, p->name, expires_before(s, p));
+        json_journal_expire(me->files.dir, p->name, json_expires_before(s, p));
     return ST_OK;
 }
 
@@ -447,7 +441,7 @@ static enum st load_locked(struct sink *s, struct json_position *p, const struct
     if (load->rows && load->end->slot_us > p->newest_us)
         p->newest_us = load->end->slot_us;
     /* what `keep` would delete at once is not written */
-    bool is_expired = me->keep_us > 0 && load->end->slot_us < expires_before(s, p);
+    bool is_expired = me->keep_us > 0 && load->end->slot_us < json_expires_before(s, p);
     if (load->n_pages > 0 && !is_expired)
         st = store_poll(me, p, load, result, err);
     me->is_in_batch = true;
@@ -464,16 +458,16 @@ static enum st json_sink_load(struct sink *s, const struct sink_load *load,
     int lock;
 
     sink_uuid_text(load->stream, stream);
-    struct json_position *p = find_stream(me, stream);
+    struct json_position *p = json_find_stream(me, stream);
     if (p == NULL)
         return err_set(err, ST_AGAIN, "%s: stream %s is not attached", s->url->shown, stream);
-    enum st st = lock_dir(s, &lock, err);
+    enum st st = json_lock_dir(s, &lock, err);
     if (st == ST_OK) {
         st = load_locked(s, p, load, &result, err);
         close(lock);
     }
     if (st != ST_OK)
-        drop_batch(me);
+        json_drop_batch(me);
     else
         *ret_result = result;
     return st;
@@ -489,4 +483,5 @@ const struct sink_driver sink_json = {
     .attach = json_sink_attach,
     .load = json_sink_load,
     .close = json_sink_close,
+    .replay = &json_replay,
 };

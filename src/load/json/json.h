@@ -13,8 +13,9 @@
 #define LOAD_JSON_JSON_H
 
 #include "base/file.h"
-#include "load/sink.h"
+#include "load/json/position.h"
 
+#define JSON_MAX_FILE    256                 /* bytes of a file's path below the directory */
 #define JSON_MAX_PENDING (16u * 1024 * 1024) /* bytes of the names of a batch's files */
 
 enum json_compress { JSON_PLAIN, JSON_GZIP, JSON_ZSTD };
@@ -26,6 +27,18 @@ struct json_files {
     struct buf pending; /* paths below dir, each with its NUL; "-path": to be deleted */
     struct buf scratch; /* a file's bytes */
     struct buf packed;  /* and compressed */
+};
+
+struct json_sink {
+    struct json_files files;
+    int64_t keep_us;               /* 0: for ever */
+    struct json_position *streams; /* as we wrote them last */
+    size_t n_streams;
+    struct buf journal; /* of an hour */
+    struct buf slot;    /* its entries for the slot at hand */
+    struct buf lines;   /* that are to be added */
+    bool is_in_batch;
+    struct position at; /* in the batch */
 };
 
 /* ".json" ".json.gz" ".json.zst" */
@@ -64,5 +77,41 @@ enum st json_journal_append(const char *dir, const char *name, int64_t slot_us, 
 /* Delete the files of slots before `before_us`, and journals that are through. What cannot be
  * deleted stays for the next time. */
 void json_journal_expire(const char *dir, const char *name, int64_t before_us);
+
+/* The hour of the first journal that is not before from_us; false when there is none. */
+bool json_journal_hour(const char *dir, const char *name, int64_t from_us, int64_t *ret_hour_us);
+
+/* ---- what load and replay share ---- */
+
+/* Two loaders of one directory take turns: close(*ret_fd) ends ours. */
+enum st json_lock_dir(struct sink *s, int *ret_fd, struct err *err) MUST_USE;
+
+struct json_position *json_find_stream(struct json_sink *me, const char *stream);
+
+/* Drop the batch that is open. */
+void json_drop_batch(struct json_sink *me);
+
+/* Is the stream still ours? Where it is now. */
+enum st json_check_owner(struct sink *s, const struct json_position *mine,
+                         struct json_position *ret_now, struct err *err) MUST_USE;
+
+/* me->slot: the journal's entries for a slot. */
+enum st json_read_slot(struct json_sink *me, const struct json_position *p, int64_t slot_us,
+                       struct err *err) MUST_USE;
+bool json_has_path(const struct buf *entries, struct str path);
+bool json_file_exists(const struct json_sink *me, struct str path);
+
+/* The name of a poll's file, of me->files.compress. */
+void json_file_name(struct json_sink *me, const struct json_position *p,
+                    const struct sink_load *load, const char *folder, uint32_t page,
+                    char ret_path[JSON_MAX_FILE]);
+enum st json_write_files(struct json_sink *me, const struct json_position *p,
+                         const struct sink_load *load, struct err *err) MUST_USE;
+
+/* `keep` counts from the newest poll with rows, whose clock the API's answers have proved right: a
+ * clock that is set wrong deletes nothing. */
+int64_t json_expires_before(struct sink *s, const struct json_position *p);
+
+extern const struct sink_replay_driver json_replay; /* replay.c */
 
 #endif

@@ -84,11 +84,11 @@ static void bind_name(sqlite3_stmt *stmt, const struct cell *row)
     db_bind_text_or_null(stmt, ":image", cell_text(&row[MARKET_IMAGE]));
 }
 
-static enum st add_name(struct db *db, int64_t coin_id, const struct cell *row, struct err *err)
+static enum st set_name(struct db *db, int64_t coin_id, const struct cell *row, struct err *err)
 {
     sqlite3_stmt *stmt;
 
-    enum st st = db_prepare(db, DB_ADD_COIN_NAME, &stmt, err);
+    enum st st = db_prepare(db, DB_SET_NAME, &stmt, err);
     if (st != ST_OK)
         return st;
     db_bind_int(stmt, ":coin_id", coin_id);
@@ -116,7 +116,7 @@ static enum st add_coin(struct db *db, const struct cell *row, struct coin *coin
     sqlite3_reset(stmt);
     coin->first_seen = coin->last_seen = coin->named_at = row[MARKET_FETCHED_AT].number;
     coin->name_hash = hash_row_name(row);
-    return add_name(db, coin->coin_id, row, err);
+    return set_name(db, coin->coin_id, row, err);
 }
 
 static enum st find_or_add(struct db *db, const struct cell *row, struct coin *coin,
@@ -166,7 +166,7 @@ static enum st rename_coin(struct db *db, const struct cell *row, struct coin *c
     db_bind_int(stmt, ":coin_id", coin->coin_id);
     st = db_run(db, stmt, err);
     if (st == ST_OK && is_news)
-        st = add_name(db, coin->coin_id, row, err);
+        st = set_name(db, coin->coin_id, row, err);
     coin->name_hash = hash_row_name(row);
     coin->named_at = row[MARKET_FETCHED_AT].number;
     return st;
@@ -189,7 +189,49 @@ static enum st note_seen(struct db *db, int64_t seen, struct coin *coin, struct 
     return db_run(db, stmt, err);
 }
 
-enum st coin_of_row(struct coin_cache *cache, struct db *db, const struct cell *row,
+/* Bring the name that the coin has in `row` into what is remembered of that time. */
+static enum st rename_past(struct db *db, const struct cell *row, struct coin *coin,
+                           struct err *err)
+{
+    const int64_t seen = row[MARKET_FETCHED_AT].number;
+    const uint64_t hash =
+        hash_name(cell_text(&row[MARKET_SYMBOL]), cell_text(&row[MARKET_NAME]), STR_NONE);
+    sqlite3_stmt *find, *stmt;
+    bool has_row;
+
+    if (seen >= coin->past_from && seen < coin->past_until && hash == coin->past_hash)
+        return ST_OK;
+    enum st st = db_prepare(db, DB_FIND_NAME, &find, err);
+    if (st != ST_OK)
+        return st;
+    db_bind_int(find, ":coin_id", coin->coin_id);
+    db_bind_int(find, ":at", seen);
+    st = db_step(db, find, &has_row, err);
+    if (st != ST_OK || !has_row) /* older than any name: what came late told no names */
+        return st;
+    int64_t since = sqlite3_column_int64(find, 0);
+    bool is_last = sqlite3_column_type(find, 3) == SQLITE_NULL;
+    bool is_other = hash != hash_name(db_text(find, 1), db_text(find, 2), STR_NONE);
+    coin->past_from = is_other ? seen : since;
+    coin->past_until = is_last ? INT64_MAX : sqlite3_column_int64(find, 3);
+    coin->past_hash = hash;
+    sqlite3_reset(find);
+    if (!is_other)
+        return ST_OK;
+    st = set_name(db, coin->coin_id, row, err);
+    if (st != ST_OK || !is_last)
+        return st;
+    st = db_prepare(db, DB_NAME_COIN, &stmt, err);
+    if (st != ST_OK)
+        return st;
+    bind_name(stmt, row);
+    db_bind_int(stmt, ":coin_id", coin->coin_id);
+    coin->name_hash = hash_row_name(row);
+    coin->named_at = seen;
+    return db_run(db, stmt, err);
+}
+
+enum st coin_of_row(struct coin_cache *cache, struct db *db, const struct cell *row, bool is_past,
                     struct coin **ret_coin, struct err *err)
 {
     const struct str id = cell_text(&row[MARKET_ID]);
@@ -218,6 +260,8 @@ enum st coin_of_row(struct coin_cache *cache, struct db *db, const struct cell *
     }
     *ret_coin = place;
     st = note_seen(db, seen, place, err);
+    if (is_past)
+        return st == ST_OK ? rename_past(db, row, place, err) : st;
     /* a row that comes late has an old name, not a new one */
     if (st == ST_OK && seen > place->named_at && hash_row_name(row) != place->name_hash)
         st = rename_coin(db, row, place, err);

@@ -20,6 +20,8 @@ struct coin {
     int64_t first_seen, last_seen; /* as stored */
     int64_t named_at;              /* since when it has the name of name_hash */
     uint64_t name_hash;            /* symbol, name and image */
+    int64_t past_from, past_until; /* it had the name of past_hash then */
+    uint64_t past_hash;            /* symbol and name */
     uint64_t batch;                /* in which `touched` is valid */
     size_t touched;                /* its place in the batch's list */
 };
@@ -37,8 +39,9 @@ void coin_cache_release(struct coin_cache *cache);
 void coin_cache_clear(struct coin_cache *cache);
 
 /* The coin of a row of market_table, added to the database when it is new there, renamed when it
- * has another name now, its last_seen kept to the hour. Borrowed until the next call. */
-enum st coin_of_row(struct coin_cache *cache, struct db *db, const struct cell *row,
+ * has another name now, its last_seen kept to the hour. Borrowed until the next call. is_past: the
+ * row is made anew: it tells what the coin was called then. */
+enum st coin_of_row(struct coin_cache *cache, struct db *db, const struct cell *row, bool is_past,
                     struct coin **ret_coin, struct err *err) MUST_USE;
 
 #endif

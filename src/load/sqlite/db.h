@@ -14,41 +14,58 @@
 
 /* The statements of the writer, each a file sql/<name>.sql. */
 #define DB_STATEMENTS(X)                                \
+    X(ADD_ABSENCE, add_absence)                         \
     X(ADD_COIN, add_coin)                               \
-    X(ADD_COIN_NAME, add_coin_name)                     \
     X(ADD_JOB, add_job)                                 \
     X(ADD_POLL, add_poll)                               \
     X(ADD_QUARANTINE, add_quarantine)                   \
     X(ADD_VERSION, add_version)                         \
     X(CLOSE_ABSENCES, close_absences)                   \
     X(COUNT_KEPT, count_kept)                           \
+    X(DELETE_ABSENCES, delete_absences)                 \
+    X(DELETE_QUARANTINE, delete_quarantine)             \
     X(DELETE_ROWS, delete_rows)                         \
     X(DROP_LATEST, drop_latest)                         \
+    X(FIND_ABSENCE, find_absence)                       \
     X(FIND_COIN, find_coin)                             \
     X(FIND_JOB, find_job)                               \
+    X(FIND_NAME, find_name)                             \
+    X(FIND_OWN_POLL, find_own_poll)                     \
     X(FIND_POLL, find_poll)                             \
+    X(HAS_ROW_BEFORE, has_row_before)                   \
     X(JOIN_ABSENCES, join_absences)                     \
+    X(LACKS_COIN, lacks_coin)                           \
     X(LAST_POLL, last_poll)                             \
     X(LAST_SEEN_ABSENT, last_seen_absent)               \
+    X(LIST_ABSENCES_AT, list_absences_at)               \
     X(LIST_PRESENT, list_present)                       \
+    X(LIST_PRESENT_AT, list_present_at)                 \
     X(MOVE_ABSENCE, move_absence)                       \
     X(MOVE_OFFSET, move_offset)                         \
     X(NAME_COIN, name_coin)                             \
+    X(NEXT_OK_POLL, next_ok_poll)                       \
     X(NEXT_POLL, next_poll)                             \
+    X(NEXT_ROW, next_row)                               \
     X(OPEN_ABSENCE, open_absence)                       \
     X(OPEN_AFTER_LATE, open_after_late)                 \
     X(OTHER_SIMULATED, other_simulated)                 \
+    X(PREV_POLL, prev_poll)                             \
     X(READ_OFFSET, read_offset)                         \
     X(READ_VERSION, read_version)                       \
-    X(REFRESH_LATEST, refresh_latest)                   \
     X(REOPEN_ABSENCES, reopen_absences)                 \
     X(REPLACE_POLL, replace_poll)                       \
+    X(REPLAY_COUNT, replay_count)                       \
+    X(REPLAY_FENCE, replay_fence)                       \
+    X(REPLAY_LIST, replay_list)                         \
     X(SEEN_COIN, seen_coin)                             \
     X(SET_LATEST, set_latest)                           \
     X(SET_LATEST_ALL, set_latest_all)                   \
     X(SET_LATEST_ALL_IF_NEWER, set_latest_all_if_newer) \
+    X(SET_LATEST_BEFORE, set_latest_before)             \
     X(SET_LATEST_IF_NEWER, set_latest_if_newer)         \
-    X(TAKE_OVER, take_over)
+    X(SET_NAME, set_name)                               \
+    X(TAKE_OVER, take_over)                             \
+    X(UPDATE_POLL, update_poll)
 
 enum db_statement {
 #define DB_ENUM(id, name) DB_##id,

@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "base/metric.h"
 #include "load/drivers.h"
-#include "load/sqlite/store.h"
+#include "load/sqlite/replace.h"
 
 #include <stdio.h>
 
@@ -18,6 +18,7 @@ struct sqlite_sink {
     struct store store;
     struct attached *streams;
     size_t n_streams;
+    struct store_batch batch; /* that is made anew */
 };
 
 /* A simulated market beside the real one would be taken for it. */
@@ -154,6 +155,11 @@ static struct attached *find_attached(struct sqlite_sink *me, const char *stream
     return NULL;
 }
 
+static enum st not_attached(struct sink *s, const char *stream, struct err *err)
+{
+    return err_set(err, ST_AGAIN, "%s: stream %s is not attached", s->url->shown, stream);
+}
+
 static enum st sqlite_attach(struct sink *s, const struct stream_id *stream,
                              struct position *ret_position, struct err *err)
 {
@@ -241,7 +247,7 @@ static enum st load_within(struct sink *s, const struct attached *a, const struc
 
     if (!store->db.is_in_transaction) {
         st = db_begin(&store->db, err);
-        store_begin(store, a->job_id);
+        store_begin(store, a->job_id, false);
     }
     if (st == ST_OK)
         st = move_offset(s, a, load, err);
@@ -265,7 +271,7 @@ static enum st sqlite_load(struct sink *s, const struct sink_load *load,
     sink_uuid_text(load->stream, stream);
     const struct attached *a = find_attached(me, stream);
     if (a == NULL)
-        return err_set(err, ST_AGAIN, "%s: stream %s is not attached", s->url->shown, stream);
+        return not_attached(s, stream, err);
     uint64_t n_text = me->store.n_text_numbers;
     enum st st = load_within(s, a, load, ret_result, err);
     if (st != ST_OK)
@@ -275,6 +281,108 @@ static enum st sqlite_load(struct sink *s, const struct sink_load *load,
                    (double)(me->store.n_text_numbers - n_text));
     return st;
 }
+
+/* The stream of a replay. */
+static enum st find_replayed(struct sink *s, const struct stream_id *id,
+                             const struct attached **ret_attached, struct store_batch *ret_batch,
+                             struct err *err)
+{
+    char stream[SINK_UUID_TEXT];
+
+    sink_uuid_text(id, stream);
+    const struct attached *a = find_attached(s->state, stream);
+    if (a == NULL)
+        return not_attached(s, stream, err);
+    *ret_attached = a;
+    *ret_batch = (struct store_batch){.stream = a->stream, .job_id = a->job_id};
+    return ST_OK;
+}
+
+static enum st sqlite_count(struct sink *s, const struct sink_replay *what,
+                            struct sink_stored_counts *ret_counts, struct err *err)
+{
+    struct sqlite_sink *me = s->state;
+    const struct attached *a;
+    struct store_batch batch;
+
+    enum st st = find_replayed(s, what->stream, &a, &batch, err);
+    return st == ST_OK ? replace_count(&me->store, what, &batch, ret_counts, err) : st;
+}
+
+static enum st sqlite_list(struct sink *s, const struct sink_replay *what,
+                           const struct sink_stored *after, struct sink_stored *ret_polls,
+                           size_t max, size_t *ret_n, struct err *err)
+{
+    struct sqlite_sink *me = s->state;
+    const struct attached *a;
+    struct store_batch batch;
+
+    enum st st = find_replayed(s, what->stream, &a, &batch, err);
+    return st == ST_OK ? replace_list(&me->store, what, &batch, after, ret_polls, max, ret_n, err)
+                       : st;
+}
+
+/* Is the stream still ours? */
+static enum st check_epoch(struct sink *s, const struct attached *a, struct err *err)
+{
+    struct db *db = &((struct sqlite_sink *)s->state)->store.db;
+    sqlite3_stmt *stmt;
+
+    enum st st = db_prepare(db, DB_REPLAY_FENCE, &stmt, err);
+    if (st != ST_OK)
+        return st;
+    db_bind_text(stmt, ":stream", str_of(a->stream));
+    db_bind_int(stmt, ":epoch", a->epoch);
+    db_bind_int(stmt, ":now", clock_wall_us(s->clock));
+    st = db_run(db, stmt, err);
+    if (st == ST_OK && sqlite3_changes(db->handle) == 0)
+        st = explain_lost(s, a, err);
+    return st;
+}
+
+static enum st sqlite_begin(struct sink *s, const struct sink_replay *what,
+                            const struct sink_stored *polls, size_t n, struct err *err)
+{
+    struct sqlite_sink *me = s->state;
+    const struct attached *a;
+
+    enum st st = find_replayed(s, what->stream, &a, &me->batch, err);
+    if (st != ST_OK)
+        return st;
+    me->batch.polls = polls;
+    me->batch.n = n;
+    st = db_begin(&me->store.db, err);
+    store_begin(&me->store, me->batch.job_id, true);
+    if (st == ST_OK)
+        st = check_epoch(s, a, err);
+    if (st == ST_OK)
+        st = replace_prepare(&me->store, &me->batch, err);
+    if (st != ST_OK)
+        roll_back(me);
+    return st;
+}
+
+static enum st sqlite_replace(struct sink *s, const struct sink_load *load,
+                              struct sink_result *ret_result, struct err *err)
+{
+    struct sqlite_sink *me = s->state;
+
+    enum st st = replace_poll(&me->store, &me->batch, load, ret_result, err);
+    if (st == ST_OK && load->is_last)
+        st = replace_finish(&me->store, &me->batch, err);
+    if (st == ST_OK && load->is_last)
+        st = db_commit(&me->store.db, err);
+    if (st != ST_OK)
+        roll_back(me);
+    return st;
+}
+
+static const struct sink_replay_driver sqlite_replay = {
+    .count = sqlite_count,
+    .list = sqlite_list,
+    .begin = sqlite_begin,
+    .replace = sqlite_replace,
+};
 
 const struct sink_driver sink_sqlite = {
     .scheme = "sqlite",
@@ -288,4 +396,5 @@ const struct sink_driver sink_sqlite = {
     .load = sqlite_load,
     .close = sqlite_close,
     .open_query = sqlite_open_query,
+    .replay = &sqlite_replay,
 };

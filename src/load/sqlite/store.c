@@ -5,15 +5,13 @@
 #include "row/market.h"
 #include "transform/coins.h"
 
-#define HOUR_US   (3600 * US_PER_S)
-#define DAY_US    (24 * HOUR_US)
-#define MAX_ERROR 2048 /* bytes of poll.error */
+#define HOUR_US (3600 * US_PER_S)
 
-void store_begin(struct store *s, int64_t job_id)
+void store_begin(struct store *s, int64_t job_id, bool is_past)
 {
     s->job_id = job_id;
     s->n_touched = 0;
-    s->has_late = false;
+    s->has_late = s->is_past = is_past;
     s->batch++;
 }
 
@@ -106,9 +104,8 @@ static enum st insert_row(struct store *s, sqlite3_stmt *stmt, const struct stor
     return db_run(&s->db, stmt, err);
 }
 
-/* Store the rows, without the unchanged ones if may_skip. */
-static enum st insert_rows(struct store *s, const struct store_poll *poll, bool may_skip,
-                           struct sink_result *result, struct err *err)
+enum st store_insert_rows(struct store *s, const struct store_poll *poll, bool may_skip,
+                          struct sink_result *result, struct err *err)
 {
     const struct poll_rows *rows = poll->load->rows;
     sqlite3_stmt *stmt;
@@ -117,7 +114,7 @@ static enum st insert_rows(struct store *s, const struct store_poll *poll, bool 
     enum st st = db_prepare(&s->db, DB_INSERT_MARKET, &stmt, err);
     for (size_t i = 0; st == ST_OK && i < rows->rows.n; i++) {
         const struct cell *row = rows_at(&rows->rows, i);
-        st = coin_of_row(&s->coins, &s->db, row, &coin, err);
+        st = coin_of_row(&s->coins, &s->db, row, s->is_past, &coin, err);
         if (st != ST_OK)
             break;
         if (may_skip && rows->is_unchanged[i]) {
@@ -170,9 +167,8 @@ static enum st find_last_poll(struct store *s, const struct store_poll *poll,
     return ST_OK;
 }
 
-/* One of the statements whose parameters are :job_id and :slot. */
-static enum st run_for_slot(struct store *s, enum db_statement which, int64_t job_id,
-                            int64_t slot_us, struct err *err)
+enum st store_run_for_slot(struct store *s, enum db_statement which, int64_t job_id,
+                           int64_t slot_us, struct err *err)
 {
     sqlite3_stmt *stmt;
 
@@ -184,26 +180,16 @@ static enum st run_for_slot(struct store *s, enum db_statement which, int64_t jo
     return db_run(&s->db, stmt, err);
 }
 
-/* A poll comes late: write out the rows that the poll after it left out, before they would seem to
- * equal the late ones. */
-static enum st keep_left_out_rows(struct store *s, const struct store_poll *poll, struct err *err)
+/* Write out the rows that the poll left out which `next` stands at. */
+static enum st keep_left_out(struct store *s, int64_t job_id, sqlite3_stmt *next, struct err *err)
 {
-    sqlite3_stmt *next, *stmt;
-    bool has_row;
-
-    enum st st = db_prepare(&s->db, DB_NEXT_POLL, &next, err);
-    if (st != ST_OK)
-        return st;
-    db_bind_int(next, ":job_id", poll->job_id);
-    db_bind_int(next, ":slot", poll->load->end->slot_us);
-    st = db_step(&s->db, next, &has_row, err);
-    if (st != ST_OK || !has_row)
-        return st;
     int64_t slot = sqlite3_column_int64(next, 0);
-    st = db_prepare(&s->db, DB_KEEP_ROWS, &stmt, err);
+    sqlite3_stmt *stmt;
+
+    enum st st = db_prepare(&s->db, DB_KEEP_ROWS, &stmt, err);
     if (st != ST_OK)
         return st;
-    db_bind_int(stmt, ":job_id", poll->job_id);
+    db_bind_int(stmt, ":job_id", job_id);
     db_bind_int(stmt, ":slot", slot);
     db_bind_int(stmt, ":since", time_floor(slot, HOUR_US));
     db_bind_int(stmt, ":fetched_at", sqlite3_column_int64(next, 1));
@@ -211,11 +197,43 @@ static enum st keep_left_out_rows(struct store *s, const struct store_poll *poll
     db_bind_int(stmt, ":first_offset", sqlite3_column_int64(next, 3));
     db_bind_int(stmt, ":last_offset", sqlite3_column_int64(next, 4));
     st = db_run(&s->db, stmt, err);
+    if (st == ST_OK)
+        st = store_run_for_slot(s, DB_COUNT_KEPT, job_id, slot, err);
+    if (st == ST_OK)
+        st = store_run_for_slot(s, DB_SET_LATEST_ALL_IF_NEWER, job_id, slot, err);
+    return st;
+}
+
+/* Is it one of those that are replaced too? */
+static bool is_among(const struct store_batch *batch, sqlite3_stmt *next)
+{
+    const struct sink_stored wanted = {.slot_us = sqlite3_column_int64(next, 0),
+                                       .end_offset = (uint64_t)sqlite3_column_int64(next, 4)};
+    bool is_there = false;
+
+    for (size_t i = 0; i < batch->n && !is_there; i++)
+        is_there = batch->polls[i].slot_us == wanted.slot_us &&
+                   batch->polls[i].end_offset == wanted.end_offset;
+    return is_there && str_eq(db_text(next, 2), str_of(batch->stream));
+}
+
+enum st store_keep_next(struct store *s, int64_t job_id, int64_t slot_us,
+                        const struct store_batch *but, struct err *err)
+{
+    sqlite3_stmt *next;
+    bool has_row;
+
+    enum st st = db_prepare(&s->db, DB_NEXT_POLL, &next, err);
+    if (st != ST_OK)
+        return st;
+    db_bind_int(next, ":job_id", job_id);
+    db_bind_int(next, ":slot", slot_us);
+    st = db_step(&s->db, next, &has_row, err);
+    if (st != ST_OK || !has_row)
+        return st;
+    if (but == NULL || !is_among(but, next))
+        st = keep_left_out(s, job_id, next, err);
     sqlite3_reset(next);
-    if (st == ST_OK)
-        st = run_for_slot(s, DB_COUNT_KEPT, poll->job_id, slot, err);
-    if (st == ST_OK)
-        st = run_for_slot(s, DB_SET_LATEST_ALL_IF_NEWER, poll->job_id, slot, err);
     return st;
 }
 
@@ -241,25 +259,43 @@ static enum st find_poll(struct store *s, const struct store_poll *poll, bool *r
     return ST_OK;
 }
 
+enum st store_repair_latest(struct store *s, int64_t job_id, int64_t first_slot_us,
+                            int64_t last_slot_us, struct err *err)
+{
+    sqlite3_stmt *drop, *set;
+    bool has_row = true;
+
+    enum st st = db_prepare(&s->db, DB_DROP_LATEST, &drop, err);
+    if (st != ST_OK)
+        return st;
+    db_bind_int(drop, ":job_id", job_id);
+    db_bind_int(drop, ":first_slot", first_slot_us);
+    db_bind_int(drop, ":last_slot", last_slot_us);
+    while ((st = db_step(&s->db, drop, &has_row, err)) == ST_OK && has_row) {
+        st = db_prepare(&s->db, DB_SET_LATEST_BEFORE, &set, err);
+        if (st != ST_OK)
+            break;
+        db_bind_int(set, ":job_id", job_id);
+        db_bind_int(set, ":coin_id", sqlite3_column_int64(drop, 0));
+        db_bind_int(set, ":slot", last_slot_us);
+        st = db_run(&s->db, set, err);
+        if (st != ST_OK)
+            break;
+    }
+    sqlite3_reset(drop);
+    return st;
+}
+
 /* Rows of a partial poll went: coins that the ok one lacks get their last row of before, and are
  * absent again where they were. */
 static enum st repair_coins(struct store *s, const struct store_poll *poll, struct err *err)
 {
     const int64_t slot = poll->load->end->slot_us;
-    sqlite3_stmt *stmt;
 
-    enum st st = run_for_slot(s, DB_JOIN_ABSENCES, poll->job_id, slot, err);
+    enum st st = store_run_for_slot(s, DB_JOIN_ABSENCES, poll->job_id, slot, err);
     if (st == ST_OK)
-        st = run_for_slot(s, DB_REOPEN_ABSENCES, poll->job_id, slot, err);
-    if (st == ST_OK)
-        st = run_for_slot(s, DB_DROP_LATEST, poll->job_id, slot, err);
-    if (st == ST_OK)
-        st = db_prepare(&s->db, DB_REFRESH_LATEST, &stmt, err);
-    if (st != ST_OK)
-        return st;
-    db_bind_int(stmt, ":job_id", poll->job_id);
-    db_bind_int(stmt, ":since", slot - DAY_US);
-    return db_run(&s->db, stmt, err);
+        st = store_run_for_slot(s, DB_REOPEN_ABSENCES, poll->job_id, slot, err);
+    return st == ST_OK ? store_repair_latest(s, poll->job_id, slot, slot, err) : st;
 }
 
 /* One of the statements whose parameters are :job_id, :slot and :id. */
@@ -328,7 +364,7 @@ static enum st update_absences(struct store *s, const struct store_poll *poll,
     /* was the poll compared with the job's last one here? */
     bool is_enough = last->is_compared || (poll->load->end->outcome != POLL_OK && !last->is_late);
 
-    enum st st = run_for_slot(s, DB_CLOSE_ABSENCES, poll->job_id, rows->slot_us, err);
+    enum st st = store_run_for_slot(s, DB_CLOSE_ABSENCES, poll->job_id, rows->slot_us, err);
     for (size_t i = 0; st == ST_OK && i < rows->n_absent; i++)
         st = open_absence(s, poll, rows->absent[i], last->is_late, err);
     if (st != ST_OK || is_enough)
@@ -336,8 +372,9 @@ static enum st update_absences(struct store *s, const struct store_poll *poll,
     st = store_finish(s, err); /* `latest`, with the rows of this transaction */
     if (st != ST_OK)
         return st;
-    return last->is_late ? run_for_slot(s, DB_OPEN_AFTER_LATE, poll->job_id, rows->slot_us, err)
-                         : open_missed_absences(s, poll, err);
+    return last->is_late
+               ? store_run_for_slot(s, DB_OPEN_AFTER_LATE, poll->job_id, rows->slot_us, err)
+               : open_missed_absences(s, poll, err);
 }
 
 /* Everything that only a poll with its rows in market changes. */
@@ -351,13 +388,13 @@ static enum st store_rows(struct store *s, const struct store_poll *poll, bool i
     s->has_late |= last.is_late;
     s->last_slot_us = rows->slot_us;
     if (st == ST_OK && last.is_late)
-        st = keep_left_out_rows(s, poll, err);
+        st = store_keep_next(s, poll->job_id, rows->slot_us, NULL, err);
     if (st == ST_OK && is_replacing)
-        st = run_for_slot(s, DB_REPLACE_POLL, poll->job_id, rows->slot_us, err);
+        st = store_run_for_slot(s, DB_REPLACE_POLL, poll->job_id, rows->slot_us, err);
     if (st == ST_OK && is_replacing)
-        st = run_for_slot(s, DB_DELETE_ROWS, poll->job_id, rows->slot_us, err);
+        st = store_run_for_slot(s, DB_DELETE_ROWS, poll->job_id, rows->slot_us, err);
     if (st == ST_OK)
-        st = insert_rows(s, poll, last.is_base, result, err);
+        st = store_insert_rows(s, poll, last.is_base, result, err);
     if (st == ST_OK && is_replacing)
         st = repair_coins(s, poll, err);
     return st == ST_OK ? update_absences(s, poll, &last, err) : st;
@@ -382,8 +419,7 @@ static enum st add_refusal(struct store *s, const struct store_poll *poll, const
     return db_run(&s->db, stmt, err);
 }
 
-/* What was refused: rows by the transform, or the poll as a whole. */
-static enum st add_refusals(struct store *s, const struct store_poll *poll, struct err *err)
+enum st store_add_refusals(struct store *s, const struct store_poll *poll, struct err *err)
 {
     const struct sink_load *load = poll->load;
     sqlite3_stmt *stmt;
@@ -413,8 +449,7 @@ static void add_reason(struct buf *b, struct str text)
     buf_add_str(b, (struct str){text.p, str_utf8_prefix((struct str){text.p, n})});
 }
 
-/* poll.error: why it is not ok, why it has no rows, keys that are new to us. */
-static void write_reasons(struct buf *b, const struct sink_load *load)
+void store_write_reasons(struct buf *b, const struct sink_load *load)
 {
     add_reason(b, load->end->error);
     add_reason(b, load->error);
@@ -465,35 +500,45 @@ static enum st add_poll(struct store *s, const struct store_poll *poll, struct s
     db_bind_int(stmt, ":finished", end->fetched_at_us);
     db_bind_int_or_null(stmt, ":next_due", end->next_due_us);
     bind_counts(stmt, load, result, s->n_missed);
-    db_bind_int_or_null(stmt, ":transform_version", load->rows ? TRANSFORM_VERSION : 0);
+    db_bind_int_or_null(stmt, ":transform_version",
+                        outcome_bears_rows(end->outcome) ? TRANSFORM_VERSION : 0);
     db_bind_text(stmt, ":stream", str_of(poll->stream));
     db_bind_int(stmt, ":first_offset", (int64_t)end->first_offset);
     db_bind_int(stmt, ":last_offset", (int64_t)end->offset);
-    write_reasons(reasons, load);
+    store_write_reasons(reasons, load);
     db_bind_text_or_null(stmt, ":error", buf_str(reasons));
     return db_run(&s->db, stmt, err);
+}
+
+enum st store_take_slot(struct store *s, const struct store_poll *poll, bool *ret_is_duplicate,
+                        bool *ret_is_replacing, struct buf *why, struct err *err)
+{
+    bool is_taken = false, is_partial = false;
+
+    enum st st = find_poll(s, poll, &is_taken, &is_partial, why, err);
+    *ret_is_replacing = is_taken && is_partial && poll->load->end->outcome == POLL_OK;
+    *ret_is_duplicate = is_taken && !*ret_is_replacing;
+    return st;
 }
 
 enum st store_poll(struct store *s, const struct store_poll *poll, struct sink_result *ret_result,
                    struct err *err)
 {
-    struct buf reasons = BUF_INIT(MAX_ERROR);
+    struct buf reasons = BUF_INIT(STORE_MAX_ERROR);
     struct sink_result result = {0};
     struct str loaded = STR("none");
-    bool is_taken = false, is_partial = false;
+    bool is_replacing = false;
     enum st st = ST_OK;
 
     s->n_missed = 0;
     if (poll->load->rows) {
-        st = find_poll(s, poll, &is_taken, &is_partial, &reasons, err);
-        bool is_replacing = is_taken && is_partial && poll->load->end->outcome == POLL_OK;
-        result.is_duplicate = is_taken && !is_replacing;
+        st = store_take_slot(s, poll, &result.is_duplicate, &is_replacing, &reasons, err);
         loaded = result.is_duplicate ? STR("duplicate") : STR("rows");
         if (st == ST_OK && !result.is_duplicate)
             st = store_rows(s, poll, is_replacing, &result, err);
     }
     if (st == ST_OK)
-        st = add_refusals(s, poll, err);
+        st = store_add_refusals(s, poll, err);
     if (st == ST_OK)
         st = add_poll(s, poll, loaded, &result, &reasons, err);
     buf_release(&reasons);
@@ -526,6 +571,6 @@ enum st store_finish(struct store *s, struct err *err)
         return set_latest(s, DB_SET_LATEST_IF_NEWER, INT64_MIN, err);
     enum st st = set_latest(s, DB_SET_LATEST, s->last_slot_us, err);
     if (st == ST_OK && s->n_touched > 0)
-        st = run_for_slot(s, DB_SET_LATEST_ALL, s->job_id, s->last_slot_us, err);
+        st = store_run_for_slot(s, DB_SET_LATEST_ALL, s->job_id, s->last_slot_us, err);
     return st;
 }

@@ -45,6 +45,9 @@ static void handle(void *ctx, const struct http_request *req, struct http_respon
         res->status = 203;
         http_add_header(res, "X-Test", "%d", 7);
         buf_addf(&res->body, "path=%.*s", STR_ARG(path));
+        if (http_is_post(req))
+            buf_addf(&res->body, " post=%zu:%.*s", http_request_body(req).len,
+                     STR_ARG(http_request_body(req)));
         if (http_query(req, "q").p)
             buf_addf(&res->body, " q=%.*s", STR_ARG(http_query(req, "q")));
         buf_addf(&res->body, " agent=%.*s", STR_ARG(http_header(req, "user-agent")));
@@ -53,7 +56,8 @@ static void handle(void *ctx, const struct http_request *req, struct http_respon
 
 static bool start(void)
 {
-    const struct http_setup setup = {.address = "127.0.0.1", .port = 0, .handler = handle};
+    const struct http_setup setup = {
+        .address = "127.0.0.1", .port = 0, .post_path = "/post", .handler = handle};
 
     if (http_start(&setup, &server, &err) != ST_OK)
         return false;
@@ -149,6 +153,152 @@ static void http_refuses_a_get_with_a_body(void)
     CHECK_EQ(client_status(&c), 400);
     c = client_get(port, "/", "Content-Length: 0\r\n");
     CHECK_EQ(client_status(&c), 203);
+    stop();
+}
+
+/* A POST of these headers and this body, each in a packet of its own. */
+static struct client post(const char *headers, struct str body)
+{
+    char head[400];
+    int fd = client_connect(port);
+
+    snprintf(head, sizeof(head), "POST /post HTTP/1.1\r\nHost: t\r\n%s\r\n", headers);
+    client_send(fd, str_of(head));
+    poll(NULL, 0, 20);
+    client_send(fd, body);
+    struct client c = client_read(fd, false);
+    close(fd);
+    return c;
+}
+
+static void http_takes_a_post_on_its_one_path(void)
+{
+    static const struct {
+        const char *headers;
+        struct str body;
+        const char *want;
+    } posts[] = {
+        {"", STR(""), "path=/post post=0: agent="},
+        {"Content-Length: 0\r\n", STR(""), "path=/post post=0: agent="},
+        {"Content-Length: 3\r\n", STR("abc"), "path=/post post=3:abc agent="},
+        {"Transfer-Encoding: chunked\r\n", STR("1\r\na\r\n2;x=y\r\nbc\r\n0\r\n\r\n"),
+         "path=/post post=3:abc agent="},
+    };
+
+    CHECK(start());
+    for (size_t i = 0; i < sizeof(posts) / sizeof(posts[0]); i++) {
+        struct client c = post(posts[i].headers, posts[i].body);
+        CHECK_EQ(client_status(&c), 203);
+        CHECK_STR(c.body, posts[i].want);
+    }
+    struct client c = client_get(port, "/post", "");
+    CHECK_EQ(client_status(&c), 203);
+    c = client_exchange(port, STR("DELETE /post HTTP/1.1\r\nHost: t\r\n\r\n"));
+    CHECK_EQ(client_status(&c), 405);
+    CHECK(client_has(&c, "\r\nAllow: GET, HEAD, POST\r\n"));
+    c = client_exchange(port, STR("POST /post/ HTTP/1.1\r\nHost: t\r\n\r\n"));
+    CHECK_EQ(client_status(&c), 405);
+    CHECK(client_has(&c, "\r\nAllow: GET, HEAD\r\n"));
+    stop();
+}
+
+static void http_keeps_posts_of_one_connection_apart(void)
+{
+    const struct str both = STR("POST /post HTTP/1.1\r\nHost: t\r\nContent-Length: 2\r\n\r\nab"
+                                "POST /post HTTP/1.1\r\nHost: t\r\nContent-Length: 1\r\n"
+                                "Connection: close\r\n\r\nc");
+    char seen[4096] = "";
+
+    CHECK(start());
+    int fd = client_connect(port);
+    client_send(fd, both);
+    for (size_t len = 0; len < sizeof(seen) - 1;) {
+        ssize_t n = recv(fd, seen + len, sizeof(seen) - 1 - len, 0);
+        if (n <= 0)
+            break;
+        len += (size_t)n;
+    }
+    close(fd);
+    CHECK(strstr(seen, "post=2:ab ") && strstr(seen, "post=1:c "));
+    stop();
+}
+
+static void http_bounds_the_body_of_a_post(void)
+{
+    static char body[200 * 1024];
+    struct buf chunk = BUF_INIT(400 * 1024);
+
+    CHECK(start());
+    memset(body, 'x', sizeof(body));
+    struct client c = post("Content-Length: 4096\r\n", (struct str){body, 4096});
+    CHECK_EQ(client_status(&c), 203);
+    CHECK(str_starts(c.body, STR("path=/post post=4096:xxx")));
+    /* said before any of it came */
+    static const char *const lengths[] = {"4097", "99999999999", "18446744073709551615"};
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        char header[80];
+        snprintf(header, sizeof(header), "Content-Length: %s\r\n", lengths[i]);
+        c = post(header, STR(""));
+        CHECK_EQ(client_status(&c), 413);
+    }
+    /* of unknown length: read to its end, or hung up when it goes on and on */
+    buf_add_z(&chunk, "1001\r\n");
+    buf_add(&chunk, body, 4097);
+    buf_add_z(&chunk, "\r\n0\r\n\r\n");
+    c = post("Transfer-Encoding: chunked\r\n", buf_str(&chunk));
+    CHECK_EQ(client_status(&c), 413);
+    buf_clear(&chunk);
+    buf_add_z(&chunk, "32000\r\n");
+    buf_add(&chunk, body, sizeof(body));
+    c = post("Transfer-Encoding: chunked\r\n", buf_str(&chunk));
+    CHECK_EQ(client_status(&c), 0);
+    c = post("", STR(""));
+    CHECK_EQ(client_status(&c), 203);
+    buf_release(&chunk);
+    stop();
+}
+
+static void http_refuses_bodies_that_contradict_themselves(void)
+{
+    static const struct {
+        const char *headers;
+        struct str body;
+    } posts[] = {
+        {"Content-Length: -1\r\n", STR("a")},
+        {"Content-Length: 1x\r\n", STR("a")},
+        {"Content-Length: 99999999999999999999999\r\n", STR("a")},
+        {"Transfer-Encoding: chunked\r\n", STR("zz\r\na\r\n0\r\n\r\n")},
+        {"Transfer-Encoding: chunked\r\n", STR("ffffffffffffffffff\r\na")},
+        {"Transfer-Encoding: chunked\r\n", STR("-1\r\na")},
+    };
+
+    CHECK(start());
+    for (size_t i = 0; i < sizeof(posts) / sizeof(posts[0]); i++) {
+        struct client c = post(posts[i].headers, posts[i].body);
+        CHECK(client_status(&c) == 0 || client_status(&c) >= 400);
+    }
+    struct client c = post("", STR(""));
+    CHECK_EQ(client_status(&c), 203);
+    stop();
+}
+
+static void http_serves_others_while_a_post_comes_slowly(void)
+{
+    CHECK(start());
+    int slow = client_connect(port);
+    client_send(slow, STR("POST /post HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\n\r\na"));
+    struct client c = client_get(port, "/", "");
+    CHECK_EQ(client_status(&c), 203);
+    client_send(slow, STR("b"));
+    c = client_get(port, "/", "");
+    CHECK_EQ(client_status(&c), 203);
+    int gone = client_connect(port);
+    client_send(gone, STR("POST /post HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\n\r\na"));
+    close(gone);
+    client_send(slow, STR("cd"));
+    c = client_read(slow, false);
+    CHECK_STR(c.body, "path=/post post=4:abcd agent=");
+    close(slow);
     stop();
 }
 
@@ -534,7 +684,11 @@ TAP_MAIN(TAP_CASE(http_serves_path_query_and_headers_decoded),
          TAP_CASE(http_answers_head_without_a_body),
          TAP_CASE(http_keeps_connections_and_takes_pipelined_requests),
          TAP_CASE(http_refuses_other_methods_without_reading_on),
-         TAP_CASE(http_refuses_a_get_with_a_body),
+         TAP_CASE(http_refuses_a_get_with_a_body), TAP_CASE(http_takes_a_post_on_its_one_path),
+         TAP_CASE(http_keeps_posts_of_one_connection_apart),
+         TAP_CASE(http_bounds_the_body_of_a_post),
+         TAP_CASE(http_refuses_bodies_that_contradict_themselves),
+         TAP_CASE(http_serves_others_while_a_post_comes_slowly),
          TAP_CASE(http_refuses_targets_that_do_not_decode), TAP_CASE(http_survives_garbage),
          TAP_CASE(http_refuses_floods_of_headers_and_long_targets),
          TAP_CASE(http_says_431_when_the_headers_just_do_not_fit),

@@ -8,8 +8,9 @@
 #include <unistd.h>
 
 const struct verb *const cmd_verbs[] = {
-    &verb_run,   &verb_once,    &verb_extract, &verb_query,     &verb_tape,     &verb_import,
-    &verb_check, &verb_run_now, &verb_reload,  &verb_log_level, &verb_simulate,
+    &verb_run,    &verb_once,      &verb_extract,  &verb_query, &verb_tape,
+    &verb_import, &verb_status,    &verb_doctor,   &verb_check, &verb_run_now,
+    &verb_reload, &verb_log_level, &verb_simulate,
 };
 
 const size_t n_cmd_verbs = sizeof(cmd_verbs) / sizeof(cmd_verbs[0]);

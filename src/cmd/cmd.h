@@ -29,7 +29,7 @@ struct verb {
 };
 
 extern const struct verb verb_run, verb_once, verb_query, verb_tape, verb_import, verb_simulate,
-    verb_check;
+    verb_check, verb_status, verb_doctor;
 extern const struct verb verb_extract, verb_run_now, verb_reload, verb_log_level;
 
 /* All of them, in the order of --help. */

@@ -375,10 +375,10 @@ void config_check(const struct config *config, const struct config_read *read)
     }
     if (verb & VERB_ONCE)
         check_only_job(config, read);
-    if ((verb & (VERB_RUN | VERB_EXTRACT | VERB_CHECK)) && read->problems->n == 0)
+    if ((verb & (VERB_RUN | VERB_EXTRACT | VERB_CHECK | VERB_DOCTOR)) && read->problems->n == 0)
         check_pace(config, read);
-    if ((verb & (VERB_RUN | VERB_EXTRACT | VERB_CHECK)) && read->problems->n == 0)
+    if ((verb & (VERB_RUN | VERB_EXTRACT | VERB_CHECK | VERB_DOCTOR)) && read->problems->n == 0)
         check_budget(config, read);
-    if (verb & (VERB_RUN | VERB_SIMULATE | VERB_CHECK))
+    if (verb & (VERB_RUN | VERB_SIMULATE | VERB_CHECK | VERB_DOCTOR))
         check_listen(config, read);
 }

@@ -91,6 +91,9 @@ struct config {
     char *import_name, *import_path, *import_zone;
     bool import_mtime, import_skip_equal;
     struct opt_list import_map;
+
+    bool is_json, is_watching, is_healthcheck; /* status */
+    bool is_offline;                           /* doctor */
 };
 
 /* Those of a job come first: as keys of a job in the file, bound to config.job. */

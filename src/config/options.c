@@ -6,9 +6,9 @@
 #include <stddef.h>
 
 #define AT(field) offsetof(struct config, field)
-#define STORE     (VERB_RUN | VERB_ONCE | VERB_CHECK)
+#define STORE     (VERB_RUN | VERB_ONCE | VERB_CHECK | VERB_DOCTOR)
 #define COLLECT   (STORE | VERB_EXTRACT)
-#define RUNNING   (VERB_RUN | VERB_EXTRACT | VERB_CHECK)
+#define RUNNING   (VERB_RUN | VERB_EXTRACT | VERB_CHECK | VERB_DOCTOR)
 #define READING   (VERB_QUERY | VERB_TAPE | VERB_CONTROL)
 #define DAY       (86400 * US_PER_S)
 
@@ -81,7 +81,7 @@ const struct opt_def config_options[] = {
      .kind = OPT_TEXT,
      .metavar = "DIR",
      .fallback = "",
-     .verbs = COLLECT | READING | VERB_IMPORT,
+     .verbs = COLLECT | READING | VERB_IMPORT | VERB_STATUS,
      .help =
          "where the tape and the default sinks live (default: ./data, with --simulate ./data-sim)",
      .offset = AT(data)},
@@ -91,7 +91,7 @@ const struct opt_def config_options[] = {
      .kind = OPT_LIST,
      .metavar = "URL",
      .is_reloadable = true,
-     .verbs = STORE,
+     .verbs = STORE | VERB_STATUS,
      .help = "where rows go; repeat it for several, it replaces the default sinks (default: "
              "sqlite:DATA/market.db and json:DATA?keep=1d)",
      .offset = AT(sinks)},
@@ -155,7 +155,7 @@ const struct opt_def config_options[] = {
      .min = 3600 * US_PER_S,
      .max = 36500 * DAY,
      .choices = "all",
-     .verbs = COLLECT,
+     .verbs = COLLECT | VERB_STATUS,
      .help = "how long records stay on the tape, once every sink has them",
      .offset = AT(tape_keep_us)},
     {.name = "tape-seal-level",
@@ -293,9 +293,29 @@ const struct opt_def config_options[] = {
      .verbs = VERB_IMPORT,
      .help = "say what would be done, and do nothing",
      .offset = AT(is_dry_run)},
+    {.name = "json",
+     .kind = OPT_FLAG,
+     .verbs = VERB_STATUS,
+     .help = "the same as JSON, as /api/status has it",
+     .offset = AT(is_json)},
+    {.name = "watch",
+     .kind = OPT_FLAG,
+     .verbs = VERB_STATUS,
+     .help = "again every second until Ctrl-C; where stdout is no terminal a line each time",
+     .offset = AT(is_watching)},
+    {.name = "healthcheck",
+     .kind = OPT_FLAG,
+     .verbs = VERB_STATUS,
+     .help = "one line, and exit 0 when it runs and is ready, else 1: for containers",
+     .offset = AT(is_healthcheck)},
+    {.name = "offline",
+     .kind = OPT_FLAG,
+     .verbs = VERB_DOCTOR,
+     .help = "leave out what needs the network",
+     .offset = AT(is_offline)},
     {.name = "simulate",
      .kind = OPT_FLAG,
-     .verbs = COLLECT,
+     .verbs = COLLECT | VERB_STATUS,
      .help =
          "collect from the built-in simulator instead of CoinGecko, in a data directory of its own",
      .offset = AT(is_simulated)},

@@ -5,7 +5,7 @@
 
 #include "config/config.h"
 
-#define COLLECTING (VERB_RUN | VERB_ONCE | VERB_EXTRACT | VERB_CHECK)
+#define COLLECTING (VERB_RUN | VERB_ONCE | VERB_EXTRACT | VERB_CHECK | VERB_DOCTOR)
 
 /* A variable of ours, of the environment or of `.env`. */
 struct variable {

@@ -12,6 +12,9 @@
 #include "status/status.h"
 #include "tape/writer.h"
 
+/* CoinGecko answers 403 to requests without one. */
+#define EXTRACT_USER_AGENT "geckotape/" GECKOTAPE_VERSION " (records the CoinGecko API)"
+
 struct extract_api {
     char base_url[512];         /* "https://api.coingecko.com/api/v3", no slash at the end */
     char key[256];              /* "": keyless */

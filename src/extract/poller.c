@@ -8,9 +8,8 @@
 #include <sys/random.h>
 #include <xxhash.h>
 
-#define USER_AGENT "geckotape/" GECKOTAPE_VERSION " (records the CoinGecko API)"
-#define MAX_URL    (sizeof(((struct extract_api *)0)->base_url) + 2 * ENDPOINT_MAX_TARGET)
-#define MAX_ARENA  (2 * POLL_MAX_BODY + 1024 * 1024) /* strings unescaped, a body repaired */
+#define MAX_URL   (sizeof(((struct extract_api *)0)->base_url) + 2 * ENDPOINT_MAX_TARGET)
+#define MAX_ARENA (2 * POLL_MAX_BODY + 1024 * 1024) /* strings unescaped, a body repaired */
 
 enum st poller_init(struct poller *p, const struct extract_setup *setup, struct waiter *waiter,
                     struct err *err)
@@ -38,7 +37,7 @@ enum st poller_init(struct poller *p, const struct extract_setup *setup, struct 
     if (p->json == NULL)
         return err_set(err, ST_FATAL, "no memory for the JSON parser");
     return http_client_new(
-        &(struct http_client_setup){.user_agent = USER_AGENT,
+        &(struct http_client_setup){.user_agent = EXTRACT_USER_AGENT,
                                     .connect_timeout_us = api->connect_timeout_us,
                                     .stall_timeout_us = api->stall_timeout_us,
                                     .max_body = POLL_MAX_BODY},

@@ -99,6 +99,7 @@ struct sink_driver {
     const char *summary; /* one line for help */
     const char *example; /* "sqlite:./data/market.db" */
     size_t state_size;
+    bool is_path;       /* the URL's rest is a path on this machine, made when it is not there */
     bool needs_history; /* wants unchanged rows and absences: the loader then keeps earlier polls */
 
     /* Is this URL, with its options, one for the driver? ST_REJECT with the mend. Touches nothing

@@ -192,6 +192,11 @@ bool ready_add_reasons(struct buf *b, const struct status_snapshot *now, int64_t
 {
     size_t n = 0;
 
+    if (now->pid == 0) {
+        add_place(b, "data directory", now->data_dir);
+        buf_add_z(b, "nobody runs here; start it with geckotape run\n");
+        return false;
+    }
     if (now->is_stopping) {
         buf_add_z(b, "process: it is stopping; start it again if nobody meant that\n");
         n++;

@@ -8,7 +8,7 @@
  *   a sink does not open, or waits                                            5 min
  *   a sink is behind the tape without a break                                 3 intervals, >= 5 min
  *   the disk has less than 100 MB, or is full within a day as it grows now    at once
- *   the process is stopping                                                   at once
+ *   the process is stopping, or nobody runs (pid 0)                           at once
  *
  * Jobs that a reload removed and streams that nothing polls do not count, nor do jobs outside of
  * their hours. Intervals of a sink are those of the slowest job.

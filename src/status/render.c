@@ -467,7 +467,7 @@ static void add_gaps(struct screen *s, const struct status_snapshot *now)
         if (job->is_gone || job->n_gaps == 0)
             continue;
         if (!has_any)
-            heading(s, "GAPS   slots promised and missed since the start");
+            heading(s, "MISSED   slots that passed unpolled since the start");
         has_any = true;
         put(s, PLAIN, "  ");
         put_text(s, PLAIN, job->name);

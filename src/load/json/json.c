@@ -478,6 +478,7 @@ const struct sink_driver sink_json = {
     .summary = "files: the bodies as they came, and seven fields of each row",
     .example = "json:./data?compress=zstd&keep=7d",
     .state_size = sizeof(struct json_sink),
+    .is_path = true,
     .check = json_sink_check,
     .open = json_sink_open,
     .attach = json_sink_attach,

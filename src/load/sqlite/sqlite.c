@@ -389,6 +389,7 @@ const struct sink_driver sink_sqlite = {
     .summary = "a SQLite database: every row, exactly, with views for common questions",
     .example = "sqlite:./data/market.db",
     .state_size = sizeof(struct sqlite_sink),
+    .is_path = true,
     .needs_history = true,
     .check = sqlite_check,
     .open = sqlite_open,

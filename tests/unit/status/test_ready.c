@@ -223,6 +223,12 @@ static void stopping(void)
     snapshot.is_stopping = true;
 }
 
+static void nobody_runs(void)
+{
+    never_polled(); /* which needs no saying */
+    snapshot.pid = 0;
+}
+
 static void a_clock_that_was_set_back(void)
 {
     job->last_ok_us = NOW + HOUR;
@@ -291,6 +297,7 @@ static const struct {
                    "(--tape-keep)\n"},
     {disk_fills_today, "disk of ./data: 500 MB free, 700 MB written a day; make room, or let the "
                        "tape keep less (--tape-keep)\n"},
+    {nobody_runs, "data directory ./data: nobody runs here; start it with geckotape run\n"},
     {stopping, "process: it is stopping; start it again if nobody meant that\n"},
     {a_clock_that_was_set_back, ""},
     {hostile_texts, "job markets-usd: no ok poll for 3m 1s: ?[2J ready xx; look at the network; "

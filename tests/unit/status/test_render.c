@@ -108,7 +108,7 @@ static void render_shows_all_on_one_screen(void)
             "  1.2 GB; oldest record 2026-08-01T14:30:00Z; keeps all\n"
             "  disk: 34.0 GB free of 100 GB; 45.0 MB more a day: full in 755 days\n"
             "\n"
-            "GAPS   slots promised and missed since the start\n"
+            "MISSED   slots that passed unpolled since the start\n"
             "  markets-usd  3\n");
 }
 

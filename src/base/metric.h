@@ -27,7 +27,7 @@ enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
     X(RESPONSE_BYTES, "response_bytes_total", COUNTER, "job", "Bytes of response bodies, decompressed.")       \
     X(RETRIES, "retries_total", COUNTER, "job", "Requests sent again within a poll.")                          \
     X(LIMITER_WAIT_SECONDS, "limiter_wait_seconds_total", COUNTER, "", "Time requests waited for the pace.")   \
-    X(MISSED_SLOTS, "missed_slots_total", COUNTER, "job", "Slots that passed while a poll was still running.") \
+    X(MISSED_SLOTS, "missed_slots_total", COUNTER, "job", "Slots that passed unpolled, as polls took too long.") \
     X(TAPE_HEAD, "tape_head_offset", GAUGE, "job", "Offset of the newest synced record.")                      \
     X(TAPE_BYTES, "tape_written_bytes_total", COUNTER, "job", "Bytes written to the tape.")                    \
     X(TAPE_ERRORS, "tape_errors_total", COUNTER, "job", "Failed writes or syncs of the tape.")                 \

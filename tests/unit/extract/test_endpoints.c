@@ -88,7 +88,7 @@ static const char *const *make_ids(size_t n, size_t len)
     for (size_t i = 0; i < n; i++) {
         memset(texts[i], 'x', len);
         texts[i][len] = '\0';
-        char number[8];
+        char number[24];
         snprintf(number, sizeof(number), "%04zu", i);
         memcpy(texts[i], number, 4);
         if (i % 7 == 0 && len > 4)

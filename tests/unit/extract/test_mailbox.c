@@ -32,14 +32,6 @@ static size_t n_answers(void)
     return n;
 }
 
-/* Wait until it is true, at most 10 s. */
-#define AWAIT(condition)                                  \
-    do {                                                  \
-        for (int i_ = 0; i_ < 2000 && !(condition); i_++) \
-            usleep(5000);                                 \
-        CHECK(condition);                                 \
-    } while (0)
-
 static pthread_t thread;
 static enum st run_st;
 

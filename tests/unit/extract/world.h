@@ -21,12 +21,12 @@
 #define GOOD      OK_HEAD "Content-Length: 18\r\n\r\n[{\"id\":\"bitcoin\"}]"
 #define BROKEN    "HTTP/1.1 500 Oops\r\nContent-Length: 4\r\n\r\noops"
 #define BUDGET_US (20 * US_PER_S)
-#define MAX_SEEN  32
+#define MAX_SEEN  512
 
 /* A record as read back. */
 struct seen {
     struct tape_record r;
-    uint64_t pages[8];
+    uint64_t pages[TAPE_MAX_PAGES / 8];
     char text[512]; /* page: the body's beginning; end: the error */
     char target[256], headers[512];
 };
@@ -145,7 +145,7 @@ static void read_tape(void)
         if (r.type == TAPE_PAGE && tape_reader_body(reader, &r, &arena, &text, &err) != ST_OK)
             abort();
         s->r = r;
-        for (uint32_t i = 0; i < r.n_pages && i < 8; i++)
+        for (uint32_t i = 0; i < r.n_pages && i < TAPE_MAX_PAGES / 8; i++)
             s->pages[i] = r.pages[i];
         snprintf(s->text, sizeof(s->text), "%.*s", STR_ARG(text));
         snprintf(s->target, sizeof(s->target), "%.*s", STR_ARG(r.target));
@@ -217,5 +217,13 @@ static inline enum st run_for(int64_t us)
     w.extract = NULL;
     return st;
 }
+
+/* Wait until it is true, at most 20 s. */
+#define AWAIT(condition)                                  \
+    do {                                                  \
+        for (int i_ = 0; i_ < 4000 && !(condition); i_++) \
+            usleep(5000);                                 \
+        CHECK(condition);                                 \
+    } while (0)
 
 #endif

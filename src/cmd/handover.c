@@ -8,13 +8,36 @@
 #include <errno.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #define TRIES  20 /* a holder that starts has its lock a moment before its socket */
 #define NAP_MS 100
 
+struct screen {
+    bool is_terminal; /* stderr */
+    bool has_progress;
+};
+
+static void wipe(struct screen *screen)
+{
+    if (screen->has_progress)
+        fputs("\r\033[K", stderr);
+    screen->has_progress = false;
+}
+
+static void print_progress(void *ctx, struct str text)
+{
+    struct screen *screen = ctx;
+
+    if (!screen->is_terminal)
+        return;
+    fprintf(stderr, "\r\033[K%.*s", STR_ARG(text));
+    screen->has_progress = true;
+}
+
 static void print_line(void *ctx, struct str text)
 {
-    (void)ctx;
+    wipe(ctx);
     fwrite(text.p, 1, text.len, stdout);
     putchar('\n');
     fflush(stdout);
@@ -44,12 +67,16 @@ static enum st name_holder(const char *data_dir, pid_t holder, struct err *err)
 
 bool cmd_hand_over(const char *data_dir, const struct buf *request, int *ret_code)
 {
+    struct screen screen = {.is_terminal = isatty(STDERR_FILENO) == 1};
+    const struct control_watch watch = {
+        .ctx = &screen, .line = print_line, .progress = print_progress};
     struct err err = ERR_INIT;
     enum st st = ST_OK;
     pid_t holder = 0;
 
     for (int try = 0; try < TRIES; try++) {
-        st = control_call(data_dir, request, print_line, NULL, &err);
+        st = control_watch(data_dir, request, &watch, &err);
+        wipe(&screen);
         if (st != ST_REJECT || err.sys != ECONNREFUSED)
             break;
         if (!is_held(data_dir, &holder))

@@ -14,8 +14,7 @@
 struct call {
     int fd;
     const char *data_dir;
-    void (*line)(void *ctx, struct str text);
-    void *ctx;
+    const struct control_watch *watch;
     struct buf answer; /* what is read and not yet handed on */
     bool is_alive;     /* the first line came */
     bool is_over;      /* the last line came */
@@ -78,13 +77,18 @@ static enum st send_request(struct call *c, const struct buf *request, struct er
     return st == ST_REJECT ? ST_FATAL : st;
 }
 
-/* A line that begins with one '.': how it ends, or that it began. */
+/* A line that begins with one '.': that it began, how far it is, or how it ends. */
 static enum st take_mark(struct call *c, struct str mark, struct err *err)
 {
     struct str word;
-
-    c->is_over = mark.len > 1;
     bool has_why = str_cut(&mark, ' ', &word);
+
+    if (str_eq(word, STR(".progress"))) {
+        if (c->watch->progress)
+            c->watch->progress(c->watch->ctx, mark);
+        return ST_OK;
+    }
+    c->is_over = word.len > 1;
     if (str_eq(word, STR(".")) || str_eq(word, STR(".done")))
         return ST_OK;
     return err_set(err, str_eq(word, STR(".again")) ? ST_AGAIN : ST_FATAL, "%.*s",
@@ -108,7 +112,8 @@ static enum st take_lines(struct call *c, struct err *err)
         if (line.len > 0 && line.p[0] == '.' && !is_stuffed)
             st = take_mark(c, line, err);
         else
-            c->line(c->ctx, is_stuffed ? (struct str){line.p + 1, line.len - 1} : line);
+            c->watch->line(c->watch->ctx,
+                           is_stuffed ? (struct str){line.p + 1, line.len - 1} : line);
     }
     if (rest.len > 0)
         memmove(c->answer.p, rest.p, rest.len);
@@ -145,8 +150,14 @@ static enum st read_more(struct call *c, struct err *err)
 enum st control_call(const char *data_dir, const struct buf *request,
                      void (*line)(void *ctx, struct str text), void *ctx, struct err *err)
 {
-    struct call c = {
-        .fd = -1, .data_dir = data_dir, .line = line, .ctx = ctx, .answer = BUF_INIT(MAX_LINE)};
+    const struct control_watch watch = {.ctx = ctx, .line = line};
+    return control_watch(data_dir, request, &watch, err);
+}
+
+enum st control_watch(const char *data_dir, const struct buf *request,
+                      const struct control_watch *watch, struct err *err)
+{
+    struct call c = {.fd = -1, .data_dir = data_dir, .watch = watch, .answer = BUF_INIT(MAX_LINE)};
 
     enum st st = open_socket(&c, err);
     if (st == ST_OK)

@@ -2,8 +2,9 @@
  *
  * DATA/control.sock, mode 0600. A request is one line of words, percent-encoded and separated by
  * spaces ("replay sink=sqlite:… since=…"); the answer is a line "." at once (somebody is there),
- * lines of text as the work goes on, then one line ".done", ".again WHY" or ".failed WHY". A line
- * of text that begins with '.' is sent as "..…". Only the user who runs the process (and root) can
+ * lines of text as the work goes on, then one line ".done", ".again WHY" or ".failed WHY". Between
+ * them may be lines ".progress TEXT", each in place of the one before. A line of text that begins
+ * with '.' is sent as "..…". Only the user who runs the process (and root) can
  * connect: the mode and SO_PEERCRED see to it. A client has 5 s to send its request; one that reads
  * nothing for 5 s has gone.
  */
@@ -29,6 +30,9 @@ struct control_reply;
  * up the work where that does no harm. From the client's thread only. */
 bool control_say(struct control_reply *reply, const char *fmt, ...) PRINTF(2, 3);
 bool control_is_open(struct control_reply *reply);
+
+/* Say how far the work is, in one line, now and then. Returns as control_say(). */
+bool control_progress(struct control_reply *reply, const char *text);
 
 struct control_setup {
     const char *data_dir;
@@ -57,5 +61,14 @@ void control_put(struct buf *request, const char *name, const char *value);
  * answer at all (10 s), or went away before it was done. */
 enum st control_call(const char *data_dir, const struct buf *request,
                      void (*line)(void *ctx, struct str text), void *ctx, struct err *err) MUST_USE;
+
+/* The same with the lines of progress, which control_call() leaves out. */
+struct control_watch {
+    void *ctx;
+    void (*line)(void *ctx, struct str text);
+    void (*progress)(void *ctx, struct str text);
+};
+enum st control_watch(const char *data_dir, const struct buf *request,
+                      const struct control_watch *watch, struct err *err) MUST_USE;
 
 #endif

@@ -109,6 +109,18 @@ bool control_say(struct control_reply *reply, const char *fmt, ...)
     return is_sent && control_is_open(reply);
 }
 
+bool control_progress(struct control_reply *reply, const char *text)
+{
+    struct buf line = BUF_INIT(1024);
+
+    buf_add_z(&line, ".progress ");
+    buf_add_clean(&line, str_of(text), 512);
+    buf_add_char(&line, '\n');
+    bool is_sent = send_all(reply, buf_str(&line));
+    buf_release(&line);
+    return is_sent && control_is_open(reply);
+}
+
 static void send_end(struct control_reply *reply, enum st st, const struct err *err)
 {
     struct buf line = BUF_INIT(2 * ERR_MSG_SIZE);

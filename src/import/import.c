@@ -244,6 +244,10 @@ static enum st open_writer(struct run *run, struct err *err)
 
     snprintf(w.id.job, sizeof(w.id.job), "%s", run->source.result->job);
     snprintf(w.id.vs_currency, sizeof(w.id.vs_currency), "%s", setup->vs_currency);
+    if (setup->open) {
+        enum st borrow_st = setup->open(setup->ctx, &w.id, &run->writer, err);
+        return borrow_st == ST_OK ? ST_OK : err_wrap(err, borrow_st, "import: ");
+    }
     enum st st = tape_writer_open(&w, &run->writer, &recovery, err);
     if (st != ST_OK)
         return err_wrap(err, st, "import: ");
@@ -344,7 +348,8 @@ enum st import_run(const struct import_setup *setup, struct import_result *ret_r
         st = err_set(err, ST_REJECT, "%.200s: nothing in it could be imported%s", setup->source,
                      ret_result->n_found == 0 ? ": no snapshot with a time was found" : "");
     known_close(&run->known);
-    tape_writer_close(run->writer);
+    if (setup->open == NULL)
+        tape_writer_close(run->writer);
     source_release(&run->source);
     mem_free(run);
     return st;

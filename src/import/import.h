@@ -15,7 +15,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "tape/tape.h"
+#include "tape/writer.h"
 
 enum import_kind { IMPORT_DETECT, IMPORT_FOLDER, IMPORT_GIT, IMPORT_JSONL, IMPORT_CSV };
 
@@ -54,11 +54,15 @@ struct import_setup {
     bool use_mtime;          /* folder: a file without a time in its name has that of its change */
     bool skip_equal;         /* leave out what equals the snapshot before */
 
-    struct tape *tape;    /* the caller holds its lock; NULL: dry run */
+    struct tape *tape; /* the caller holds its lock; NULL: dry run */
+    /* The writer of this stream, which stays the caller's and is nobody else's meanwhile; NULL: one
+     * of our own. */
+    enum st (*open)(void *ctx, const struct stream_id *id, struct tape_writer **ret_writer,
+                    struct err *err);
     const char *data_dir; /* of the tape, also for a dry run */
     struct clock *clock;
 
-    /* All three on the caller's thread; any may be NULL. */
+    /* All on the caller's thread; any may be NULL. */
     void *ctx;
     bool (*progress)(void *ctx, const struct import_progress *p); /* often; false: stop */
     /* One line for people: what was left out and why, or what they should know. Not called for

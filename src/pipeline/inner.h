@@ -43,16 +43,13 @@ struct pipeline {
     struct err extract_err;
 
     pthread_mutex_t change;
+    pthread_mutex_t importing; /* one import at a time: it writes a stream */
 
     /* reloads that a signal asked for; guarded by reload_lock */
     pthread_mutex_t reload_lock;
     pthread_t reload_thread;
     bool has_reload_thread, is_reloading, is_reload_wanted;
 };
-
-/* requests.c: the handler of the control socket. */
-enum st requests_handle(void *ctx, const struct control_request *r, struct control_reply *reply,
-                        struct err *err);
 
 /* reload.c: read the configuration again and apply what can be applied; says on the log, and to
  * `reply` unless it is NULL, what was done. ST_REJECT: it has mistakes, nothing was changed. */

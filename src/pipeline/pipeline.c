@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "pipeline/inner.h"
+#include "pipeline/requests.h"
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -163,6 +163,7 @@ static struct pipeline *new_pipeline(const struct pipeline_setup *setup)
     p->clock = clock_system();
     polls_init(&p->polls);
     pthread_mutex_init(&p->change, NULL);
+    pthread_mutex_init(&p->importing, NULL);
     pthread_mutex_init(&p->reload_lock, NULL);
     metric_set(METRIC_BUILD_INFO, GECKOTAPE_VERSION, NULL, 1);
     metric_set(METRIC_PROCESS_START, NULL, NULL, (double)clock_wall_us(p->clock) / 1e6);
@@ -209,6 +210,7 @@ void pipeline_close(struct pipeline *p)
     tape_close(p->tape);
     status_free(p->status);
     pthread_mutex_destroy(&p->reload_lock);
+    pthread_mutex_destroy(&p->importing);
     pthread_mutex_destroy(&p->change);
     polls_release(&p->polls);
     mem_free(p);

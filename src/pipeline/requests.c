@@ -1,6 +1,6 @@
 /* What verbs ask of the running process. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "pipeline/inner.h"
+#include "pipeline/requests.h"
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -11,12 +11,6 @@
 
 #define MAX_STATUS ((size_t)4 * 1024 * 1024)
 #define GLANCE_US  (200 * US_PER_MS) /* is who asked still there? */
-
-struct request {
-    struct pipeline *p;
-    const struct control_request *words;
-    struct control_reply *reply;
-};
 
 static const char *arg(const struct request *r, const char *name)
 {
@@ -139,10 +133,8 @@ static const struct verb_row {
     const char *name;
     enum st (*run)(const struct request *r, struct err *err);
 } rows[] = {
-    {"status", do_status},
-    {"poll", do_poll},
-    {"reload", do_reload},
-    {"log-level", do_log_level},
+    {"status", do_status},       {"poll", do_poll},          {"reload", do_reload},
+    {"log-level", do_log_level}, {"import", request_import},
 };
 
 enum st requests_handle(void *ctx, const struct control_request *words, struct control_reply *reply,

@@ -37,6 +37,12 @@ static enum st handle(void *ctx, const struct control_request *r, struct control
         control_say(reply, "%s", text ? text : "(none)");
         return ST_OK;
     }
+    if (strcmp(verb, "work") == 0) {
+        control_progress(reply, "1 of 2");
+        control_say(reply, "half");
+        control_progress(reply, "2 of\n2");
+        return ST_OK;
+    }
     if (strcmp(verb, "again") == 0)
         return err_set(why, ST_AGAIN, "later\nperhaps");
     if (strcmp(verb, "fail") == 0)
@@ -139,6 +145,31 @@ static void a_request_is_answered_in_lines(void)
     CHECK_Z(buf_z(&lines), "one|.two|..three||.|");
     CHECK_OK(ask("say", NULL), err);
     CHECK_Z(buf_z(&lines), "(none)|");
+    end();
+}
+
+static void keep_progress(void *ctx, struct str text)
+{
+    struct buf *all = ctx;
+    buf_add_char(all, '<');
+    buf_add_str(all, text);
+    buf_add_char(all, '>');
+}
+
+static void progress_is_told_to_those_who_watch(void)
+{
+    const struct control_watch watch = {
+        .ctx = &lines, .line = keep_line, .progress = keep_progress};
+    struct buf request = BUF_INIT(100);
+
+    CHECK(start());
+    CHECK_OK(ask("work", NULL), err);
+    CHECK_Z(buf_z(&lines), "half|");
+    buf_clear(&lines);
+    control_put(&request, "work", NULL);
+    CHECK_OK(control_watch(data, &request, &watch, &err), err);
+    CHECK_Z(buf_z(&lines), "<1 of 2>half|<2 of 2>");
+    buf_release(&request);
     end();
 }
 
@@ -347,8 +378,9 @@ static void stop_ends_all_work_and_says_so(void)
     buf_release(&lines);
 }
 
-TAP_MAIN(TAP_CASE(a_request_is_answered_in_lines), TAP_CASE(every_byte_but_nul_comes_through),
-         TAP_CASE(a_failure_comes_back_as_it_was), TAP_CASE(nobody_there_is_told_apart),
+TAP_MAIN(TAP_CASE(a_request_is_answered_in_lines), TAP_CASE(progress_is_told_to_those_who_watch),
+         TAP_CASE(every_byte_but_nul_comes_through), TAP_CASE(a_failure_comes_back_as_it_was),
+         TAP_CASE(nobody_there_is_told_apart),
          TAP_CASE(a_socket_of_before_is_replaced_and_no_other_file), TAP_CASE(a_long_path_works),
          TAP_CASE(garbage_is_refused), TAP_CASE(a_request_has_its_bounds),
          TAP_CASE(a_client_that_says_nothing_is_left_alone_and_hurts_nobody),

@@ -148,40 +148,63 @@ def database(data, name="market.db"):
     return contextlib.closing(connection)
 
 
+def check_stream(of_job, all_polls, stored, offset):
+    """The records of one stream against the polls, the rows by slot and the offset that a sink has; returns the ends."""
+    assert [r["offset"] for r in of_job] == list(range(of_job[0]["offset"], of_job[-1]["offset"] + 1))
+    ends = [r for r in of_job if r["type"] == "end"]
+    assert of_job[-1]["type"] == "end", "the tape ends within a poll"
+    polls = {row["last_offset"]: row for row in all_polls}
+    assert sorted(polls) == [e["offset"] for e in ends], "polls in the database and on the tape differ"
+    for end in ends:
+        poll = polls[end["offset"]]
+        assert poll["outcome"] == end["outcome"]
+        if end["outcome"] == "ok":
+            assert poll["rows_in"] > 0
+            assert stored.pop(end["slot_us"], 0) == poll["rows_new"], "rows of a poll are not whole"
+            assert poll["rows_new"] + poll["rows_unchanged"] == poll["rows_in"] - poll["rows_quarantined"]
+    assert not stored, f"rows without a poll: {stored}"
+    assert offset == of_job[-1]["offset"]
+    return ends
+
+
+def check_database(data, all_records, name="market.db"):
+    """Each stream of the tape is once and whole in SQLite; returns the ends."""
+    by_job = collections.defaultdict(list)
+    for record in all_records:
+        by_job[record["job"]].append(record)
+    ends = []
+    with database(data, name) as db:
+        job_ids = {row["name"]: row["job_id"] for row in db.execute("select * from job")}
+        assert sorted(job_ids) == sorted(by_job), "jobs in the database and on the tape differ"
+        for job, of_job in by_job.items():
+            stored = collections.Counter(row[0] for row in db.execute("select slot from market where job_id = ?", (job_ids[job],)))
+            polls = list(db.execute("select * from poll where job_id = ?", (job_ids[job],)))
+            (offset,), = db.execute("select offset from sink_offset where job_id = ?", (job_ids[job],))
+            ends += check_stream(of_job, polls, stored, offset)
+    return ends
+
+
+def check_json(json_dir, all_records):
+    """Each page of a poll with rows is a file, and no other."""
+    by_offset = {(r["job"], r["offset"]): r for r in all_records}
+    names = {p.name for p in pathlib.Path(json_dir, "raw").iterdir()}
+    want = set()
+    for end in (r for r in all_records if r["type"] == "end" and r["outcome"] in ("ok", "partial")):
+        for number, page in enumerate(p for p in end["pages"] if p):
+            suffix = f"_p{number + 1}" if number else ""
+            want.add((end["job"], by_offset[end["job"], page]["offset"], end["slot_us"], suffix))
+    assert len(names) == len(want), f"{sorted(names)} against {sorted(want)}"
+    assert not glob.glob(f"{json_dir}/**/*.tmp", recursive=True)
+    assert {p.name for p in pathlib.Path(json_dir, "processed").iterdir()} >= {n for n in names if "_p" not in n}
+    for name in names:
+        json.loads(pathlib.Path(json_dir, "raw", name).read_bytes())
+
+
 def check_exactly_once(data, json_dir=None):
-    """Each poll on the tape is once and whole in SQLite, and in the JSON files; returns the ends."""
+    """Each poll on the tape is once and whole in SQLite, and in the JSON files; returns the ends of all jobs."""
     gecko("tape", "verify", "--data", data, check=0)
     all_records = records(data)
-    assert [r["offset"] for r in all_records] == list(range(all_records[0]["offset"], all_records[-1]["offset"] + 1))
-    by_offset = {r["offset"]: r for r in all_records}
-    ends = [r for r in all_records if r["type"] == "end"]
-    assert all_records[-1]["type"] == "end", "the tape ends within a poll"
-    with database(data) as db:
-        polls = {row["last_offset"]: row for row in db.execute("select * from poll")}
-        assert sorted(polls) == [e["offset"] for e in ends], "polls in the database and on the tape differ"
-        stored = collections.Counter(row[0] for row in db.execute("select slot from market"))
-        for end in ends:
-            poll = polls[end["offset"]]
-            assert poll["outcome"] == end["outcome"]
-            if end["outcome"] == "ok":
-                assert poll["rows_in"] > 0
-                assert stored.pop(end["slot_us"], 0) == poll["rows_new"], "rows of a poll are not whole"
-                assert poll["rows_new"] + poll["rows_unchanged"] == poll["rows_in"] - poll["rows_quarantined"]
-        assert not stored, f"rows without a poll: {stored}"
-        offset, = db.execute("select offset from sink_offset").fetchone()
-        assert offset == all_records[-1]["offset"]
+    ends = check_database(data, all_records)
     if json_dir:
-        names = {p.name for p in pathlib.Path(json_dir, "raw").iterdir()}
-        want = set()
-        for end in ends:
-            if end["outcome"] not in ("ok", "partial"):
-                continue
-            for number, page in enumerate(p for p in end["pages"] if p):
-                suffix = f"_p{number + 1}" if number else ""
-                want.add((by_offset[page]["offset"], end["slot_us"], suffix))
-        assert len(names) == len(want), f"{sorted(names)} against {sorted(want)}"
-        assert not glob.glob(f"{json_dir}/**/*.tmp", recursive=True)
-        assert {p.name for p in pathlib.Path(json_dir, "processed").iterdir()} >= {n for n in names if "_p" not in n}
-        for name in names:
-            json.loads(pathlib.Path(json_dir, "raw", name).read_bytes())
+        check_json(json_dir, all_records)
     return ends

@@ -98,7 +98,7 @@ static int poll_and_tell(struct pipeline *p, const struct config *config,
     print_summary(s, polls, n, summary);
     int code = exit_of(s, polls, n);
     if (st != ST_OK)
-        code = cmd_fail(st, &err, st == ST_REJECT && n == 0 ? EXIT_USAGE : EXIT_FAILED);
+        code = cmd_fail(st, &err, EXIT_FAILED);
     mem_free(polls);
     mem_free(s);
     return code;

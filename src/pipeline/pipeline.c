@@ -412,8 +412,6 @@ enum st pipeline_once(struct pipeline *p, const char *only, struct pipeline_poll
             st = poll_st;
         }
     }
-    if (only && *ret_n == 0)
-        return err_set(err, ST_REJECT, "--job: there is no job %.64s", only);
     if (p->sinks == NULL)
         return st;
     struct err load_err = ERR_INIT;

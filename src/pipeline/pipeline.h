@@ -55,7 +55,7 @@ struct pipeline_poll {
 
 /* One poll of every job, or of the one named `only` (NULL: all), and all sinks loaded to the heads,
  * in this thread; the first failure is returned after all had their turn. ret_polls has room for
- * all jobs. ST_REJECT: there is no such job. */
+ * all jobs. */
 enum st pipeline_once(struct pipeline *p, const char *only, struct pipeline_poll *ret_polls,
                       size_t *ret_n, struct err *err) MUST_USE;
 

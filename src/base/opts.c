@@ -49,7 +49,7 @@ const struct setting *settings_find(const struct settings *s, const char *name)
 }
 
 /* Whole lines only: what has no room is left out. */
-static void add_line(struct buf *b, const char *fmt, va_list ap)
+static void PRINTF(2, 0) add_line(struct buf *b, const char *fmt, va_list ap)
 {
     struct buf line = BUF_INIT(4 * MAX_VALUE);
 

@@ -34,10 +34,10 @@ struct opt_def {
     const char *fallback; /* default as text; NULL: zero, empty or computed (help says how) */
     int64_t min, max;     /* OPT_INT, OPT_DURATION */
     const char *choices;  /* OPT_CHOICE: "text|json"; OPT_INT, OPT_DURATION: a word that means 0 */
-    char separator; /* OPT_LIST: ',' parts items from any source; 0: spaces do, in variables */
-    uint32_t verbs; /* bits of the verbs that take it */
+    uint32_t verbs;       /* bits of the verbs that take it */
     bool is_reloadable;
     bool is_secret; /* shown as ***; also read from the file that NAME_FILE names */
+    char separator; /* OPT_LIST: ',' parts items from any source; 0: spaces do, in variables */
     const char *help;
     size_t offset; /* of the field in the bound struct */
 };

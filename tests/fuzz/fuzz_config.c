@@ -46,7 +46,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char name[64];
     size_t n_words;
 
-    if (size < 1 || memmem(data, size, "_file", 5) || memmem(data, size, "_FILE", 5))
+    if (data == NULL || size < 1)
+        return 0;
+    if (memmem(data, size, "_file", 5) || memmem(data, size, "_FILE", 5))
         return 0;
     if (strstr(yaml, "XXXXXX"))
         atexit(remove_files);

@@ -18,11 +18,17 @@ static const char *words[4];
 static size_t n_words;
 static struct config_sources sources;
 
-/* Work in a new directory; at_end() removes it. */
+static char own_dir[] = "/tmp/geckotape-config-XXXXXX";
+
+static inline void end(void)
+{
+    rmdir(own_dir);
+}
+
+/* Work in a new directory, which goes with the program. */
 static inline void begin(void)
 {
-    static char dir[] = "/tmp/geckotape-config-XXXXXX";
-    if (mkdtemp(dir) == NULL || chdir(dir) != 0)
+    if (mkdtemp(own_dir) == NULL || chdir(own_dir) != 0 || atexit(end) != 0)
         abort();
 }
 

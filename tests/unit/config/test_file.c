@@ -154,7 +154,7 @@ static void secrets_are_shown_nowhere(void)
     CHECK_EQ(load(VERB_RUN, NULL, NULL), 0);
     CHECK_Z(config.api_key, "CG-geheim");
     CHECK(!warns("secret, and everybody"));
-    put("geckotape.yaml", "api: {plan: demo, key: \"geheim oder\"}\nhttp: {token: geheim}\n");
+    put("geckotape.yaml", "api: {plan: demo, key: \"geheim und\"}\nhttp: {token: geheim}\n");
     CHECK_EQ(load(VERB_RUN, NULL, NULL), 2);
     CHECK(!says("geheim"));
     finish();

@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define DAY_US (INT64_C(86400) * US_PER_S)
-
 /* A line per poll on a terminal; in a pipe the log has the changes of state. */
 static void print_poll(void *ctx, const struct sink_load *load, const struct sink_result *result)
 {
@@ -29,16 +27,9 @@ static int64_t calls_a_day(const struct config *config, const char *name)
     char job[64];
 
     for (size_t i = 0; i < config->n_jobs; i++) {
-        int64_t from_us = 0, to_us = 0, hours_us = DAY_US;
-        struct err err = ERR_INIT;
         config_job_name(&config->jobs[i], job);
-        if (strcmp(job, name) != 0)
-            continue;
-        if (config_between(config->jobs[i].between, &from_us, &to_us, &err) == ST_OK &&
-            from_us != to_us)
-            hours_us = (to_us - from_us + DAY_US) % DAY_US;
-        return config_pages(&config->jobs[i]) * (hours_us ? hours_us : DAY_US) /
-               config_every_us(&config->jobs[i]);
+        if (strcmp(job, name) == 0)
+            return config_calls(&config->jobs[i], 1);
     }
     return 0;
 }

@@ -82,6 +82,8 @@ static int run_verb(const struct verb *verb, int argc, char **argv, char **env)
     print_lines("warning: ", &problems.warnings);
     if (problems.n > 0) {
         print_lines("", &problems.text);
+        if (problems.text.len + 1024 > problems.text.max)
+            fprintf(stderr, "geckotape: … %zu mistakes in all\n", problems.n);
         code = exit_of(&problems, &settings);
     } else if (n_words < verb->min_words || n_words > verb->max_words) {
         fprintf(stderr, "geckotape: %s: usage: %s\n", verb->name, verb->form);

@@ -4,10 +4,12 @@
 
 #include "base/clock.h"
 
+#include <ctype.h>
 #include <stdio.h>
 
-#define ALL_PAGES      70 /* 17,400 coins in 2026-11 */
-#define CATEGORY_PAGES 8  /* the largest categories have some 2,000 coins */
+#define ALL_PAGES      70   /* 17,400 coins in 2026-11 */
+#define CATEGORY_PAGES 8    /* the largest categories have some 2,000 coins */
+#define IDS_ROOM       1900 /* bytes of ids in a URL, as extract/ splits them or a little less */
 
 bool config_is_default_selection(const struct job_config *job)
 {
@@ -24,9 +26,36 @@ int64_t config_every_us(const struct job_config *job)
     return job->every_us ? job->every_us : CONFIG_EVERY_US;
 }
 
-static int64_t pages_of(size_t n_coins)
+static int64_t pages_of(int64_t n_coins)
 {
-    return ((int64_t)n_coins + CONFIG_PER_PAGE - 1) / CONFIG_PER_PAGE;
+    return (n_coins + CONFIG_PER_PAGE - 1) / CONFIG_PER_PAGE;
+}
+
+static size_t encoded_len(const char *id)
+{
+    size_t len = 0;
+
+    for (; *id; id++)
+        len += isalnum((unsigned char)*id) || strchr("-._~", *id) ? 1 : 3;
+    return len;
+}
+
+/* As many ids a call as a page and a URL hold. */
+static int64_t pages_of_ids(const struct opt_list *ids)
+{
+    int64_t pages = 1;
+    size_t n = 0, len = 0;
+
+    for (size_t i = 0; i < ids->n; i++) {
+        size_t more = 1 + encoded_len(ids->items[i]);
+        if (n == CONFIG_PER_PAGE || (n > 0 && len + more > IDS_ROOM)) {
+            pages++;
+            n = len = 0;
+        }
+        n++;
+        len += more;
+    }
+    return pages;
 }
 
 int64_t config_pages(const struct job_config *job)
@@ -34,8 +63,8 @@ int64_t config_pages(const struct job_config *job)
     if (job->is_all)
         return ALL_PAGES;
     if (job->ids.n > 0)
-        return pages_of(job->ids.n);
-    return config_top(job) > 0 ? pages_of((size_t)config_top(job)) : CATEGORY_PAGES;
+        return pages_of_ids(&job->ids);
+    return config_top(job) > 0 ? pages_of(config_top(job)) : CATEGORY_PAGES;
 }
 
 int64_t config_calls(const struct job_config *job, int64_t days)

@@ -192,6 +192,23 @@ static void all_jobs_together_have_to_fit(void)
     finish();
 }
 
+static void long_lists_of_ids_take_several_calls(void)
+{
+    struct buf b = BUF_INIT(1 << 20);
+
+    buf_add_z(&b, "--ids=");
+    for (int i = 0; i < 260; i++) /* by their number: 250 and 10 */
+        buf_addf(&b, "%s%03d", i > 0 ? "," : "", i);
+    CHECK_EQ(load(VERB_RUN, ARGS(b.p), NULL), 0);
+    CHECK_EQ(config_pages(&config.jobs[0]), 2);
+    for (int i = 0; i < 260; i++) /* by the length of the URL */
+        buf_addf(&b, ",twenty-bytes-long-%03d", i);
+    CHECK_EQ(load(VERB_RUN, ARGS(b.p, "--every=1h"), NULL), 0);
+    CHECK_EQ(config_pages(&config.jobs[0]), 5);
+    buf_release(&b);
+    finish();
+}
+
 static void a_plan_that_does_not_last_the_month_is_warned_of(void)
 {
     put("geckotape.yaml", "api: {plan: demo}\n");
@@ -237,6 +254,7 @@ int main(void)
         TAP_CASE(selections_exclude_each_other),
         TAP_CASE(hours_are_of_the_utc_day),
         TAP_CASE(all_jobs_together_have_to_fit),
+        TAP_CASE(long_lists_of_ids_take_several_calls),
         TAP_CASE(a_plan_that_does_not_last_the_month_is_warned_of),
         TAP_CASE(calls_are_counted_within_the_hours),
         TAP_CASE(once_takes_one_of_the_jobs_by_name),

@@ -23,7 +23,7 @@ packages() {
         ;;
     test)
         v=$(clang_version)
-        echo python3-pytest strace zstd jq sqlite3 procps mandoc zsh fish "clang-$v" "libclang-rt-$v-dev"
+        echo python3-pytest git strace zstd jq sqlite3 procps mandoc zsh fish "clang-$v" "libclang-rt-$v-dev"
         ;;
     lint)
         v=$(clang_version)

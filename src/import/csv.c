@@ -34,13 +34,15 @@ struct csv {
 /* Bytes of the quoted field at the start of s, with its quotes; 0: it does not end. */
 static size_t quoted_len(struct str s)
 {
-    for (size_t i = 1; i < s.len; i++) {
+    size_t i = 1;
+
+    while (i < s.len) {
         const char *quote = memchr(s.p + i, '"', s.len - i);
         if (quote == NULL)
             return 0;
-        i = (size_t)(quote - s.p);
-        if (i + 1 == s.len || s.p[i + 1] != '"')
-            return i + 1;
+        i = (size_t)(quote - s.p) + 1;
+        if (i == s.len || s.p[i] != '"')
+            return i;
         i++; /* "" is a quote in the text */
     }
     return 0;

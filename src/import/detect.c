@@ -59,8 +59,8 @@ static enum st kind_of_file(const char *path, enum import_kind *ret_kind, struct
         close(fd);
     if (n < 0)
         return err_sys(err, ST_REJECT, why, "%.200s", path);
-    struct str text = str_trim((struct str){start, (size_t)n});
-    if (str_starts(text, STR("\x1F\x8B")) || str_starts(text, STR("\x28\xB5\x2F\xFD")))
+    struct str bytes = {start, (size_t)n}, text = str_trim(bytes);
+    if (str_starts(bytes, STR("\x1F\x8B")) || str_starts(bytes, STR("\x28\xB5\x2F\xFD")))
         return err_set(err, ST_REJECT, "%.200s: is compressed; unpack it first (gunzip, unzstd)",
                        path);
     if (str_starts(text, STR("[")))

@@ -157,7 +157,6 @@ static enum st read_entries(struct source *s, struct folder *f, DIR *dir, struct
 static enum st list(struct source *s, struct err *err)
 {
     struct folder *f = mem_new(1, sizeof(*f));
-    size_t n;
 
     s->state = f;
     f->fd = open(s->setup->source, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -171,11 +170,11 @@ static enum st list(struct source *s, struct err *err)
     }
     enum st st = read_entries(s, f, dir, err);
     closedir(dir);
-    source_items(s, &n);
     if (st == ST_OK && f->n_others > 0)
         source_note(s, "%zu entries of %s are no .json, .json.gz or .json.zst files; %s",
                     f->n_others, s->setup->source,
-                    n > 0 ? "they are left alone" : "folders in it are imported one by one");
+                    s->n_items > 0 ? "they are left alone"
+                                   : "folders in it are imported one by one");
     return st;
 }
 

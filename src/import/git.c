@@ -168,7 +168,7 @@ static enum st fill(struct git *g, struct source *s, size_t want, size_t *ret_n,
     g->pending.len -= g->used;
     g->used = 0;
     while ((rc = poll(&pfd, 1, WAIT_MS)) == 0 || (rc < 0 && errno == EINTR))
-        if (!source_go_on(s, s->items.len / sizeof(struct item), 0, "git"))
+        if (!source_go_on(s, s->n_items, 0, "git"))
             return source_stopped(s, err);
     char *room = rc < 0 ? NULL : buf_room(&g->pending, want);
     if (room == NULL)
@@ -288,7 +288,6 @@ static enum st list(struct source *s, struct err *err)
                           argument("--"),
                           argument(s->setup->in_path),
                           NULL};
-    size_t n;
 
     s->state = g;
     g->in = g->out = g->errors = -1;
@@ -306,8 +305,7 @@ static enum st list(struct source *s, struct err *err)
     enum st bad = failed(g, s, "rev-list", &said); /* in case it has */
     if (finish(g, st == ST_OK) != 0 && st == ST_OK)
         return err_set(err, bad, "%s", said.msg);
-    source_items(s, &n);
-    if (st == ST_OK && n == 0 && s->result->n_skipped[IMPORT_BAD_TIME] == 0)
+    if (st == ST_OK && s->n_items == 0 && s->result->n_skipped[IMPORT_BAD_TIME] == 0)
         return err_set(err, ST_REJECT,
                        "%.200s: no commit has %.200s; --path names it as git ls-files does",
                        s->setup->source, s->setup->in_path);
@@ -331,7 +329,7 @@ static enum st read_object(struct source *s, struct git *g, uint64_t size, bool 
 {
     enum st st = ST_OK;
     uint64_t left = size + 1;
-    size_t n;
+    size_t n = 0;
 
     buf_clear(&s->raw);
     while (left > 0) {

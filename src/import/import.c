@@ -17,7 +17,7 @@
 struct run {
     struct source source;
     struct known known;
-    struct tape_writer *writer; /* NULL: dry run */
+    struct tape_writer *writer; /* NULL: not opened yet, or a dry run */
 
     /* the poll at hand */
     int64_t slot_us;
@@ -26,6 +26,35 @@ struct run {
     uint32_t n_pages;
     uint64_t bytes;
 };
+
+/* ---- the stream ---- */
+
+static enum st open_writer(struct run *run, struct err *err)
+{
+    const struct import_setup *setup = run->source.setup;
+    struct tape_writer_setup w = {
+        .tape = setup->tape,
+        .clock = setup->clock,
+        .id = {.endpoint = "coins/markets", .selection = "import"},
+        .segment_span_us = SEGMENT_SPAN_US,
+        .segment_max_bytes = SEGMENT_MAX_BYTES,
+    };
+    struct tape_recovery recovery = {.head = 0};
+
+    snprintf(w.id.job, sizeof(w.id.job), "%s", run->source.result->job);
+    snprintf(w.id.vs_currency, sizeof(w.id.vs_currency), "%s", setup->vs_currency);
+    enum st st = setup->open ? setup->open(setup->ctx, &w.id, &run->writer, err)
+                             : tape_writer_open(&w, &run->writer, &recovery, err);
+    if (st != ST_OK)
+        return err_wrap(err, st, "import: ");
+    if (recovery.torn_bytes > 0)
+        source_note(&run->source, "a torn tail of %llu bytes was cut off the tape and kept as %s",
+                    (unsigned long long)recovery.torn_bytes, recovery.torn_file);
+    if (recovery.unreadable_file[0] != '\0')
+        source_note(&run->source, "the disk cannot read all of %s, which is left as it is",
+                    recovery.unreadable_file);
+    return ST_OK;
+}
 
 /* ---- a poll ---- */
 
@@ -50,6 +79,9 @@ static enum st append_page(struct source *s, uint32_t page, struct str shown, st
     struct buf target = BUF_INIT(1024);
     struct run *run = s->take_ctx;
 
+    enum st st = run->writer ? ST_OK : open_writer(run, err);
+    if (st != ST_OK)
+        return st;
     buf_add_z(&target, "import:");
     buf_add_clean(&target, shown, MAX_SHOWN);
     const struct tape_record r = {
@@ -61,7 +93,7 @@ static enum st append_page(struct source *s, uint32_t page, struct str shown, st
         .status = 200,
         .target = buf_str(&target),
     };
-    enum st st = tape_append_page(run->writer, &r, body, &run->pages[page - 1], err);
+    st = tape_append_page(run->writer, &r, body, &run->pages[page - 1], err);
     buf_release(&target);
     return st == ST_OK ? count_page(s, page, shown, body, err) : st;
 }
@@ -105,7 +137,7 @@ static enum st read_poll(struct run *run, const struct item *items, size_t n, bo
     run->slot_us = items[0].time_us;
     s->n_taken = s->n_coins = 0;
     s->is_quiet = is_quiet;
-    s->take = is_kept && run->writer ? append_page : count_page;
+    s->take = is_kept && s->setup->tape ? append_page : count_page;
     enum st st = s->kind->read(s, items, n, err);
     s->is_quiet = false;
     return st;
@@ -209,8 +241,8 @@ static enum st run_poll(struct run *run, const struct item *items, size_t n, str
 static enum st run_polls(struct run *run, struct err *err)
 {
     struct source *s = &run->source;
-    size_t n;
-    struct item *items = source_items(s, &n);
+    struct item *items = s->items;
+    size_t n = s->n_items;
     enum st st = ST_OK;
 
     if (n > 1)
@@ -230,36 +262,6 @@ static enum st run_polls(struct run *run, struct err *err)
 
 /* ---- open and close ---- */
 
-static enum st open_writer(struct run *run, struct err *err)
-{
-    const struct import_setup *setup = run->source.setup;
-    struct tape_writer_setup w = {
-        .tape = setup->tape,
-        .clock = setup->clock,
-        .id = {.endpoint = "coins/markets", .selection = "import"},
-        .segment_span_us = SEGMENT_SPAN_US,
-        .segment_max_bytes = SEGMENT_MAX_BYTES,
-    };
-    struct tape_recovery recovery;
-
-    snprintf(w.id.job, sizeof(w.id.job), "%s", run->source.result->job);
-    snprintf(w.id.vs_currency, sizeof(w.id.vs_currency), "%s", setup->vs_currency);
-    if (setup->open) {
-        enum st borrow_st = setup->open(setup->ctx, &w.id, &run->writer, err);
-        return borrow_st == ST_OK ? ST_OK : err_wrap(err, borrow_st, "import: ");
-    }
-    enum st st = tape_writer_open(&w, &run->writer, &recovery, err);
-    if (st != ST_OK)
-        return err_wrap(err, st, "import: ");
-    if (recovery.torn_bytes > 0)
-        source_note(&run->source, "a torn tail of %llu bytes was cut off the tape and kept as %s",
-                    (unsigned long long)recovery.torn_bytes, recovery.torn_file);
-    if (recovery.unreadable_file[0] != '\0')
-        source_note(&run->source, "the disk cannot read all of %s, which is left as it is",
-                    recovery.unreadable_file);
-    return ST_OK;
-}
-
 static const struct source_kind *const kinds[] = {
     [IMPORT_FOLDER] = &source_folder,
     [IMPORT_GIT] = &source_git,
@@ -276,7 +278,6 @@ static void source_init(struct source *s, const struct import_setup *setup,
     s->result = result;
     s->when.zone = &s->zone;
     s->now_us = clock_wall_us(setup->clock);
-    buf_init(&s->items, SOURCE_MAX_ITEMS * sizeof(struct item));
     arena_init(&s->names, SOURCE_MAX_NAMES);
     arena_init(&s->arena, 3 * max_body);
     buf_init(&s->raw, max_body);
@@ -289,7 +290,7 @@ static void source_release(struct source *s)
     if (s->kind && s->kind->close)
         s->kind->close(s);
     json_free(s->json);
-    buf_release(&s->items);
+    mem_free(s->items);
     arena_release(&s->names);
     arena_release(&s->arena);
     buf_release(&s->raw);
@@ -338,10 +339,11 @@ enum st import_run(const struct import_setup *setup, struct import_result *ret_r
     source_init(&run->source, setup, ret_result);
     run->source.take_ctx = run;
     enum st st = open_source(&run->source, err);
-    if (st == ST_OK && setup->tape)
-        st = open_writer(run, err);
     if (st == ST_OK)
         st = known_open(&run->known, setup->data_dir, ret_result->job, err);
+    /* a stream that is there must be this one; a new one begins with its first page */
+    if (st == ST_OK && setup->tape && run->known.is_there)
+        st = open_writer(run, err);
     if (st == ST_OK)
         st = run_polls(run, err);
     if (st == ST_OK && is_in_vain(ret_result))

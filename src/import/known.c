@@ -71,6 +71,7 @@ enum st known_open(struct known *k, const char *data_dir, const char *job, struc
         st = tape_reader_bounds(k->reader, &first, &last, err);
     if (st != ST_OK)
         return st;
+    k->is_there = last > 0;
     k->is_pruned = first > 1;
     tape_reader_seek(k->reader, 1);
     return advance(k, err);

@@ -15,6 +15,7 @@ struct poll_hash {
 
 struct known {
     struct tape_reader *reader;
+    bool is_there;  /* the stream has records */
     bool is_pruned; /* what stood before the first record was removed */
     bool has_any;   /* a poll with rows was seen */
     bool is_over;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "import/source.h"
 
+#include "base/mem.h"
 #include "tape/record.h"
 
 #include <errno.h>
@@ -98,16 +99,27 @@ static bool extends(const struct item *last, const struct item *item)
            last->at + last->len == item->at;
 }
 
+static bool make_room(struct source *s)
+{
+    size_t max = s->max_items > 0 ? s->max_items * 2 : 1024;
+    struct item *items = max <= SOURCE_MAX_ITEMS ? mem_try(s->items, max * sizeof(*items)) : NULL;
+
+    if (items == NULL)
+        return false;
+    s->items = items;
+    s->max_items = max;
+    return true;
+}
+
 enum st source_add(struct source *s, const struct item *item, struct str shown, struct err *err)
 {
     struct item copy = *item;
-    size_t n;
-    struct item *items = source_items(s, &n);
+    size_t n = s->n_items;
 
     if (!check_time(s, item, shown))
         return ST_OK;
-    if (n > 0 && extends(&items[n - 1], item)) {
-        items[n - 1].len += item->len;
+    if (n > 0 && extends(&s->items[n - 1], item)) {
+        s->items[n - 1].len += item->len;
         return ST_OK;
     }
     if (item->name) {
@@ -118,11 +130,11 @@ enum st source_add(struct source *s, const struct item *item, struct str shown, 
                            "%zu MB; import it in parts",
                            s->setup->source, SOURCE_MAX_NAMES >> 20);
     }
-    buf_add(&s->items, &copy, sizeof(copy));
-    if (s->items.is_overflow)
+    if (n == s->max_items && !make_room(s))
         return err_set(err, ST_REJECT,
-                       "%.200s: more than %d snapshots, or no memory for them; import it in parts",
-                       s->setup->source, SOURCE_MAX_ITEMS);
+                       "%.200s: more than %zu snapshots, or no memory for more; import it in parts",
+                       s->setup->source, n);
+    s->items[s->n_items++] = copy;
     return ST_OK;
 }
 
@@ -375,11 +387,12 @@ enum st source_unpack(struct source *s, struct str *ret_body, struct err *err)
     bool is_gzip = str_starts(raw, STR("\x1F\x8B"));
     bool is_zstd = str_starts(raw, STR("\x28\xB5\x2F\xFD"));
 
-    *ret_body = raw;
-    if (!is_gzip && !is_zstd)
-        return buf_room(&s->raw, JSON_PADDING)
-                   ? ST_OK
-                   : err_set(err, ST_AGAIN, "no memory for a body of %zu bytes", raw.len);
+    if (!is_gzip && !is_zstd) {
+        if (buf_room(&s->raw, JSON_PADDING) == NULL)
+            return err_set(err, ST_AGAIN, "no memory for a body of %zu bytes", raw.len);
+        *ret_body = buf_str(&s->raw); /* making room may have moved it */
+        return ST_OK;
+    }
     buf_clear(&s->unpacked);
     enum unpacked done = is_gzip ? gunzip(raw, &s->unpacked) : unzstd(raw, &s->unpacked);
     if (done == UNPACK_BAD)

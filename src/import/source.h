@@ -11,7 +11,7 @@
 #include "import/import.h"
 #include "import/when.h"
 
-#define SOURCE_MAX_ITEMS 4000000 /* snapshots, or runs of lines of one time */
+#define SOURCE_MAX_ITEMS (1024 * 4096) /* snapshots, or runs of lines of one time */
 #define SOURCE_MAX_NAMES ((size_t)1024 * 1024 * 1024)
 #define SOURCE_PAGE_ROWS 5000  /* coins a page that is made here holds */
 #define SOURCE_MAX_ROWS  10000 /* coins an answer may hold to stay one page */
@@ -50,7 +50,8 @@ struct source {
     struct zone zone;
     struct when when;
     int64_t now_us;
-    struct buf items;   /* struct item[] */
+    struct item *items;
+    size_t n_items, max_items;
     struct arena names; /* of items */
     struct json *json;
     struct arena arena;             /* of the text at hand */
@@ -64,12 +65,6 @@ struct source {
     void *take_ctx;
     size_t n_taken, n_coins; /* pages and coins of the poll at hand */
 };
-
-static inline struct item *source_items(const struct source *s, size_t *ret_n)
-{
-    *ret_n = s->items.len / sizeof(struct item);
-    return (struct item *)(void *)s->items.p;
-}
 
 /* Add a found snapshot unless its time is out of the question; name is copied. shown: for people.
  * A run of lines that goes on where the last item ended, with the same time, becomes part of it.

@@ -135,7 +135,10 @@ static bool read_civil(struct scan *s)
     s->has_clock = read_clock(s, separator == 0, clock);
     if (is_digit(*rest, 0))
         return false;
-    snprintf(s->text, sizeof(s->text), "%.4s-%.2s-%.2sT%sZ", year, month, day, clock);
+    snprintf(s->text, sizeof(s->text),
+             "%.4s-%.2s-%.2s"
+             "T%sZ",
+             year, month, day, clock);
     if (s->has_clock)
         read_zone(s);
     return true;

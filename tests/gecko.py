@@ -2,6 +2,7 @@
 """What process tests share: the binary, markets to serve, and what must hold afterwards."""
 import collections
 import contextlib
+import datetime
 import glob
 import json
 import os
@@ -136,6 +137,13 @@ def market_body(n, step=0, first=0, seed=1):
     return ("[" + ",".join(rows) + "]").encode()
 
 
+def an_hour_ago(segment):
+    """Make the newest segment one that was begun an hour ago, so that the next poll begins another."""
+    first, start = segment.name.split(".")[0].split("-")
+    begun = datetime.datetime.strptime(start, "%Y%m%dT%H%M%SZ") - datetime.timedelta(hours=1)
+    segment.rename(segment.with_name(f"{first}-{begun:%Y%m%dT%H%M%SZ}.jsonl.zst"))
+
+
 def records(data):
     """Every record header on the tape, as `tape cat --headers` prints them."""
     out = gecko("tape", "cat", "--headers", "--data", data, check=0).stdout
@@ -202,7 +210,7 @@ def check_json(json_dir, all_records):
 
 def check_exactly_once(data, json_dir=None):
     """Each poll on the tape is once and whole in SQLite, and in the JSON files; returns the ends of all jobs."""
-    gecko("tape", "verify", "--data", data, check=0)
+    gecko("tape", "verify", "--deep", "--data", data, check=0)
     all_records = records(data)
     ends = check_database(data, all_records)
     if json_dir:

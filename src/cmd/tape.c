@@ -1,6 +1,8 @@
-/* geckotape tape: look at the tape itself, beside a running collector or without one. */
+/* geckotape tape: look at the tape itself, beside a running collector or without one; its upkeep is
+ * in upkeep.c. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/cmd.h"
+#include "cmd/upkeep.h"
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -193,10 +195,10 @@ static enum st ls_job(struct tape_verb *v, struct err *err)
         snprintf(offsets, sizeof(offsets), "%llu-%llu", (unsigned long long)s.first_offset,
                  (unsigned long long)s.last_offset);
     }
-    printf("%-24s %8llu %15s %9llu %9llu  %-20s  %-20s %14llu %14llu %6.1f\n", v->job,
-           (unsigned long long)s.n_segments, offsets, (unsigned long long)s.n_records,
-           (unsigned long long)s.n_polls, from, to, (unsigned long long)s.file_bytes,
-           (unsigned long long)s.body_bytes,
+    printf("%-24s %8llu %6llu %15s %9llu %9llu  %-20s  %-20s %14llu %14llu %6.1f\n", v->job,
+           (unsigned long long)s.n_segments, (unsigned long long)s.n_sealed, offsets,
+           (unsigned long long)s.n_records, (unsigned long long)s.n_polls, from, to,
+           (unsigned long long)s.file_bytes, (unsigned long long)s.body_bytes,
            s.file_bytes > 0 ? (double)s.body_bytes / (double)s.file_bytes : 0.0);
     if (s.n_problems > 0)
         fprintf(stderr, "geckotape: %s: %llu problem%s; geckotape tape verify shows them\n", v->job,
@@ -207,7 +209,7 @@ static enum st ls_job(struct tape_verb *v, struct err *err)
 static enum st verify_job(struct tape_verb *v, struct err *err)
 {
     const struct tape_verify_setup setup = {
-        .dir = v->dir, .has_bodies = true, .problem = print_problem, .context = v};
+        .dir = v->dir, .has_bodies = v->config->is_deep, .problem = print_problem, .context = v};
     struct tape_summary s;
 
     enum st st = tape_verify(&setup, &s, err);
@@ -223,8 +225,13 @@ static enum st verify_job(struct tape_verb *v, struct err *err)
 
 static const struct action {
     const char *name;
-    enum st (*run)(struct tape_verb *v, struct err *err);
-} actions[] = {{"ls", ls_job}, {"cat", cat_job}, {"verify", verify_job}};
+    enum st (*run)(struct tape_verb *v, struct err *err); /* on each job; NULL: */
+    int (*run_whole)(const struct config *config);
+} actions[] = {
+    {"ls", ls_job, NULL},          {"cat", cat_job, NULL},
+    {"verify", verify_job, NULL},  {"compact", NULL, upkeep_compact},
+    {"prune", NULL, upkeep_prune},
+};
 
 #define N_ACTIONS (sizeof(actions) / sizeof(actions[0]))
 
@@ -243,19 +250,24 @@ static enum st read_offset(const char *option, const char *text, uint64_t fallba
     return ST_OK;
 }
 
-/* The options that only cat takes. */
+/* Options that one action alone takes. */
 static enum st read_options(struct tape_verb *v, const struct action *action, struct err *err)
 {
     const struct config *config = v->config;
-    const char *given = config->first[0] != '\0'  ? "--first"
-                        : config->last[0] != '\0' ? "--last"
-                        : config->has_headers     ? "--headers"
-                                                  : NULL;
+    const struct {
+        const char *option, *action;
+        bool is_given;
+    } own[] = {
+        {"--first", "cat", config->first[0] != '\0'}, {"--last", "cat", config->last[0] != '\0'},
+        {"--headers", "cat", config->has_headers},    {"--deep", "verify", config->is_deep},
+        {"--level", "compact", config->level > 0},    {"--keep", "prune", config->keep_us > 0},
+        {"--dry-run", "prune", config->is_dry_run},
+    };
 
-    if (given != NULL && action->run != cat_job)
-        return err_set(err, ST_REJECT,
-                       "%s: tape %s looks at whole streams; only tape cat takes this option", given,
-                       action->name);
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+        if (own[i].is_given && strcmp(own[i].action, action->name) != 0)
+            return err_set(err, ST_REJECT, "%s: only tape %s takes this option, not tape %s",
+                           own[i].option, own[i].action, action->name);
     enum st st = read_offset("--first", config->first, 1, &v->first, err);
     return st == ST_OK ? read_offset("--last", config->last, UINT64_MAX, &v->last, err) : st;
 }
@@ -271,8 +283,8 @@ static enum st run_jobs(struct tape_verb *v, const struct action *action, struct
     arena_init(&arena, MAX_JOBS_BYTES);
     enum st st = tape_jobs(data_dir, &arena, &jobs, &n_jobs, err);
     if (st == ST_OK && n_jobs > 0 && action->run == ls_job)
-        printf("%-24s %8s %15s %9s %9s  %-20s  %-20s %14s %14s %6s\n", "job", "segments", "offsets",
-               "records", "polls", "from", "to", "bytes", "raw", "ratio");
+        printf("%-24s %8s %6s %15s %9s %9s  %-20s  %-20s %14s %14s %6s\n", "job", "segments",
+               "sealed", "offsets", "records", "polls", "from", "to", "bytes", "raw", "ratio");
     for (size_t i = 0; st == ST_OK && i < n_jobs; i++) {
         if (only[0] != '\0' && strcmp(only, jobs[i]) != 0)
             continue;
@@ -304,13 +316,17 @@ static int tape_run(const struct config *config, const char *const *words, size_
         if (strcmp(words[0], actions[i].name) == 0)
             action = &actions[i];
     if (action == NULL) {
-        fprintf(stderr, "geckotape: tape %s: no such action; there are ls, cat and verify\n",
+        fprintf(stderr,
+                "geckotape: tape %s: no such action; there are ls, cat, verify, compact "
+                "and prune\n",
                 n_words > 0 ? words[0] : "");
         return EXIT_USAGE;
     }
     enum st st = read_options(&v, action, &err);
     if (st != ST_OK)
         return cmd_fail(st, &err, EXIT_USAGE);
+    if (action->run_whole != NULL)
+        return action->run_whole(config);
     st = run_jobs(&v, action, &err);
     if (st != ST_OK)
         return cmd_fail(st, &err, EXIT_FAILED);
@@ -320,16 +336,17 @@ static int tape_run(const struct config *config, const char *const *words, size_
         return EXIT_FAILED;
     }
     if (action->run == verify_job)
-        printf("ok: %llu records in %llu segments\n", (unsigned long long)v.records,
-               (unsigned long long)v.segments);
+        printf("ok: %llu records in %llu segments%s\n", (unsigned long long)v.records,
+               (unsigned long long)v.segments,
+               config->is_deep ? ", every body" : "; --deep looks at every body too");
     return EXIT_DONE;
 }
 
 const struct verb verb_tape = {
     .name = "tape",
     .bit = VERB_TAPE,
-    .summary = "Look at the tape: list it, print it, check every byte of it.",
-    .form = "geckotape tape ls|cat|verify [options]",
+    .summary = "Look at the tape: list, print, check it; pack it, remove its oldest part.",
+    .form = "geckotape tape ls|cat|verify|compact|prune [options]",
     .min_words = 1,
     .max_words = 1,
     .examples = "  geckotape tape ls\n"
@@ -339,6 +356,11 @@ const struct verb verb_tape = {
                 "  geckotape tape cat --headers --first 100 --last 200\n"
                 "      what else is known of each record: times, status, outcome\n"
                 "  geckotape tape verify && echo whole\n"
-                "      every checksum, every body, the order of offsets, each poll's pages\n",
+                "      headers, the order of offsets, each poll's pages; with --deep every body\n"
+                "  geckotape tape compact --level 19\n"
+                "      seal now what is closed (run does so by itself): bodies packed over many\n"
+                "      polls; offsets, headers and bodies stay what they were\n"
+                "  geckotape tape prune --keep 90d --dry-run\n"
+                "      what is older and loaded by every sink; without --dry-run it is removed\n",
     .run = tape_run,
 };

@@ -84,9 +84,14 @@ struct config {
     char *columns;
     int output; /* enum output_format */
     bool has_headers;
+    bool is_dry_run; /* import, tape prune */
+
+    /* upkeep of the tape */
+    bool is_deep;
+    int64_t level;   /* 0: tape_seal_level */
+    int64_t keep_us; /* 0: tape_keep_us */
 
     /* importing */
-    bool is_dry_run;
     int import_as; /* enum import_kind, of import/ */
     char *import_name, *import_path, *import_zone;
     bool import_mtime, import_skip_equal;

@@ -56,6 +56,7 @@ struct seal {
     struct buf records;                  /* struct index_record */
     struct buf frames;                   /* struct index_frame */
     uint64_t poll_bytes, max_poll_bytes; /* of JSON */
+    uint64_t raw_bytes;                  /* of all bodies */
 
     ZSTD_CCtx *zstd;
     XXH3_state_t *hash; /* of the frame under way */
@@ -132,6 +133,7 @@ static enum st copy_record(struct seal *s, const struct found *f, struct err *er
     if (s->out.is_overflow || s->plans.is_overflow || s->records.is_overflow)
         return no_memory(s, err);
     s->index.n_records++;
+    s->raw_bytes += f->record.body_len;
     count_poll(s, &f->record);
     return s->out.len >= OUT ? flush(s, err) : ST_OK;
 }
@@ -497,6 +499,7 @@ static enum st replace(struct seal *s, struct tape_sealed *ret_sealed, struct er
     segment_name(&s->segment, ret_sealed->segment);
     ret_sealed->bytes_before = (uint64_t)before.st_size;
     ret_sealed->bytes_after = s->index.file_size;
+    ret_sealed->bytes_raw = s->raw_bytes;
     ret_sealed->n_records = s->index.n_records;
     return file_sync_dir(s->setup->dir, err);
 }

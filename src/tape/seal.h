@@ -6,8 +6,8 @@
 #include "tape/segment.h"
 #include "tape/upkeep.h"
 
-#define SEAL_SUFFIX ".sealing" /* behind the segment's name: no reader takes such a file for one \
-                                */
+/* Behind the segment's name: no reader takes such a file for one. */
+#define SEAL_SUFFIX ".sealing"
 
 /* Seal a closed segment whose records end before the offset `limit`; see tape_seal_next(). */
 enum st seal_segment(const struct tape_seal_setup *setup, struct segment segment, uint64_t limit,

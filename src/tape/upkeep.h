@@ -17,6 +17,7 @@
 struct tape_sealed {
     char segment[64]; /* its name; "": there was nothing to seal */
     uint64_t bytes_before, bytes_after;
+    uint64_t bytes_raw; /* of the bodies, as they came */
     uint64_t n_records;
 };
 

@@ -114,7 +114,7 @@ def test_a_disk_that_stays_full_is_told_and_work_goes_on_when_there_is_room(tmp_
             full = once(api, data)
             assert full.returncode != 0
             assert "No space left" in full.stdout
-            gecko("tape", "verify", "--data", data, check=0)
+            gecko("tape", "verify", "--deep", "--data", data, check=0)
             os.unlink(mount / "filler")
             assert once(api, data).returncode == 0
         ends = check_exactly_once(data, json_dir=data)

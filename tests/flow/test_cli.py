@@ -53,6 +53,12 @@ MISTAKES = [
     (["tape", "verify", "--first", "999"], 2, "--first", "only tape cat"),
     (["tape", "verify", "--last", "999"], 2, "--last", "only tape cat"),
     (["tape", "ls", "--headers"], 2, "--headers", "only tape cat"),
+    (["tape", "cat", "--deep"], 2, "--deep", "only tape verify"),
+    (["tape", "cat", "--dry-run"], 2, "--dry-run", "only tape prune"),
+    (["tape", "compact", "--keep", "1d"], 2, "--keep", "only tape prune"),
+    (["tape", "prune", "--level", "3"], 2, "--level", "only tape compact"),
+    (["tape", "compact", "--level", "20"], 2, "--level", "19"),
+    (["tape", "prune"], 2, "tape prune", "--keep 90d"),
     (["tape", "cat", "--first", "0"], 2, "--first", "count from 1"),
     (["query", "--columns", "price"], 2, "price", "--columns all"),
 ]

@@ -154,8 +154,6 @@ static enum st import_here(struct words *w, const char *data_dir, struct tape *t
     if (st == ST_OK || result.n_found > 0)
         import_summary(&setup, &result, &summary);
     fwrite(buf_z(&summary), 1, summary.len, stdout);
-    if (tape && result.n_polls > 0)
-        puts("sinks load it at the next geckotape load, once or run");
     buf_release(&summary);
     if (fflush(stdout) != 0 && st == ST_OK)
         st = err_set(err, ST_FATAL, "cannot write the output");

@@ -424,4 +424,7 @@ void import_summary(const struct import_setup *setup, const struct import_result
     for (enum import_skip why = 0; why < N_IMPORT_SKIPS; why++)
         if (r->n_skipped[why] > 0)
             buf_addf(b, "skipped: %zu %s\n", r->n_skipped[why], import_skip_text(why));
+    if (setup->tape && r->n_polls > 0)
+        buf_addf(b, "sinks load it %s\n",
+                 setup->open ? "now" : "at the next geckotape load, once or run");
 }

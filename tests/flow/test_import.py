@@ -10,7 +10,8 @@ import subprocess
 import time
 
 import pytest
-from gecko import BINARY, CAPTURES, Running, clean_env, gecko, market_body, records, wait_for
+from gecko import BINARY, CAPTURES, Running, clean_env, database, gecko, market_body, records, wait_for
+from server import Answer, PlainServer
 
 HOUR = 3600
 
@@ -406,15 +407,32 @@ def test_mistakes_are_named(tmp_path, args, code, text):
     assert not list(tmp_path.glob("data/tape/*"))
 
 
-def test_a_collector_that_runs_keeps_the_tape(tmp_path):
+def stored(data):
+    with database(data) as db:
+        return db.execute("select count(*) from poll join job using (job_id) where name = 'import-raw' and rows_new = 20").fetchone()[0]
+
+
+def test_once_loads_what_was_imported(tmp_path):
+    source = folder_of(tmp_path / "raw", 3)
+    gecko("import", source, "--data", tmp_path / "data", check=0)
+    with PlainServer(lambda request: Answer(body=market_body(20))) as api:
+        gecko("once", "--top", "20", "--api-url", api.url, "--data", tmp_path / "data", check=0)
+    with database(tmp_path / "data") as db:
+        rows = db.execute("select slot, outcome, rows_in, rows_quarantined from poll join job using (job_id) where name = 'import-raw' order by slot")
+        assert [tuple(r) for r in rows] == [((1704067200 + i * HOUR) * 10**6, "ok", 20, 0) for i in range(3)]
+
+
+def test_a_collector_that_runs_imports_and_loads_at_once(tmp_path):
     source = folder_of(tmp_path / "raw", 1)
     with Running("run", "--simulate", "--every", "1s", "--listen", "127.0.0.1:0", "--data", tmp_path / "data") as run:
         run.port()
         wait_for(lambda: list((tmp_path / "data/tape").glob("*/*.zst")), what="a poll on the tape")
         done = gecko("import", source, "--data", tmp_path / "data")
-        assert done.returncode == 0 or "geckotape" in done.stderr, done.stderr
+        assert done.returncode == 0, done.stderr
+        assert "1 poll imported" in done.stdout and "sinks load it now" in done.stdout
+        wait_for(lambda: stored(tmp_path / "data") == 1, what="the import in the sink")
         run.stop()
-    gecko("import", source, "--data", tmp_path / "data", check=0)
+    assert "1 on the tape already" in gecko("import", source, "--data", tmp_path / "data", check=0).stdout
     names = {r["job"] for r in records(tmp_path / "data")}
     assert names == {"markets-usd", "import-raw"}
 

@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 const struct verb *const cmd_verbs[] = {
-    &verb_run,    &verb_once,      &verb_extract,  &verb_query, &verb_tape,
-    &verb_import, &verb_status,    &verb_doctor,   &verb_check, &verb_run_now,
-    &verb_reload, &verb_log_level, &verb_simulate,
+    &verb_run,     &verb_once,   &verb_extract,   &verb_load,     &verb_query,  &verb_tape,
+    &verb_replay,  &verb_import, &verb_sink,      &verb_status,   &verb_doctor, &verb_check,
+    &verb_run_now, &verb_reload, &verb_log_level, &verb_simulate,
 };
 
 const size_t n_cmd_verbs = sizeof(cmd_verbs) / sizeof(cmd_verbs[0]);
@@ -41,14 +41,19 @@ const char *cmd_data_dir(const struct config *config)
     return config->is_simulated ? "./data-sim" : "./data";
 }
 
+static void add_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGHUP);
+}
+
 void cmd_block_signals(void)
 {
     sigset_t set;
 
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
+    add_signals(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error of write(), not a death */
@@ -59,12 +64,20 @@ int cmd_wait_signal(void)
     sigset_t set;
     int sig;
 
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
+    add_signals(&set);
     do
         sig = sigwaitinfo(&set, NULL);
     while (sig < 0 && errno == EINTR);
     return sig;
+}
+
+int cmd_poll_signal(int64_t timeout_us)
+{
+    const struct timespec timeout = {.tv_sec = (time_t)(timeout_us / 1000000),
+                                     .tv_nsec = (long)(timeout_us % 1000000) * 1000};
+    sigset_t set;
+
+    add_signals(&set);
+    int sig = sigtimedwait(&set, NULL, &timeout);
+    return sig > 0 ? sig : 0;
 }

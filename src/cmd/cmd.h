@@ -30,6 +30,7 @@ struct verb {
 
 extern const struct verb verb_run, verb_once, verb_query, verb_tape, verb_import, verb_simulate,
     verb_check, verb_status, verb_doctor;
+extern const struct verb verb_load, verb_replay, verb_sink;
 extern const struct verb verb_extract, verb_run_now, verb_reload, verb_log_level;
 
 /* All of them, in the order of --help. */
@@ -53,6 +54,9 @@ void cmd_block_signals(void);
 
 /* Wait for SIGINT, SIGTERM or SIGHUP and return which it was. */
 int cmd_wait_signal(void);
+
+/* The same for at most timeout_us; 0 when none came. */
+int cmd_poll_signal(int64_t timeout_us);
 
 /* Give the work to the process that holds data_dir: its lines come out on stdout, what went wrong
  * on stderr, *ret_code is what to exit with. False when nobody holds it: do the work alone. A

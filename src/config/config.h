@@ -91,6 +91,10 @@ struct config {
     int64_t level;   /* 0: tape_seal_level */
     int64_t keep_us; /* 0: tape_keep_us */
 
+    /* loading and replaying */
+    bool is_following, is_forced;
+    char *since, *until; /* cmd/instant.h; empty: no bound */
+
     /* importing */
     int import_as; /* enum import_kind, of import/ */
     char *import_name, *import_path, *import_zone;

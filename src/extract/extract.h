@@ -1,8 +1,10 @@
 /* Extract: polls jobs on their grids and writes every answer to the tape.
  *
  * One thread runs extract_run(); the others talk to it through extract_stop(), extract_set_jobs()
- * and extract_poll_now() only, which it heeds between two polls. One process-wide limiter paces all
- * requests. A poll is one unit: its pages, retries within its slot, its `end`.
+ * and extract_poll_now() only, which it heeds between two pages. One process-wide limiter paces all
+ * requests. A poll is one unit: its pages, retries within its slot, its `end`. Jobs that are due
+ * are polled one after the other; but a sweep, whose pages nobody can count beforehand, lets them
+ * have their turn between two of its pages.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef EXTRACT_EXTRACT_H
@@ -88,8 +90,9 @@ enum st extract_once(struct extract *e, size_t job, int64_t slot_us, int64_t bud
                      enum poll_outcome *ret_outcome, struct err *err) MUST_USE;
 
 /* Any thread: from the next poll on these are the jobs (the array is copied). A job that stays, by
- * name, keeps what is known of its slots and troubles; the poll at hand goes on. A writer that is
- * no longer named is not touched any more once extract_has_jobs() says so. */
+ * name, keeps what is known of its slots and troubles; polls under way go on to their end, also of
+ * a job that is no more. A writer that is no longer named is not touched any more once
+ * extract_has_jobs() says so. */
 void extract_set_jobs(struct extract *e, const struct extract_job *jobs, size_t n_jobs);
 bool extract_has_jobs(struct extract *e); /* the last ones that were set are in force */
 

@@ -144,6 +144,41 @@ static void rows_are_counted(void)
     CHECK_EQ(j.facts.n_objects, 2);
 }
 
+static void the_coins_of_a_page_are_known_whatever_their_order(void)
+{
+    static const struct {
+        const char *a, *b;
+        bool is_same_first, is_same_all;
+    } rows[] = {
+        {"[{\"id\":\"a\"},{\"id\":\"b\"}]", "[{\"x\":[{}],\"id\":\"a\",\"y\":{}},{\"id\":\"b\"}]",
+         true, true},
+        {"[{\"id\":\"a\"},{\"id\":\"b\"}]", "[{\"id\":\"b\"},{\"id\":\"a\"}]", false, true},
+        {"[{\"id\":\"a\"},{\"id\":\"b\"}]", "[{\"id\":\"a\"},{\"id\":\"c\"}]", true, false},
+        {"[{\"id\":\"a\"}]", "[{\"id\":\"\\u0061\"}]", true, true},
+        {"[{\"id\":\"a\"}]", "[{\"id\":\"b\",\"id\":\"a\"}]", false, false},
+        {"[{\"id\":\"a\"}]", "[{\"x\":{\"id\":\"a\"}}]", false, false},
+    };
+    static const char *const nameless[] = {"[]",
+                                           "[{}]",
+                                           "[1,\"id\",[\"id\",\"a\"]]",
+                                           "[{\"id\":1}]",
+                                           "[{\"id\":{\"id\":\"a\"}}]",
+                                           "{\"id\":\"a\"}"};
+    const struct endpoint *ep = endpoint_find("coins/markets");
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct answer_facts a = judge(ep, 200, str_of(rows[i].a), true).facts;
+        const struct answer_facts b = judge(ep, 200, str_of(rows[i].b), true).facts;
+        CHECK(a.first_id != 0 && a.all_ids != 0);
+        CHECK_EQ(a.first_id == b.first_id, rows[i].is_same_first);
+        CHECK_EQ(a.all_ids == b.all_ids, rows[i].is_same_all);
+    }
+    for (size_t i = 0; i < sizeof(nameless) / sizeof(nameless[0]); i++) {
+        const struct answer_facts facts = judge(ep, 200, str_of(nameless[i]), true).facts;
+        CHECK(facts.is_json && facts.first_id == 0 && facts.all_ids == 0);
+    }
+}
+
 static void a_million_brackets_are_not_json(void)
 {
     static char deep[1000000];
@@ -181,5 +216,6 @@ static void a_text_is_one_clean_line_that_keeps_its_mend(void)
 TAP_MAIN(TAP_CASE(every_known_answer_has_its_class_and_its_words),
          TAP_CASE(an_empty_page_behind_the_first_is_fine),
          TAP_CASE(a_coin_called_status_is_no_error_where_an_object_is_due),
-         TAP_CASE(rows_are_counted), TAP_CASE(a_million_brackets_are_not_json),
+         TAP_CASE(rows_are_counted), TAP_CASE(the_coins_of_a_page_are_known_whatever_their_order),
+         TAP_CASE(a_million_brackets_are_not_json),
          TAP_CASE(a_text_is_one_clean_line_that_keeps_its_mend))

@@ -358,8 +358,7 @@ static void add_sink(struct screen *s, const struct status_sink *sink, bool is_r
                                         [SINK_STOPPED] = RED};
 
     put(s, PLAIN, "  ");
-    put_text(s, BOLD, sink->url);
-    new_line(s);
+    put_wrapped(s, BOLD, 4, str_of(sink->url));
     pad_to(s, 4);
     if (is_running) {
         put(s, colors[sink->state], sink_state_name(sink->state));

@@ -9,14 +9,16 @@ import re
 import select
 import signal
 import socket
+import sqlite3
 import struct
 import subprocess
 import termios
 import threading
 import time
+import urllib.request
 
 import pytest
-from gecko import BINARY, PATIENCE, Running, clean_env, gecko, wait_for
+from gecko import BINARY, PATIENCE, Running, clean_env, database, gecko, get, wait_for
 
 READY = {"name": "geckotape", "ready": True, "reasons": [], "jobs": [{"ready": False, "reasons": ["x"]}], "sinks": []}
 RED = dict(READY, ready=False, reasons=["job a: no ok poll yet; wait", "sink b: \x1b[31mstopped", "c"])
@@ -98,14 +100,57 @@ def test_status_of_a_stopped_collector_is_what_the_disk_says(tmp_path):
     assert state["disk"]["tape_bytes"] > 1000 and state["disk"]["free_bytes"] > 0
 
 
+def stored_polls(data):
+    if not (data / "market.db").exists():
+        return 0
+    with contextlib.suppress(sqlite3.OperationalError), database(data) as db:
+        return db.execute("select count(*) from poll").fetchone()[0]
+    return 0
+
+
 def test_status_tells_of_gaps_that_the_store_has(tmp_path):
     for _ in range(2):
+        before = stored_polls(tmp_path)
         with Running("run", "--simulate", "--data", tmp_path, "--every", "1s", "--listen", "none") as run:
-            wait_for(lambda: '"ok"' in gecko("status", "--json", "--data", tmp_path).stdout, what="poll")
+            wait_for(lambda: stored_polls(tmp_path) > before, what="poll")
             assert run.stop() == 0
         time.sleep(2.2)
     out = gecko("status", "--data", tmp_path, check=1).stdout
     assert re.search(r"GAPS .*\n  markets-usd  from \S+Z to \S+Z \(\ds\)\n", out), out
+
+
+def test_status_of_a_run_is_its_own_screen(tmp_path):
+    with Running("run", "--simulate", "--data", tmp_path, "--every", "1s", "--listen", "none", "--fault", "500:from=3") as run:
+        at_head = r"  sqlite:\S+\n(?:    \S+\n)?    working, at the head of the tape, newest row \d+s ago\n"
+        out = wait_for(lambda: re.search(at_head, (o := gecko("status", "--data", tmp_path).stdout)) and o, what="row")
+        assert re.search(rf"\Ageckotape \S+  pid {run.process.pid}  up \d+s  SIMULATED  data .*\nready\n", out)
+        state = wait_for(lambda: (s := json.loads(gecko("status", "--json", "--data", tmp_path).stdout)) and
+                         s["jobs"][0]["last_outcome"] == "failed" and s, what="failure")
+        assert state["pid"] == run.process.pid and state["jobs"][0]["failed_in_row"] >= 1
+        assert {"ok", "failed"} == {poll["outcome"] for poll in state["jobs"][0]["polls"]}
+        assert "FAILING, " in gecko("status", "--data", tmp_path).stdout
+        out = gecko("doctor", "--simulate", "--offline", "--data", tmp_path, check=0).stdout
+        assert f"process: {run.process.pid} runs on" in out and out.count("is working, says the running process") == 2
+        assert run.stop() == 0
+    assert "not running" in gecko("status", "--data", tmp_path, check=1).stdout
+
+
+def test_polls_are_asked_for_over_http(tmp_path):
+    with Running("run", "--simulate", "--data", tmp_path, "--every", "1h", "--listen", "127.0.0.1:0",
+                 env=clean_env(GECKOTAPE_HTTP_TOKEN="a-token-of-16-bytes")) as run:
+        port = run.port()
+        wait_for(lambda: stored_polls(tmp_path) == 1, what="first poll")
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/api/polls", method="POST", data=b'{"job":"markets-usd"}',
+                                         headers={"Authorization": "Bearer a-token-of-16-bytes"})
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            assert answer.status == 202
+            asked = json.load(answer)
+        assert asked["job"] == "markets-usd" and asked["ticket"] > 0
+        wait_for(lambda: stored_polls(tmp_path) == 2, what="poll asked for")
+        polls = json.loads(get(port, "/api/polls"))["polls"]
+        assert polls[0]["slot"] >= asked["slot_from"] > polls[1]["slot"]
+        assert json.loads(get(port, "/api/gaps?job=markets-usd"))["gaps"] == []
+        assert run.stop() == 0
 
 
 def test_status_asks_the_process_that_runs(tmp_path):

@@ -8,6 +8,7 @@
 #include "pipeline/setup.h"
 #include "status/status.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -182,6 +183,7 @@ void doctor_sinks(struct doctor *d)
     size_t n = 0;
     struct err err = ERR_INIT;
 
+    assert(urls != NULL);
     if (d->is_asked)
         say_states(d);
     else if (setup_sinks(d->config, d->data_dir, urls, &n, &err) != ST_OK)

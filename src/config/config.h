@@ -84,7 +84,9 @@ struct config {
     char *columns;
     int output; /* enum output_format */
     bool has_headers;
-    bool is_dry_run; /* import, tape prune */
+    bool is_json, is_watching, is_healthcheck; /* status */
+    bool is_offline;                           /* doctor */
+    bool is_dry_run;                           /* import, tape prune */
 
     /* upkeep of the tape */
     bool is_deep;
@@ -100,9 +102,6 @@ struct config {
     char *import_name, *import_path, *import_zone;
     bool import_mtime, import_skip_equal;
     struct opt_list import_map;
-
-    bool is_json, is_watching, is_healthcheck; /* status */
-    bool is_offline;                           /* doctor */
 };
 
 /* Those of a job come first: as keys of a job in the file, bound to config.job. */

@@ -183,16 +183,43 @@ function sinkCard(sink) {
   return item;
 }
 
+function size(bytes) {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let unit = 0;
+  let value = bytes;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${value.toFixed(unit > 0 && value < 99.95 ? 1 : 0)} ${units[unit]}`;
+}
+
+function tapeCard(disk, jobs) {
+  const days = disk.day_bytes > 0 ? Math.floor(disk.free_bytes / disk.day_bytes) : Infinity;
+  const missed = jobs.reduce((sum, job) => sum + job.missed_slots, 0);
+  const [chipKind, chipText] = days < 1 ? ['bad', 'full within a day'] : days < 30 ? ['warn', `full in ${days} days`] : ['good', 'has room'];
+  const item = card('Tape', 'every answer, as it came', chipKind, chipText);
+  item.append(make('p', 'what', disk.oldest ? `since ${disk.oldest.slice(0, 10)}` : 'empty'), facts([
+    ['on the tape', size(disk.tape_bytes)],
+    ['more a day', disk.day_bytes > 0 ? size(disk.day_bytes) : '–'],
+    ['disk free', size(disk.free_bytes)],
+    ['slots missed', whole.format(missed)],
+  ]));
+  if (disk.last_error) item.append(make('p', 'problem', disk.last_error));
+  return item;
+}
+
 let pipelineShown = '';
 
 function showPipeline() {
   const { status } = state;
   $('pipeline').classList.toggle('stale', state.isLost);
-  const key = status ? JSON.stringify([status.jobs, status.sinks]) : '';
+  const key = status ? JSON.stringify([status.jobs, status.sinks, status.disk]) : '';
   if (key === pipelineShown) return; // what a reader has selected stays selected
   pipelineShown = key;
   clocks = [];
-  $('pipeline').replaceChildren(...status.jobs.map(jobCard), ...status.sinks.map(sinkCard));
+  const tape = status.disk.checked ? [tapeCard(status.disk, status.jobs)] : [];
+  $('pipeline').replaceChildren(...status.jobs.filter((job) => !job.idle).map(jobCard), ...status.sinks.map(sinkCard), ...tape);
 }
 
 function showHead() {

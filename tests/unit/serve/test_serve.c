@@ -13,8 +13,8 @@ static struct status_snapshot snapshot;
 
 static void one_job_one_sink(void)
 {
-    snapshot =
-        (struct status_snapshot){.started_us = NOW - 3600 * US_PER_S, .pid = 7, .n_jobs = 1, .n_sinks = 1};
+    snapshot = (struct status_snapshot){
+        .started_us = NOW - 3600 * US_PER_S, .pid = 7, .n_jobs = 1, .n_sinks = 1};
     snapshot.jobs[0] = (struct status_job){
         .name = "markets-usd", .every_us = 60 * US_PER_S, .last_ok_us = NOW - 10 * US_PER_S};
     snapshot.sinks[0] = (struct status_sink){.url = "sqlite:a.db", .state = SINK_WORKING};

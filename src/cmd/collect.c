@@ -17,7 +17,7 @@ static void print_poll(void *ctx, const struct sink_load *load, const struct sin
 
     (void)ctx;
     report_poll(&b, load, result);
-    buf_add_char(&b, '\n');
+    buf_addf(&b, " · %s\n", load->stream->job);
     log_say(buf_str(&b));
     buf_release(&b);
 }

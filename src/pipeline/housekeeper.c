@@ -4,24 +4,15 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metric.h"
-#include "load/known.h"
-#include "tape/upkeep.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#define ROUND_US       (60 * US_PER_S)
-#define DAY_US         (86400 * US_PER_S)
-#define LEAST_SPAN_US  (3600 * US_PER_S) /* of a tape whose growth can be told */
-#define IOPRIO_PROCESS 1                 /* linux/ioprio.h, which not every system has */
-#define IOPRIO_IDLE    (3 << 13)
-#define LEAST_NICE     19
+#define ROUND_US      (60 * US_PER_S)
+#define DAY_US        (86400 * US_PER_S)
+#define LEAST_SPAN_US (3600 * US_PER_S) /* of a tape whose growth can be told */
 
 /* Trouble is logged at its start and its end. */
 enum trouble { TROUBLE_NOTE, TROUBLE_SEAL, TROUBLE_PRUNE, TROUBLE_DISK, N_TROUBLES };
@@ -32,7 +23,6 @@ struct housekeeper {
     atomic_bool is_stopping;
     pthread_mutex_t lock; /* for `wake` alone */
     pthread_cond_t wake;
-    pthread_mutex_t upkeep;
     bool has_trouble[N_TROUBLES];
     bool is_held;                        /* a sink keeps old segments: it was logged */
     char sealed[LOADER_MAX_STREAMS][64]; /* of each stream: where sealing goes on */
@@ -63,6 +53,54 @@ static void report(struct housekeeper *h, enum trouble what, enum st st, const s
         log_info("tape", "upkeep succeeds again", LOG_Z("what", names[what]));
     }
     *has = st != ST_OK;
+}
+
+/* ---- sealing and removing ---- */
+
+/* All that the writer of a stream has closed, one after the other. */
+static enum st seal_stream(struct housekeeper *h, size_t i, struct err *err)
+{
+    const struct stream *stream = streams_at(h->setup.streams, i);
+    struct tape_sealed sealed;
+    enum st st;
+
+    do {
+        struct err why = ERR_INIT;
+        sealed.segment[0] = '\0';
+        st = upkeep_seal(h->setup.upkeep, stream, h->setup.seal_level, h->sealed[i], &sealed, &why);
+        if (st == ST_REJECT) /* it stays as it is */
+            log_warn("tape", "a damaged segment is not sealed", LOG_Z("job", stream->job.id.job),
+                     LOG_Z("error", why.msg));
+        else if (st != ST_OK)
+            *err = why;
+    } while (!atomic_load(&h->is_stopping) &&
+             (st == ST_REJECT || (st == ST_OK && sealed.segment[0] != '\0')));
+    return st == ST_REJECT || atomic_load(&h->is_stopping) ? ST_OK : st;
+}
+
+static void report_held(struct housekeeper *h, bool is_held, const char *job, const char *holder)
+{
+    if (is_held && !h->is_held)
+        log_warn("tape",
+                 "tape.keep is over, but a sink has not loaded what is old: it is kept "
+                 "(geckotape sink forget drops a sink that is no more)",
+                 LOG_Z("job", job), LOG_Z("sink", holder));
+    if (!is_held && h->is_held)
+        log_info("tape", "no sink holds back old segments any more");
+    h->is_held = is_held;
+}
+
+static enum st prune_stream(struct housekeeper *h, const struct stream *stream, bool *is_held,
+                            struct err *err)
+{
+    struct tape_pruned pruned;
+    char holder[UPKEEP_HOLDER];
+
+    enum st st =
+        upkeep_prune(h->setup.upkeep, stream, h->setup.keep_us, false, &pruned, holder, err);
+    if (st == ST_OK && pruned.is_held_by_sinks && !*is_held)
+        report_held(h, *is_held = true, stream->job.id.job, holder);
+    return st;
 }
 
 /* ---- the disk ---- */
@@ -122,6 +160,28 @@ static void look(struct housekeeper *h)
     report(h, TROUBLE_DISK, look_at_disk(h, &err), &err);
 }
 
+/* Every stream; the first failure of each kind is the round's. */
+static void keep_up(struct housekeeper *h)
+{
+    struct err prune_err = ERR_INIT, seal_err = ERR_INIT;
+    enum st prune_st = ST_OK, seal_st = ST_OK;
+    bool is_held = false;
+
+    for (size_t i = 0; i < streams_count(h->setup.streams); i++) {
+        const struct stream *stream = streams_at(h->setup.streams, i);
+        if (h->setup.keep_us > 0 && prune_st == ST_OK)
+            prune_st = prune_stream(h, stream, &is_held, &prune_err);
+        if (seal_st == ST_OK)
+            seal_st = seal_stream(h, i, &seal_err);
+        if (atomic_load(&h->is_stopping))
+            return;
+    }
+    if (!is_held)
+        report_held(h, false, "", "");
+    report(h, TROUBLE_PRUNE, prune_st, &prune_err);
+    report(h, TROUBLE_SEAL, seal_st, &seal_err);
+}
+
 static void clear_error(struct housekeeper *h)
 {
     for (size_t i = 0; i < N_TROUBLES; i++)
@@ -149,6 +209,7 @@ static void *keeper_main(void *arg)
     while (!atomic_load(&h->is_stopping)) {
         look(h);
         note(h);
+        keep_up(h);
         clear_error(h);
         wait_round(h);
     }
@@ -163,7 +224,6 @@ enum st housekeeper_start(const struct housekeeper_setup *setup, struct housekee
 
     h->setup = *setup;
     pthread_mutex_init(&h->lock, NULL);
-    pthread_mutex_init(&h->upkeep, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&h->wake, &monotonic);
@@ -187,17 +247,6 @@ void housekeeper_stop(struct housekeeper *h)
     pthread_mutex_unlock(&h->lock);
     pthread_join(h->thread, NULL);
     pthread_cond_destroy(&h->wake);
-    pthread_mutex_destroy(&h->upkeep);
     pthread_mutex_destroy(&h->lock);
     mem_free(h);
-}
-
-void housekeeper_lock(struct housekeeper *h)
-{
-    pthread_mutex_lock(&h->upkeep);
-}
-
-void housekeeper_unlock(struct housekeeper *h)
-{
-    pthread_mutex_unlock(&h->upkeep);
 }

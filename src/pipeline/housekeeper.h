@@ -1,9 +1,7 @@
 /* The housekeeper: once a minute it notes how far the sinks are, removes what tape.keep no longer
  * wants, seals what the writers have closed, and looks at the disk.
  *
- * What costs CPU and disk (sealing, removing) is done in a thread of the system's lowest priority,
- * which takes none of the program's locks, so that a starved one holds up nobody. The extractor and
- * the sinks never wait for it.
+ * The extractor and the sinks never wait for it: see upkeep.h.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef PIPELINE_HOUSEKEEPER_H
@@ -11,6 +9,7 @@
 
 #include "pipeline/sinks.h"
 #include "pipeline/streams.h"
+#include "pipeline/upkeep.h"
 
 struct housekeeper_setup {
     const char *data_dir;
@@ -18,8 +17,9 @@ struct housekeeper_setup {
     struct status *status;
     struct streams *streams;
     struct sinks *sinks; /* NULL: none here */
-    int64_t keep_us;     /* 0: for ever */
-    int seal_level;      /* of zstd; 0: the default */
+    struct upkeep *upkeep;
+    int64_t keep_us; /* 0: for ever */
+    int seal_level;  /* of zstd; 0: the default */
 };
 
 struct housekeeper;
@@ -27,9 +27,5 @@ struct housekeeper;
 enum st housekeeper_start(const struct housekeeper_setup *setup, struct housekeeper **ret_keeper,
                           struct err *err) MUST_USE;
 void housekeeper_stop(struct housekeeper *h); /* soon; NULL is fine */
-
-/* Held while a stream's segments are sealed or removed: one at a time, whoever does it. */
-void housekeeper_lock(struct housekeeper *h);
-void housekeeper_unlock(struct housekeeper *h);
 
 #endif

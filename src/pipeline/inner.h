@@ -29,6 +29,7 @@ struct pipeline {
     struct extract_api api;
     struct streams streams;
     struct sinks *sinks; /* NULL: none are wanted here */
+    struct upkeep upkeep;
     struct housekeeper *housekeeper;
     struct polls polls;
     struct query *query;

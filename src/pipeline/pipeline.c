@@ -162,6 +162,7 @@ static struct pipeline *new_pipeline(const struct pipeline_setup *setup)
     p->setup = *setup;
     p->clock = clock_system();
     polls_init(&p->polls);
+    upkeep_init(&p->upkeep, setup->data_dir, p->clock, &p->is_stopping);
     pthread_mutex_init(&p->change, NULL);
     pthread_mutex_init(&p->importing, NULL);
     pthread_mutex_init(&p->reload_lock, NULL);
@@ -212,6 +213,7 @@ void pipeline_close(struct pipeline *p)
     pthread_mutex_destroy(&p->reload_lock);
     pthread_mutex_destroy(&p->importing);
     pthread_mutex_destroy(&p->change);
+    upkeep_release(&p->upkeep);
     polls_release(&p->polls);
     mem_free(p);
 }
@@ -282,6 +284,7 @@ static enum st start_housekeeper(struct pipeline *p, struct err *err)
         .status = p->status,
         .streams = &p->streams,
         .sinks = p->sinks,
+        .upkeep = &p->upkeep,
         .keep_us = p->setup.config->tape_keep_us,
         .seal_level = (int)p->setup.config->tape_seal_level,
     };

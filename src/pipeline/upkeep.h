@@ -1,0 +1,38 @@
+/* Upkeep of the streams by the process that writes them, for the housekeeper and for requests.
+ *
+ * One piece of work at a time, whoever wants it, in a thread of the system's lowest priority. That
+ * thread takes none of the program's locks, so that a starved one holds up nobody.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PIPELINE_UPKEEP_H
+#define PIPELINE_UPKEEP_H
+
+#include "pipeline/streams.h"
+#include "tape/upkeep.h"
+
+#include <pthread.h>
+
+#define UPKEEP_HOLDER 512 /* bytes of the text that names who holds back segments */
+
+struct upkeep {
+    pthread_mutex_t lock;
+    const char *data_dir;
+    struct clock *clock;
+    const atomic_bool *is_stopping; /* give up soon */
+};
+
+void upkeep_init(struct upkeep *u, const char *data_dir, struct clock *clock,
+                 const atomic_bool *is_stopping);
+void upkeep_release(struct upkeep *u);
+
+/* tape_seal_next() of the stream; logged and counted. */
+enum st upkeep_seal(struct upkeep *u, const struct stream *stream, int level, char after[64],
+                    struct tape_sealed *ret_sealed, struct err *err) MUST_USE;
+
+/* Remove what is older than keep_us and loaded by all known sinks; logged and counted. ret_holder:
+ * who holds back more, "" when nobody is known. */
+enum st upkeep_prune(struct upkeep *u, const struct stream *stream, int64_t keep_us,
+                     bool is_dry_run, struct tape_pruned *ret_pruned,
+                     char ret_holder[UPKEEP_HOLDER], struct err *err) MUST_USE;
+
+#endif

@@ -6,7 +6,7 @@
 #include "cmd/cmd.h"
 #include "control/control.h"
 #include "load/known.h"
-#include "status/render.h"
+#include "pipeline/upkeep_text.h"
 #include "tape/reader.h"
 #include "tape/tape.h"
 #include "tape/upkeep.h"
@@ -35,21 +35,13 @@ static void on_signal(int sig)
     atomic_store(&is_stopping, true);
 }
 
-struct totals {
-    uint64_t n, before, after, raw;
-};
-
-static void show_progress(const struct upkeep *u, const struct totals *t, uint64_t n_open)
+static void show_progress(const struct upkeep *u, const struct sealed_totals *t, uint64_t n_open)
 {
     struct buf line = BUF_INIT(256);
 
     if (!isatty(STDERR_FILENO))
         return;
-    buf_addf(&line, "%s: %llu of %llu segments · ", u->job, (unsigned long long)t->n,
-             (unsigned long long)n_open);
-    status_add_bytes(&line, t->before);
-    buf_add_z(&line, " → ");
-    status_add_bytes(&line, t->after);
+    upkeep_add_progress(&line, u->job, t, n_open);
     fprintf(stderr, "\r\033[K%s", buf_z(&line));
     buf_release(&line);
 }
@@ -60,20 +52,11 @@ static void wipe_progress(void)
         fputs("\r\033[K", stderr);
 }
 
-static void print_totals(const struct upkeep *u, const struct totals *t)
+static void print_totals(const struct upkeep *u, const struct sealed_totals *t)
 {
     struct buf line = BUF_INIT(256);
 
-    buf_addf(&line, "%s: ", u->job);
-    if (t->n == 0) {
-        buf_add_z(&line, "nothing to seal");
-    } else {
-        buf_addf(&line, "%llu segment%s sealed: ", (unsigned long long)t->n, t->n == 1 ? "" : "s");
-        status_add_bytes(&line, t->before);
-        buf_add_z(&line, " → ");
-        status_add_bytes(&line, t->after);
-        buf_addf(&line, ", 1/%.1f of what came", (double)t->raw / (double)t->after);
-    }
+    upkeep_add_sealed(&line, u->job, t);
     puts(buf_z(&line));
     buf_release(&line);
 }
@@ -86,7 +69,7 @@ static enum st compact_job(struct upkeep *u, struct err *err)
         .level = (int)(config->level > 0 ? config->level : config->tape_seal_level),
         .is_stopping = &is_stopping,
     };
-    struct totals t = {.n = 0};
+    struct sealed_totals t = {.n = 0};
     struct tape_sealed sealed;
     struct tape_usage usage;
     char after[64] = "";
@@ -98,10 +81,7 @@ static enum st compact_job(struct upkeep *u, struct err *err)
         if (st == ST_OK && sealed.segment[0] == '\0')
             break;
         if (st == ST_OK) {
-            t.n++;
-            t.before += sealed.bytes_before;
-            t.after += sealed.bytes_after;
-            t.raw += sealed.bytes_raw;
+            sealed_totals_add(&t, &sealed);
         } else if (st == ST_REJECT) {
             wipe_progress();
             fprintf(stderr, "geckotape: %s\n", err->msg);
@@ -141,21 +121,8 @@ static enum st read_stream(const struct upkeep *u, bool *ret_has, char ret_uuid[
 static void print_pruned(const struct upkeep *u, const struct tape_pruned *p, const char *holder)
 {
     struct buf line = BUF_INIT(MAX_HOLDER + 256);
-    bool is_dry_run = u->config->is_dry_run;
 
-    buf_addf(&line, "%s: ", u->job);
-    if (p->n_segments == 0) {
-        buf_add_z(&line, "nothing to remove");
-    } else {
-        buf_addf(&line, "%zu segment%s, ", p->n_segments, p->n_segments == 1 ? "" : "s");
-        status_add_bytes(&line, p->bytes);
-        buf_addf(&line, "%s; the tape %s at offset %llu", is_dry_run ? " to remove" : " removed",
-                 is_dry_run ? "would begin" : "begins", (unsigned long long)p->first_kept);
-        if (holder[0] == '\0')
-            buf_add_z(&line, "; no sink of it is known");
-    }
-    if (p->is_held_by_sinks)
-        buf_addf(&line, "; the rest stays until %s has loaded it", holder);
+    upkeep_add_pruned(&line, u->job, p, u->config->is_dry_run, holder);
     puts(buf_z(&line));
     buf_release(&line);
 }

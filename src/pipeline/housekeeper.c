@@ -20,13 +20,17 @@ enum trouble { TROUBLE_NOTE, TROUBLE_SEAL, TROUBLE_PRUNE, TROUBLE_DISK, N_TROUBL
 struct housekeeper {
     struct housekeeper_setup setup;
     pthread_t thread;
-    atomic_bool is_stopping;
     pthread_mutex_t lock; /* for `wake` alone */
     pthread_cond_t wake;
     bool has_trouble[N_TROUBLES];
     bool is_held;                        /* a sink keeps old segments: it was logged */
     char sealed[LOADER_MAX_STREAMS][64]; /* of each stream: where sealing goes on */
 };
+
+static bool is_stopping(const struct housekeeper *h)
+{
+    return atomic_load(h->setup.upkeep->is_stopping);
+}
 
 /* ---- telling ---- */
 
@@ -67,15 +71,15 @@ static enum st seal_stream(struct housekeeper *h, size_t i, struct err *err)
     do {
         struct err why = ERR_INIT;
         sealed.segment[0] = '\0';
-        st = upkeep_seal(h->setup.upkeep, stream, h->setup.seal_level, h->sealed[i], &sealed, &why);
+        st = upkeep_seal_stream(h->setup.upkeep, stream, h->setup.seal_level, h->sealed[i], &sealed,
+                                &why);
         if (st == ST_REJECT) /* it stays as it is */
             log_warn("tape", "a damaged segment is not sealed", LOG_Z("job", stream->job.id.job),
                      LOG_Z("error", why.msg));
         else if (st != ST_OK)
             *err = why;
-    } while (!atomic_load(&h->is_stopping) &&
-             (st == ST_REJECT || (st == ST_OK && sealed.segment[0] != '\0')));
-    return st == ST_REJECT || atomic_load(&h->is_stopping) ? ST_OK : st;
+    } while (!is_stopping(h) && (st == ST_REJECT || (st == ST_OK && sealed.segment[0] != '\0')));
+    return st == ST_REJECT || is_stopping(h) ? ST_OK : st;
 }
 
 static void report_held(struct housekeeper *h, bool is_held, const char *job, const char *holder)
@@ -97,7 +101,7 @@ static enum st prune_stream(struct housekeeper *h, const struct stream *stream, 
     char holder[UPKEEP_HOLDER];
 
     enum st st =
-        upkeep_prune(h->setup.upkeep, stream, h->setup.keep_us, false, &pruned, holder, err);
+        upkeep_prune_stream(h->setup.upkeep, stream, h->setup.keep_us, false, &pruned, holder, err);
     if (st == ST_OK && pruned.is_held_by_sinks && !*is_held)
         report_held(h, *is_held = true, stream->job.id.job, holder);
     return st;
@@ -173,7 +177,7 @@ static void keep_up(struct housekeeper *h)
             prune_st = prune_stream(h, stream, &is_held, &prune_err);
         if (seal_st == ST_OK)
             seal_st = seal_stream(h, i, &seal_err);
-        if (atomic_load(&h->is_stopping))
+        if (is_stopping(h))
             return;
     }
     if (!is_held)
@@ -197,7 +201,7 @@ static void wait_round(struct housekeeper *h)
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += ROUND_US / US_PER_S;
     pthread_mutex_lock(&h->lock);
-    while (!atomic_load(&h->is_stopping) && pthread_cond_timedwait(&h->wake, &h->lock, &until) == 0)
+    while (!is_stopping(h) && pthread_cond_timedwait(&h->wake, &h->lock, &until) == 0)
         ;
     pthread_mutex_unlock(&h->lock);
 }
@@ -206,7 +210,7 @@ static void *keeper_main(void *arg)
 {
     struct housekeeper *h = arg;
 
-    while (!atomic_load(&h->is_stopping)) {
+    while (!is_stopping(h)) {
         look(h);
         note(h);
         keep_up(h);
@@ -242,7 +246,6 @@ void housekeeper_stop(struct housekeeper *h)
     if (h == NULL)
         return;
     pthread_mutex_lock(&h->lock);
-    atomic_store(&h->is_stopping, true);
     pthread_cond_signal(&h->wake);
     pthread_mutex_unlock(&h->lock);
     pthread_join(h->thread, NULL);

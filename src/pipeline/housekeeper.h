@@ -26,6 +26,7 @@ struct housekeeper;
 
 enum st housekeeper_start(const struct housekeeper_setup *setup, struct housekeeper **ret_keeper,
                           struct err *err) MUST_USE;
-void housekeeper_stop(struct housekeeper *h); /* soon; NULL is fine */
+/* Soon, when *upkeep->is_stopping is set before. NULL is fine. */
+void housekeeper_stop(struct housekeeper *h);
 
 #endif

@@ -12,15 +12,26 @@
 #define MAX_STATUS ((size_t)4 * 1024 * 1024)
 #define GLANCE_US  (200 * US_PER_MS) /* is who asked still there? */
 
-static const char *arg(const struct request *r, const char *name)
+const char *request_word(const struct request *r, const char *name)
 {
     return control_arg(r->words, name);
 }
 
-static bool is_set(const struct request *r, const char *name)
+bool request_is_set(const struct request *r, const char *name)
 {
-    const char *value = arg(r, name);
+    const char *value = request_word(r, name);
     return value && strcmp(value, "1") == 0;
+}
+
+enum st request_number(const struct request *r, const char *name, int64_t fallback,
+                       int64_t *ret_number, struct err *err)
+{
+    const char *value = request_word(r, name);
+
+    *ret_number = fallback;
+    if (value == NULL || str_to_i64(str_of(value), INT64_MIN, INT64_MAX, ret_number))
+        return ST_OK;
+    return err_set(err, ST_REJECT, "%s=%.40s: not a number", name, value);
 }
 
 /* ---- status ---- */
@@ -29,16 +40,17 @@ static enum st do_status(const struct request *r, struct err *err)
 {
     struct status_snapshot *now = mem_new(1, sizeof(*now));
     struct buf text = BUF_INIT(MAX_STATUS);
-    int64_t width = STATUS_WIDTH, now_us = clock_wall_us(r->p->clock);
+    int64_t width, now_us = clock_wall_us(r->p->clock);
 
     status_copy(r->p->status, now);
-    if (arg(r, "width") && !str_to_i64(str_of(arg(r, "width")), 0, 10000, &width))
-        width = STATUS_WIDTH;
-    if (is_set(r, "json"))
+    enum st st = request_number(r, "width", STATUS_WIDTH, &width, err);
+    if (request_is_set(r, "json"))
         health_add_status(&text, now, now_us);
     else
-        status_render(&text, now, now_us, (int)width, is_set(r, "color"));
-    enum st st = buf_check(&text, "status", err);
+        status_render(&text, now, now_us, width < STATUS_MAX_WIDTH ? (int)width : STATUS_MAX_WIDTH,
+                      request_is_set(r, "color"));
+    if (st == ST_OK)
+        st = buf_check(&text, "status", err);
     if (st == ST_OK)
         control_say(r->reply, "%s", buf_z(&text));
     buf_release(&text);
@@ -82,7 +94,7 @@ static enum st poll_job(const struct request *r, const char *job, size_t *n_bad,
 
 static enum st do_poll(const struct request *r, struct err *err)
 {
-    const char *only = arg(r, "job");
+    const char *only = request_word(r, "job");
     size_t n = 0, n_bad = 0;
     enum st st = ST_OK;
 
@@ -113,7 +125,7 @@ static enum st do_reload(const struct request *r, struct err *err)
 static enum st do_log_level(const struct request *r, struct err *err)
 {
     static const enum log_level levels[] = {LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG};
-    const char *wanted = arg(r, "level");
+    const char *wanted = request_word(r, "level");
 
     for (size_t i = 0; wanted && i < sizeof(levels) / sizeof(levels[0]); i++) {
         if (strcmp(wanted, log_level_name(levels[i])) != 0)
@@ -134,7 +146,8 @@ static const struct verb_row {
     enum st (*run)(const struct request *r, struct err *err);
 } rows[] = {
     {"status", do_status},       {"poll", do_poll},          {"reload", do_reload},
-    {"log-level", do_log_level}, {"import", request_import},
+    {"log-level", do_log_level}, {"import", request_import}, {"compact", request_compact},
+    {"prune", request_prune},    {"replay", request_replay}, {"sink-forget", request_sink_forget},
 };
 
 enum st requests_handle(void *ctx, const struct control_request *words, struct control_reply *reply,

@@ -17,5 +17,17 @@ enum st requests_handle(void *ctx, const struct control_request *words, struct c
 
 /* work.c: those that take long. They give up when who asked has gone, or the process stops. */
 enum st request_import(const struct request *r, struct err *err);
+enum st request_compact(const struct request *r, struct err *err);
+enum st request_prune(const struct request *r, struct err *err);
+enum st request_replay(const struct request *r, struct err *err);
+enum st request_sink_forget(const struct request *r, struct err *err);
+
+/* The value of a word; NULL when it was not given. */
+const char *request_word(const struct request *r, const char *name);
+bool request_is_set(const struct request *r, const char *name); /* "1" */
+
+/* A number of the request, `fallback` when it was not given. ST_REJECT when it is none. */
+enum st request_number(const struct request *r, const char *name, int64_t fallback,
+                       int64_t *ret_number, struct err *err) MUST_USE;
 
 #endif

@@ -13,6 +13,7 @@
 
 #define MAX_POLL_BYTES (UINT64_C(512) * 1024 * 1024)
 #define NAP_US         (5 * US_PER_MS)
+#define GLANCE_US      (100 * US_PER_MS) /* at a replay */
 
 struct one_sink {
     struct sinks *all;
@@ -241,6 +242,17 @@ bool sinks_has(struct sinks *s, const char *url)
     return has;
 }
 
+bool sinks_has_shown(struct sinks *s, const char *url_shown)
+{
+    bool has = false;
+
+    pthread_rwlock_rdlock(&s->lock);
+    for (size_t i = 0; i < STATUS_MAX_SINKS; i++)
+        has |= s->at[i] && strcmp(s->at[i]->url.shown, url_shown) == 0;
+    pthread_rwlock_unlock(&s->lock);
+    return has;
+}
+
 const struct sink_url *sinks_at(struct sinks *s, size_t i)
 {
     pthread_rwlock_rdlock(&s->lock);
@@ -433,6 +445,69 @@ enum st sinks_load(struct sinks *s, struct err *err)
         }
     }
     return st;
+}
+
+/* ---- replay ---- */
+
+static enum st no_such_sink(const struct sinks *s, const char *url, struct err *err)
+{
+    struct buf names = BUF_INIT(STATUS_MAX_SINKS * (size_t)SINK_URL_MAX);
+
+    for (size_t i = 0; i < STATUS_MAX_SINKS; i++)
+        if (s->at[i])
+            buf_addf(&names, "%s%s", names.len > 0 ? ", " : "", s->at[i]->url.shown);
+    enum st st =
+        err_set(err, ST_REJECT, "%.128s: no sink of the running process; there are: %.300s", url,
+                buf_z(&names));
+    buf_release(&names);
+    return st;
+}
+
+/* Look at a replay, and cancel it when it is wanted no more. ST_AGAIN: it has gone with its sink.
+ */
+static enum st look_at_replay(struct sinks *s, const char *url, bool is_wanted,
+                              struct loader_replay_progress *ret_now, struct err *err)
+{
+    enum st st = ST_OK;
+
+    pthread_rwlock_rdlock(&s->lock);
+    struct one_sink *sink = find(s, url);
+    if (sink == NULL)
+        st = err_set(err, ST_AGAIN, "the sink was removed");
+    if (st == ST_OK && !is_wanted)
+        loader_replay_cancel(sink->loader);
+    if (st == ST_OK)
+        loader_replay_progress(sink->loader, ret_now);
+    pthread_rwlock_unlock(&s->lock);
+    return st;
+}
+
+enum st sinks_replay(struct sinks *s, const char *url, const struct loader_replay *what,
+                     bool (*go_on)(void *ctx, const struct loader_replay_progress *now), void *ctx,
+                     struct loader_replay_progress *ret_done, struct err *err)
+{
+    bool is_wanted = true;
+
+    pthread_rwlock_rdlock(&s->lock);
+    struct one_sink *sink = find(s, url);
+    enum st st = sink ? loader_replay_start(sink->loader, what, err) : no_such_sink(s, url, err);
+    pthread_rwlock_unlock(&s->lock);
+    if (st != ST_OK)
+        return st;
+    while (st == ST_OK && is_wanted) {
+        st = look_at_replay(s, url, true, ret_done, err);
+        if (st != ST_OK || !ret_done->is_running)
+            break;
+        is_wanted = go_on(ctx, ret_done);
+        nanosleep(&(struct timespec){.tv_nsec = GLANCE_US * 1000}, NULL);
+    }
+    if (st == ST_OK && !is_wanted)
+        st = look_at_replay(s, url, false, ret_done, err);
+    if (st != ST_OK)
+        return st;
+    if (ret_done->is_running)
+        return err_set(err, ST_AGAIN, "stopped; the same replay goes on where it was");
+    return ret_done->st == ST_OK ? ST_OK : err_set(err, ret_done->st, "%s", ret_done->error);
 }
 
 /* ---- stopping ---- */

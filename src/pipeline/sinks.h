@@ -46,6 +46,15 @@ void sinks_add_stream(struct sinks *s, const struct stream *stream);
 bool sinks_has(struct sinks *s, const char *url);
 const struct sink_url *sinks_at(struct sinks *s, size_t i);
 
+bool sinks_has_shown(struct sinks *s, const char *url_shown);
+
+/* Any thread: let this sink make its polls anew, and wait for the end. go_on is asked several times
+ * a second, and may cancel. *ret_done is what was done, also when it failed. ST_REJECT: there is no
+ * such sink, or it cannot; else as loader_replay_progress.st says. */
+enum st sinks_replay(struct sinks *s, const char *url, const struct loader_replay *what,
+                     bool (*go_on)(void *ctx, const struct loader_replay_progress *now), void *ctx,
+                     struct loader_replay_progress *ret_done, struct err *err) MUST_USE;
+
 /* Any thread: show how far all sinks are. */
 void sinks_show_lag(struct sinks *s);
 

@@ -79,8 +79,8 @@ void upkeep_release(struct upkeep *u)
     pthread_mutex_destroy(&u->lock);
 }
 
-enum st upkeep_seal(struct upkeep *u, const struct stream *stream, int level, char after[64],
-                    struct tape_sealed *ret_sealed, struct err *err)
+enum st upkeep_seal_stream(struct upkeep *u, const struct stream *stream, int level, char after[64],
+                           struct tape_sealed *ret_sealed, struct err *err)
 {
     struct work work = {
         .run = run_seal,
@@ -104,9 +104,9 @@ enum st upkeep_seal(struct upkeep *u, const struct stream *stream, int level, ch
     return ST_OK;
 }
 
-enum st upkeep_prune(struct upkeep *u, const struct stream *stream, int64_t keep_us,
-                     bool is_dry_run, struct tape_pruned *ret_pruned,
-                     char ret_holder[UPKEEP_HOLDER], struct err *err)
+enum st upkeep_prune_stream(struct upkeep *u, const struct stream *stream, int64_t keep_us,
+                            bool is_dry_run, struct tape_pruned *ret_pruned,
+                            char ret_holder[UPKEEP_HOLDER], struct err *err)
 {
     struct work work = {
         .run = run_prune,

@@ -26,13 +26,13 @@ void upkeep_init(struct upkeep *u, const char *data_dir, struct clock *clock,
 void upkeep_release(struct upkeep *u);
 
 /* tape_seal_next() of the stream; logged and counted. */
-enum st upkeep_seal(struct upkeep *u, const struct stream *stream, int level, char after[64],
-                    struct tape_sealed *ret_sealed, struct err *err) MUST_USE;
+enum st upkeep_seal_stream(struct upkeep *u, const struct stream *stream, int level, char after[64],
+                           struct tape_sealed *ret_sealed, struct err *err) MUST_USE;
 
 /* Remove what is older than keep_us and loaded by all known sinks; logged and counted. ret_holder:
  * who holds back more, "" when nobody is known. */
-enum st upkeep_prune(struct upkeep *u, const struct stream *stream, int64_t keep_us,
-                     bool is_dry_run, struct tape_pruned *ret_pruned,
-                     char ret_holder[UPKEEP_HOLDER], struct err *err) MUST_USE;
+enum st upkeep_prune_stream(struct upkeep *u, const struct stream *stream, int64_t keep_us,
+                            bool is_dry_run, struct tape_pruned *ret_pruned,
+                            char ret_holder[UPKEEP_HOLDER], struct err *err) MUST_USE;
 
 #endif

@@ -4,6 +4,8 @@
 
 #include "base/log.h"
 #include "import/import.h"
+#include "load/known.h"
+#include "pipeline/upkeep_text.h"
 
 #include <stdio.h>
 
@@ -121,4 +123,202 @@ enum st request_import(const struct request *r, struct err *err)
     enum st st = import(r, err);
     pthread_mutex_unlock(&r->p->importing);
     return st;
+}
+
+/* ---- compact and prune ---- */
+
+/* Do it to every stream, or to the one of job=NAME. */
+static enum st for_streams(const struct request *r,
+                           enum st (*run)(const struct request *r, const struct stream *stream,
+                                          struct err *err),
+                           struct err *err)
+{
+    const char *only = request_word(r, "job");
+    bool is_found = false;
+    enum st st = ST_OK;
+
+    for (size_t i = 0; st == ST_OK && i < streams_count(&r->p->streams); i++) {
+        const struct stream *stream = streams_at(&r->p->streams, i);
+        if (only && strcmp(only, stream->job.id.job) != 0)
+            continue;
+        is_found = true;
+        st = run(r, stream, err);
+        if (st == ST_OK && !control_is_open(r->reply))
+            st = err_set(err, ST_AGAIN, "stopped; what is done is done");
+    }
+    if (st == ST_OK && !is_found)
+        return err_set(err, ST_FATAL, "no tape of job %.64s here; geckotape tape ls lists them",
+                       only ? only : "");
+    return st;
+}
+
+static void say(const struct request *r, struct buf *line)
+{
+    control_say(r->reply, "%s", buf_z(line));
+    buf_release(line);
+}
+
+static bool say_progress(const struct request *r, const char *job, const struct sealed_totals *t,
+                         const struct tape_usage *usage)
+{
+    size_t n_open = usage->n_segments - usage->n_sealed;
+    struct buf line = BUF_INIT(512);
+
+    upkeep_add_progress(&line, job, t, n_open - (n_open > 0)); /* one is written */
+    bool goes_on = control_progress(r->reply, buf_z(&line));
+    buf_release(&line);
+    return goes_on;
+}
+
+static enum st seal_all(const struct request *r, const struct stream *stream, int level,
+                        struct sealed_totals *t, struct err *err)
+{
+    const char *job = stream->job.id.job;
+    enum st st, result = ST_OK;
+    struct tape_usage usage;
+    char after[64] = "";
+
+    st = tape_usage(stream->dir, clock_wall_us(r->p->clock), &usage, err);
+    while (st == ST_OK && say_progress(r, job, t, &usage)) {
+        struct tape_sealed sealed = {.segment = ""};
+        st = upkeep_seal_stream(&r->p->upkeep, stream, level, after, &sealed, err);
+        if (st == ST_OK && sealed.segment[0] == '\0')
+            break;
+        if (st == ST_OK)
+            sealed_totals_add(t, &sealed);
+        if (st != ST_REJECT)
+            continue;
+        control_say(r->reply, "%s", err->msg); /* damaged: it stays, the others go on */
+        result = err_set(err, ST_REJECT, "job %s: not every segment could be sealed", job);
+        st = ST_OK;
+    }
+    return st == ST_OK ? result : st;
+}
+
+static enum st compact_stream(const struct request *r, const struct stream *stream, struct err *err)
+{
+    struct sealed_totals totals = {.n = 0};
+    struct buf line = BUF_INIT(512);
+    int64_t level;
+
+    enum st st = request_number(r, "level", r->p->setup.config->tape_seal_level, &level, err);
+    if (st == ST_OK && (level < 0 || level > 19))
+        st = err_set(err, ST_REJECT, "level=%lld: not from 1 to 19", (long long)level);
+    if (st != ST_OK)
+        return st;
+    st = seal_all(r, stream, (int)level, &totals, err);
+    upkeep_add_sealed(&line, stream->job.id.job, &totals);
+    say(r, &line);
+    return st;
+}
+
+enum st request_compact(const struct request *r, struct err *err)
+{
+    return for_streams(r, compact_stream, err);
+}
+
+static enum st prune_stream(const struct request *r, const struct stream *stream, struct err *err)
+{
+    bool is_dry_run = request_is_set(r, "dry_run");
+    struct buf line = BUF_INIT(UPKEEP_HOLDER + 512);
+    char holder[UPKEEP_HOLDER];
+    struct tape_pruned pruned;
+    int64_t keep_us;
+
+    enum st st = request_number(r, "keep_us", 0, &keep_us, err);
+    if (st == ST_OK && keep_us <= 0)
+        st = err_set(err, ST_REJECT, "keep_us: say how long to keep the tape");
+    if (st == ST_OK)
+        st = upkeep_prune_stream(&r->p->upkeep, stream, keep_us, is_dry_run, &pruned, holder, err);
+    if (st != ST_OK)
+        return st;
+    upkeep_add_pruned(&line, stream->job.id.job, &pruned, is_dry_run, holder);
+    say(r, &line);
+    return ST_OK;
+}
+
+enum st request_prune(const struct request *r, struct err *err)
+{
+    /* what the sinks have loaded a moment ago counts too */
+    enum st st = r->p->sinks ? sinks_note(r->p->sinks, err) : ST_OK;
+
+    return st == ST_OK ? for_streams(r, prune_stream, err) : st;
+}
+
+/* ---- replay ---- */
+
+static enum st read_replay(const struct request *r, struct loader_replay *ret_what, struct err *err)
+{
+    const char *job = request_word(r, "job");
+
+    *ret_what = (struct loader_replay){.is_forced = request_is_set(r, "force")};
+    if (job && strlen(job) >= sizeof(ret_what->job))
+        return err_set(err, ST_REJECT, "job=%.64s…: no job has such a name", job);
+    snprintf(ret_what->job, sizeof(ret_what->job), "%s", job ? job : "");
+    enum st st = request_number(r, "since_us", 0, &ret_what->since_us, err);
+    return st == ST_OK ? request_number(r, "until_us", INT64_MAX, &ret_what->until_us, err) : st;
+}
+
+static bool replay_goes_on(void *ctx, const struct loader_replay_progress *now)
+{
+    const struct request *r = ctx;
+    char text[128];
+
+    snprintf(text, sizeof(text), "%llu of %llu polls · %llu rows", (unsigned long long)now->n_done,
+             (unsigned long long)now->n_due, (unsigned long long)now->n_rows);
+    return control_progress(r->reply, text);
+}
+
+static void say_replayed(const struct request *r, const struct loader_replay_progress *p)
+{
+    struct buf line = BUF_INIT(2048);
+
+    buf_addf(&line, "%llu of %llu polls made anew, %llu rows",
+             (unsigned long long)(p->n_done - p->n_missing - p->n_refused),
+             (unsigned long long)p->n_due, (unsigned long long)p->n_rows);
+    if (p->n_missing > 0)
+        buf_addf(&line, ", %llu not on the tape any more", (unsigned long long)p->n_missing);
+    if (p->n_refused > 0)
+        buf_addf(&line, ", %llu refused, which keep their rows", (unsigned long long)p->n_refused);
+    if (p->n_current > 0)
+        buf_addf(&line, ", %llu of today's transform already", (unsigned long long)p->n_current);
+    if (p->n_other > 0)
+        buf_addf(&line, ", %llu of other streams", (unsigned long long)p->n_other);
+    say(r, &line);
+}
+
+enum st request_replay(const struct request *r, struct err *err)
+{
+    const char *url = request_word(r, "sink");
+    struct loader_replay_progress done = {.n_due = 0};
+    struct request context = *r;
+    struct loader_replay what;
+
+    if (url == NULL || r->p->sinks == NULL)
+        return err_set(err, ST_REJECT, "replay: %s",
+                       url ? "the running process loads no sinks" : "which sink?");
+    enum st st = read_replay(r, &what, err);
+    if (st == ST_OK)
+        st = sinks_replay(r->p->sinks, url, &what, replay_goes_on, &context, &done, err);
+    if (done.n_due > 0 || st == ST_OK)
+        say_replayed(r, &done);
+    if (st == ST_OK && done.n_refused > 0)
+        return err_set(err, ST_REJECT, "%llu polls keep the rows they had: %s",
+                       (unsigned long long)done.n_refused, done.first_refusal);
+    return st;
+}
+
+/* ---- sink forget ---- */
+
+enum st request_sink_forget(const struct request *r, struct err *err)
+{
+    const char *url = request_word(r, "sink");
+
+    if (url == NULL)
+        return err_set(err, ST_REJECT, "sink forget: which sink?");
+    if (r->p->sinks && sinks_has_shown(r->p->sinks, url))
+        return err_set(err, ST_REJECT,
+                       "%s: is at work here; take it out of the configuration first, and reload",
+                       url);
+    return known_forget(r->p->setup.data_dir, url, err);
 }

@@ -8,7 +8,7 @@ import pytest
 from gecko import Running, clean_env, gecko, market_body
 from server import PlainServer, pages
 
-VERBS = ["run", "once", "query", "tape", "import", "simulate"]
+VERBS = ["run", "once", "query", "tape", "import", "status", "doctor", "simulate"]
 
 
 def test_help_teaches():

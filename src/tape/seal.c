@@ -1,8 +1,8 @@
 /* Sealing: the records of a closed segment first, then its bodies packed over many polls; see
  * format.h. The new file is read back whole before it takes the place of the old one.
  *
- * Memory: 24 bytes a record, two bodies (the largest there are), and what zstd takes: 13 MB where a
- * poll is a page, 46 MB for whole markets, at level 9.
+ * Memory: 24 bytes a record, two bodies (the largest there are), and what zstd takes: 15 MB where a
+ * poll is a page, 80 MB for whole markets, at level 9.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tape/seal.h"

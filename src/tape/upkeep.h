@@ -28,11 +28,14 @@ struct tape_seal_setup {
 };
 
 /* Seal the oldest closed segment behind `after` that is not sealed yet. `after` is "" at first,
- * which also removes what a killed sealing left, then kept by the caller: the next call goes on
- * behind it. Memory: that of the two largest bodies, and of zstd (13 MB where a poll is a page, 46
- * MB for whole markets, at level 9). Returns: ST_AGAIN: the disk refuses, or told to stop; nothing
- * has changed, and the next call tries the same segment again. ST_REJECT: the segment is damaged
- * and stays as it is (the message says where). */
+ * which also removes what a killed sealing left; then the caller keeps it, and the next call goes
+ * on behind it.
+ *
+ * Limits:  memory for the two largest bodies and zstd: 15 MB where a poll is a page, 80 MB for
+ *          whole markets, at level 9.
+ * Returns: ST_AGAIN: the disk refuses, or told to stop; nothing has changed, and the next call
+ *          tries the same segment again. ST_REJECT: the segment is damaged and stays as it is (the
+ *          message says where). */
 enum st tape_seal_next(const struct tape_seal_setup *setup, char after[64],
                        struct tape_sealed *ret_sealed, struct err *err) MUST_USE;
 

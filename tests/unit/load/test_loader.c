@@ -5,6 +5,7 @@
 #include "load/loader.h"
 #include "tap.h"
 #include "tape/reader.h"
+#include "tape/upkeep.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -476,6 +477,42 @@ static void remove_first(const char *path, size_t i)
         unlink(path);
 }
 
+static void remove_two(const char *path, size_t i)
+{
+    if (i < 2)
+        unlink(path);
+}
+
+static void earlier_polls_are_read_from_a_sealed_tape_or_are_gone(void)
+{
+    struct tape_seal_setup setup = {.level = 1};
+    struct tape_sealed sealed;
+    char stream[1024], after[64] = "";
+
+    add_poll(0, "bitcoin=1 ripple=2");
+    CHECK_OK(loader_catch_up(loader, &err), err);
+    close_tape();
+    CHECK_OK(open_tape(1), err); /* a segment for each record */
+    add_poll(1, "bitcoin=1");
+    CHECK_OK(tape_stream_dir(dir, "markets-usd", stream, &err), err);
+    setup.dir = stream;
+    CHECK_OK(tape_seal_next(&setup, after, &sealed, &err), err);
+    CHECK_EQ(sealed.n_records, 2);
+    make_loader(8 << 20); /* remembers nothing */
+    CHECK_OK(loader_catch_up(loader, &err), err);
+    CHECK_EQ(told.loads[1].n_unchanged, 1);
+    CHECK_EQ(told.loads[1].n_absent, 1);
+    /* all before the sink's own record has been removed */
+    each_segment(remove_two);
+    make_loader(8 << 20);
+    add_poll(2, "bitcoin=1");
+    CHECK_OK(loader_catch_up(loader, &err), err);
+    CHECK_EQ(told.n_loads, 3);
+    CHECK_EQ(told.loads[2].n_rows, 1);
+    CHECK_EQ(told.loads[2].n_unchanged, 0);
+    CHECK_EQ(told.loads[2].n_absent, 0);
+}
+
 static void a_sink_behind_the_oldest_record_needs_accept_gap(void)
 {
     add_poll(0, "bitcoin=1");
@@ -673,26 +710,27 @@ static void runs_until_it_is_stopped_and_waits_for_sinks(void)
     CHECK(metric_get(METRIC_SINK_UP, "told:", NULL) == 1);
 }
 
-#define CASES(X)                                           \
-    X(loads_every_poll_once_in_order)                      \
-    X(a_batch_ends_at_the_head_and_at_its_limit)           \
-    X(an_empty_tape_is_fine)                               \
-    X(marks_unchanged_and_absent_also_after_a_restart)     \
-    X(absences_look_behind_partial_polls)                  \
-    X(failed_polls_and_refused_bodies_load_without_rows)   \
-    X(a_sink_that_fails_is_asked_again_from_its_position)  \
-    X(a_poll_that_the_sink_refuses_is_loaded_without_rows) \
-    X(polls_of_one_batch_may_be_refused_all)               \
-    X(a_sink_that_refuses_even_the_record_is_fatal)        \
-    X(a_fatal_sink_stops_the_loader)                       \
-    X(a_forked_tape_is_fatal_and_nothing_is_skipped)       \
-    X(a_sink_behind_the_oldest_record_needs_accept_gap)    \
-    X(damage_is_counted_and_the_rest_is_loaded)            \
-    X(a_poll_that_is_too_large_loads_without_rows)         \
-    X(a_page_beyond_the_cap_loads_without_rows_too)        \
-    X(a_tape_that_cannot_be_read_is_no_end_of_it)          \
-    X(memory_that_the_system_lacks_costs_no_rows)          \
-    X(a_steady_load_allocates_nothing_that_stays)          \
+#define CASES(X)                                             \
+    X(loads_every_poll_once_in_order)                        \
+    X(a_batch_ends_at_the_head_and_at_its_limit)             \
+    X(an_empty_tape_is_fine)                                 \
+    X(marks_unchanged_and_absent_also_after_a_restart)       \
+    X(earlier_polls_are_read_from_a_sealed_tape_or_are_gone) \
+    X(absences_look_behind_partial_polls)                    \
+    X(failed_polls_and_refused_bodies_load_without_rows)     \
+    X(a_sink_that_fails_is_asked_again_from_its_position)    \
+    X(a_poll_that_the_sink_refuses_is_loaded_without_rows)   \
+    X(polls_of_one_batch_may_be_refused_all)                 \
+    X(a_sink_that_refuses_even_the_record_is_fatal)          \
+    X(a_fatal_sink_stops_the_loader)                         \
+    X(a_forked_tape_is_fatal_and_nothing_is_skipped)         \
+    X(a_sink_behind_the_oldest_record_needs_accept_gap)      \
+    X(damage_is_counted_and_the_rest_is_loaded)              \
+    X(a_poll_that_is_too_large_loads_without_rows)           \
+    X(a_page_beyond_the_cap_loads_without_rows_too)          \
+    X(a_tape_that_cannot_be_read_is_no_end_of_it)            \
+    X(memory_that_the_system_lacks_costs_no_rows)            \
+    X(a_steady_load_allocates_nothing_that_stays)            \
     X(runs_until_it_is_stopped_and_waits_for_sinks)
 
 #define CASE(function)            \

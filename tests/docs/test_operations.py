@@ -21,3 +21,10 @@ def test_metrics_in_the_text_exist():
     used = re.findall(r"geckotape_([a-z_]+)", TEXT)
     assert used
     assert set(used) <= set(names)
+
+
+def test_options_in_the_text_exist():
+    options = set(re.findall(r"^### (--[a-z-]+)$", (ROOT / "docs/options.md").read_text(), re.MULTILINE))
+    used = set(re.findall(r"`[^`\n]*?(--[a-z-]+)", TEXT))
+    assert used
+    assert used <= options, used - options

@@ -122,6 +122,8 @@ def test_every_verb_is_in_the_table():
     table = TEXT.split("## Verbs")[1].split("\n## ")[0]
     for verb in verbs():
         assert re.search(rf"`{verb}[ `|]", table), f"{verb} is not in README's table of verbs"
+    named = re.findall(r"^\| (.*?) \| ", table, re.MULTILINE)[1:]
+    assert set(re.findall(r"`([a-z-]+)", " ".join(named))) == set(verbs())
 
 
 def test_links_lead_somewhere():

@@ -29,6 +29,10 @@ char *mem_strndup(const char *s, size_t len);
 
 void mem_free(void *p); /* NULL is fine */
 
+/* Once, first of all in main(): large blocks go back to the system when they are freed. glibc would
+ * keep up to 32 MB of them after the first, so that an hourly sealing stayed in memory for good. */
+void mem_setup(void);
+
 /* Tests: make the nth mem_try() from now fail (1 = the next); 0 turns it off. */
 void mem_fail_nth(long nth);
 

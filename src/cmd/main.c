@@ -3,6 +3,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/cmd.h"
 
+#include "base/mem.h"
+
 #include <stdio.h>
 
 static void print_help(void)
@@ -100,6 +102,7 @@ int main(int argc, char **argv, char **env)
 {
     const char *name = argc > 1 ? argv[1] : "--help";
 
+    mem_setup();
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         print_help();
         return argc > 1 ? EXIT_DONE : EXIT_USAGE;

@@ -153,7 +153,7 @@ enum st tape_prune(const struct tape_prune_setup *setup, struct tape_pruned *ret
     *ret_pruned = (struct tape_pruned){.n_segments = 0};
     enum st st = segment_list(setup->dir, &list, err);
     if (st == ST_OK && list.len > 0) {
-        p.segments = (const struct segment *)(const void *)list.p;
+        p.segments = (const struct segment *)list.p;
         p.n = list.len / sizeof(*p.segments);
         ret_pruned->first_kept = p.segments[0].first;
         st = tape_reader_open(setup->dir, &p.reader, err);

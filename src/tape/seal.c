@@ -65,17 +65,17 @@ struct seal {
 
 static struct plan *plan_at(struct seal *s, uint32_t i)
 {
-    return (struct plan *)(void *)s->plans.p + i;
+    return (struct plan *)s->plans.p + i;
 }
 
 static struct index_record *record_at(struct seal *s, uint32_t i)
 {
-    return (struct index_record *)(void *)s->records.p + i;
+    return (struct index_record *)s->records.p + i;
 }
 
 static struct index_frame *frame_at(struct seal *s, uint32_t i)
 {
-    return (struct index_frame *)(void *)s->frames.p + i;
+    return (struct index_frame *)s->frames.p + i;
 }
 
 static enum st check_stop(const struct seal *s, struct err *err)

@@ -15,7 +15,7 @@
 
 static const struct segment *segment_at(const struct buf *list, size_t i)
 {
-    return (const struct segment *)(const void *)list->p + i;
+    return (const struct segment *)list->p + i;
 }
 
 static size_t count_list(const struct buf *list)

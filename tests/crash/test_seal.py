@@ -11,7 +11,7 @@ import pytest
 from gecko import BINARY, an_hour_ago, clean_env, gecko, records
 
 IS_FULL = os.environ.get("GECKOTAPE_CRASH") == "full"
-CALLS = ["write", "pwrite64", "pread64", "read", "fsync", "fdatasync", "rename", "unlink", "unlinkat", "openat", "ftruncate", "fchmod", "lseek"]
+CALLS = ["write", "pwrite64", "pread64", "fsync", "fdatasync", "rename", "unlink", "unlinkat", "openat", "ftruncate", "fchmod", "lseek"]
 FAULTS = ["signal=KILL", "error=ENOSPC", "error=EIO"]
 SAMPLE = 9
 VERBS = {"compact": ["compact"], "prune": ["prune", "--keep", "1d"]}

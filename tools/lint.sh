@@ -45,6 +45,7 @@ long_functions() {
     git ls-files 'src/*.c' 'src/*.cc' | xargs awk '
         FNR == 1 { n = 0 }
         /^[a-zA-Z].*\)$/ || /^[a-zA-Z].*,$/ { start = FNR }
+        /^[a-zA-Z].* = \{$/ { start = FNR + 10000 } # a table
         /^}/ { if (FNR - start > 100) { print FILENAME ":" start ": a function of " FNR - start " lines"; bad = 1 } }
         END { exit bad }' &&
         git ls-files 'src/*.c' 'src/*.h' 'src/*.cc' | xargs wc -l |

@@ -8,6 +8,7 @@
 #include "status/render.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@
 
 struct words {
     const struct config *config;
-    char *source; /* absolute */
+    char source[PATH_MAX]; /* absolute */
     struct buf map;
 };
 
@@ -63,8 +64,7 @@ static enum st read_words(struct words *w, const char *source, struct err *err)
     enum st st = buf_check(&w->map, "--map", err);
     if (st != ST_OK)
         return st;
-    w->source = realpath(source, NULL);
-    return w->source ? ST_OK : err_sys(err, ST_REJECT, errno, "%.200s", source);
+    return realpath(source, w->source) ? ST_OK : err_sys(err, ST_REJECT, errno, "%.200s", source);
 }
 
 /* ---- on the terminal ---- */
@@ -204,7 +204,6 @@ static int run(const struct config *config, const char *const *words, size_t n_w
     signal(SIGPIPE, SIG_IGN); /* git may end before we do */
     signal(SIGXFSZ, SIG_IGN);
     int code = import(&w, words[0]);
-    free(w.source);
     buf_release(&w.map);
     return code;
 }

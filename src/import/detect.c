@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -116,12 +117,11 @@ enum st detect_job(const struct import_setup *setup, char ret_job[TAPE_MAX_JOB +
     bool is_given = name.len > 0;
 
     if (!is_given) {
-        char *path = realpath(setup->source, NULL);
-        if (path == NULL)
+        char path[PATH_MAX];
+        if (realpath(setup->source, path) == NULL)
             return err_sys(err, ST_REJECT, errno, "%.200s", setup->source);
         const char *slash = strrchr(path, '/');
         name = clean(str_of(slash ? slash + 1 : path), text);
-        free(path);
         if (name.len == 0)
             name = STR("history");
         if (name.len > TAPE_MAX_JOB - strlen("import-"))

@@ -162,6 +162,8 @@ static enum st read_names(const char *dir, const struct json_position *p, struct
 
 enum st json_position_choose_name(const char *dir, struct json_position *p, struct err *err)
 {
+    /* names of that form are made of the selection: config_job_name() */
+    bool is_made_by_flags = str_starts(str_of(p->job), STR("markets-"));
     struct names names = {.own = ""};
 
     enum st st = read_names(dir, p, &names, err);
@@ -169,7 +171,7 @@ enum st json_position_choose_name(const char *dir, struct json_position *p, stru
         return st;
     if (names.own[0] != '\0')
         snprintf(p->name, sizeof(p->name), "%s", names.own);
-    else if (!names.is_market_taken)
+    else if (is_made_by_flags && !names.is_market_taken)
         snprintf(p->name, sizeof(p->name), "market");
     else if (!names.is_job_taken)
         snprintf(p->name, sizeof(p->name), "%s", p->job);

@@ -264,7 +264,7 @@ static enum st open_behind(struct store *s, const struct store_poll *poll,
 {
     const struct poll_rows *rows = poll->load->rows;
     bool is_replaced = false, is_lacking = false;
-    int64_t next_us;
+    int64_t next_us = NO_END;
     struct coin *coin;
 
     enum st st = ask(s, poll, DB_NEXT_OK_POLL, rows->slot_us, 0, &next_us, err);

@@ -314,6 +314,17 @@ static void keep_survives_a_kill_before_the_files_are_there(void)
     CHECK_Z(list(".geckotape/market"), "2026-11-23T17.journal ");
 }
 
+static void a_job_with_a_name_of_its_own_gives_it_to_its_files(void)
+{
+    struct made_stream own = made_stream("majors", 1), flags = made_stream("markets-usd", 2);
+
+    CHECK_OK(store_begin(&t, &own), t.err);
+    CHECK_OK(store_load(&t, &own, SLOT(0), POLL_OK, "bitcoin=1", NULL), t.err);
+    CHECK_OK(store_begin(&t, &flags), t.err);
+    CHECK_OK(store_load(&t, &flags, SLOT(0), POLL_OK, "bitcoin=1", NULL), t.err);
+    CHECK_Z(list("raw"), "majors_" UTC0 ".json market_" UTC0 ".json ");
+}
+
 static void polls_older_than_keep_are_not_written_first(void)
 {
     struct made_stream s = made_stream("markets-usd", 1);
@@ -446,6 +457,7 @@ static void real_and_simulated_files_do_not_share_a_directory(void)
     X(files_of_others_are_never_overwritten)               \
     X(keep_deletes_its_own_files_and_no_others)            \
     X(keep_survives_a_kill_before_the_files_are_there)     \
+    X(a_job_with_a_name_of_its_own_gives_it_to_its_files)  \
     X(polls_older_than_keep_are_not_written_first)         \
     X(a_clock_that_is_wrong_deletes_nothing)               \
     X(a_full_disk_is_tried_again_and_leaves_no_half_files) \

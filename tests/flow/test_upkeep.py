@@ -143,3 +143,48 @@ def test_prune_asks_the_running_process(tmp_path, api):
     # its sinks go on where they were
     assert gecko("once", "--api-url", api.url, "--data", data, "--top", 60, check=0)
     assert loaded(data, "import-old") == 4
+
+
+def test_replay_asks_the_running_process(tmp_path, api):
+    data = tmp_path / "data"
+    make_old(data, tmp_path)
+    with start(api, data) as run:
+        run.port()
+        wait_for(lambda: loaded(data, "import-old") == 4 and loaded(data, JOB) >= 1, what="polls in SQLite")
+        sink = f"sqlite:{data}/market.db"
+        replay = ["replay", "--sink", sink, "--data", data, "--job", "import-old"]
+        assert re.search(r"0 of 0 polls made anew.*4 of today's transform already", gecko(*replay, check=0).stdout)
+        assert re.search(r"4 of 4 polls made anew, 4 rows", gecko(*replay, "--force", check=0).stdout)
+        other = gecko("replay", "--sink", "sqlite:/elsewhere.db", "--data", data)
+        assert other.returncode == 1 and f"there are: {sink}" in other.stderr
+        nope = gecko("replay", "--sink", sink, "--data", data, "--job", "nope")
+        assert nope.returncode == 1 and "nope" in nope.stderr
+        null = gecko("replay", "--sink", f"json:{data}?keep=1d", "--data", data, "--force")
+        assert null.returncode in (0, 1), null.stderr
+        assert run.stop() == 0
+    check_exactly_once(data)
+
+
+def test_a_sink_at_work_is_not_forgotten_and_another_is(data, api, tmp_path):
+    with start(api, data, "--sink", f"sqlite:{tmp_path}/new.db") as run:
+        run.port()
+        busy = gecko("sink", "forget", f"sqlite:{tmp_path}/new.db", "--data", data)
+        assert busy.returncode == 1 and "is at work here" in busy.stderr
+        gecko("sink", "forget", f"sqlite:{data}/market.db", "--data", data, check=0)
+        known = gecko("sink", "ls", "--data", data, check=0).stdout
+        assert "new.db" in known and "market.db" not in known
+        assert run.stop() == 0
+
+
+def test_the_stages_work_as_two_processes(tmp_path, api):
+    data = tmp_path / "data"
+    polling = ["extract", "--api-url", api.url, "--data", data, "--top", 60, "--every", "1s", "--api-rate", 100000, "--listen", "none"]
+    with Running(*polling) as extract, \
+            Running("load", "--follow", "--from", f"tape:{data}", "--sink", f"sqlite:{data}/market.db") as load:
+        extract.expect("run: started")
+        wait_for(lambda: loaded(data, JOB) >= 3, what="polls in SQLite")
+        assert extract.stop() == 0
+        n = sum(r["type"] == "end" for r in records(data))
+        wait_for(lambda: loaded(data, JOB) == n, what="the rest")
+        assert load.stop() == 0
+    check_exactly_once(data)

@@ -93,6 +93,15 @@ static void *run_loader(void *ctx)
     return NULL;
 }
 
+static void reopen_log(void)
+{
+    struct err err = ERR_INIT;
+
+    if (log_reopen(&err) != ST_OK)
+        log_error("load", "the log file cannot be opened again; the old one is kept",
+                  LOG_Z("error", err.msg));
+}
+
 /* ---- streams and sinks ---- */
 
 /* Who a stream is, and from where to where it goes; false while it has no record. */
@@ -261,7 +270,9 @@ static double work(struct load_verb *v)
     while (!have_all_ended(v)) {
         int sig = cmd_poll_signal(LOOK_US);
         int64_t now_us = clock_mono_us(clock_system());
-        if (sig != 0 && sig != SIGHUP)
+        if (sig == SIGHUP)
+            reopen_log();
+        else if (sig != 0)
             stop_all(v);
         if (!v->is_following)
             show(v, &progress);

@@ -65,7 +65,17 @@ static bool parse_stream(struct str line, struct known_stream *ret)
     return true;
 }
 
-/* NULL, or what is wrong. Texts in *ret are borrowed; streams has room for KNOWN_MAX_STREAMS. */
+/* How many streams a file can list at most. */
+static size_t count_lines(const struct buf *text)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < text->len; i++)
+        n += text->p[i] == '\n';
+    return n;
+}
+
+/* NULL, or what is wrong. Texts in *ret are borrowed; streams has room for a stream a line. */
 static const char *parse(struct str text, const char *name, struct str *ret_url,
                          struct known_stream *streams, size_t *ret_n)
 {
@@ -130,7 +140,7 @@ static enum st damaged(const char *path, const char *what, struct err *err)
                    path, what);
 }
 
-/* text: what the file holds; list: room for KNOWN_MAX_STREAMS. */
+/* text: what the file holds; list: room for a stream a line, and n more. */
 static enum st write_merged(const char *path, const char *url, const struct buf *text,
                             struct known_stream *list, const struct known_stream *streams, size_t n,
                             bool is_expected, struct err *err)
@@ -174,7 +184,7 @@ static enum st note(const char *data_dir, const char *url_shown, const struct kn
         return st;
     st = file_read(path, &text, &why);
     if (st == ST_OK || (st == ST_REJECT && why.sys == ENOENT)) {
-        struct known_stream *list = mem_new(KNOWN_MAX_STREAMS, sizeof(*list));
+        struct known_stream *list = mem_new(count_lines(&text) + n, sizeof(*list));
         st = write_merged(path, url_shown, &text, list, streams, n, is_expected, err);
         mem_free(list);
     } else {
@@ -216,7 +226,7 @@ static bool read_sink(const char *path, struct arena *arena, struct known_sink *
         sink->noted_us = about.st_mtim.tv_sec * US_PER_S + about.st_mtim.tv_nsec / 1000;
     const char *what = NULL;
     if (file_read(path, &text, &why) == ST_OK) {
-        struct known_stream *list = mem_new(KNOWN_MAX_STREAMS, sizeof(*list));
+        struct known_stream *list = mem_new(count_lines(&text), sizeof(*list));
         what = parse(buf_str(&text), strrchr(path, '/') + 1, &sink->url, list, &n);
         struct known_stream *streams = arena_alloc(arena, n, sizeof(*list));
         if (streams && n > 0)

@@ -5,9 +5,12 @@
 #include "base/mem.h"
 #include "base/metric.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #define ROUND_US      (60 * US_PER_S)
@@ -24,6 +27,8 @@ struct housekeeper {
     pthread_cond_t wake;
     bool has_trouble[N_TROUBLES];
     bool is_held;                        /* a sink keeps old segments: it was logged */
+    int64_t looked_us;                   /* monotonic: since when the files beside the tape … */
+    uint64_t looked_bytes;               /* … had this size */
     char sealed[LOADER_MAX_STREAMS][64]; /* of each stream: where sealing goes on */
 };
 
@@ -109,6 +114,37 @@ static enum st prune_stream(struct housekeeper *h, const struct stream *stream, 
 
 /* ---- the disk ---- */
 
+/* Bytes of the files right in DATA: the default database. */
+static uint64_t bytes_of_files(const char *data_dir)
+{
+    DIR *d = opendir(data_dir);
+    uint64_t bytes = 0;
+    struct stat s;
+
+    for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;)
+        if (fstatat(dirfd(d), e->d_name, &s, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(s.st_mode))
+            bytes += (uint64_t)s.st_blocks * 512;
+    if (d != NULL)
+        closedir(d);
+    return bytes;
+}
+
+/* What they grow by in a day, by what they grew since we began to look; 0: not known yet. */
+static uint64_t growth_of_files(struct housekeeper *h)
+{
+    uint64_t bytes = bytes_of_files(h->setup.data_dir);
+    int64_t now_us = clock_mono_us(h->setup.clock);
+
+    if (h->looked_us == 0) {
+        h->looked_us = now_us;
+        h->looked_bytes = bytes;
+    }
+    int64_t span_us = now_us - h->looked_us;
+    if (span_us < LEAST_SPAN_US || bytes < h->looked_bytes)
+        return 0;
+    return (uint64_t)((double)(bytes - h->looked_bytes) * (double)DAY_US / (double)span_us);
+}
+
 static enum st look_at_disk(struct housekeeper *h, struct err *err)
 {
     struct status_disk disk = {.checked_us = clock_wall_us(h->setup.clock),
@@ -136,6 +172,7 @@ static enum st look_at_disk(struct housekeeper *h, struct err *err)
         disk.day_bytes = 0;
     else if (span_us < DAY_US)
         disk.day_bytes = (uint64_t)((double)disk.day_bytes * (double)DAY_US / (double)span_us);
+    disk.day_bytes += growth_of_files(h);
     metric_set(METRIC_DISK_FREE, NULL, NULL, (double)disk.free_bytes);
     struct status_disk *shown = &status_lock(h->setup.status)->disk;
     snprintf(disk.last_error, sizeof(disk.last_error), "%s", shown->last_error);

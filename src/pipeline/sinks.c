@@ -263,19 +263,6 @@ const struct sink_url *sinks_at(struct sinks *s, size_t i)
 
 /* ---- adding ---- */
 
-/* Keep on the tape what this sink has not loaded, also while it cannot be reached. */
-static void expect(const struct sinks *s, const struct sink_url *url, const struct stream *stream)
-{
-    struct known_stream of = {.offset = 0};
-    struct err err = ERR_INIT;
-
-    sink_uuid_text(&stream->job.id, of.uuid);
-    snprintf(of.job, sizeof(of.job), "%s", stream->job.id.job);
-    if (known_expect(tape_data_dir(s->setup.tape), url->shown, &of, 1, &err) != ST_OK)
-        log_warn("tape", "cannot note what a sink is going to load", LOG_Z("sink", url->shown),
-                 LOG_Z("job", of.job), LOG_Z("error", err.msg));
-}
-
 static void show_new(struct sinks *s, const struct one_sink *sink)
 {
     struct status_snapshot *now = status_lock(s->setup.status);
@@ -340,8 +327,6 @@ enum st sinks_add(struct sinks *s, const struct sink_url *url, struct err *err)
     sink->url = *url;
     sink->place = place;
     sink->loader = make_loader(s, sink);
-    for (size_t i = 0; i < streams_count(s->setup.streams); i++)
-        expect(s, url, streams_at(s->setup.streams, i));
     show_new(s, sink);
     put(s, place, sink);
     return ST_OK;
@@ -355,7 +340,6 @@ void sinks_add_stream(struct sinks *s, const struct stream *stream)
         struct err err = ERR_INIT;
         if (s->at[i] == NULL)
             continue;
-        expect(s, &s->at[i]->url, stream);
         /* as many fit as there can be streams */
         if (loader_add_stream(s->at[i]->loader, &of, &err) != ST_OK)
             log_error("load", "a stream cannot be loaded before a restart",
@@ -392,6 +376,22 @@ void sinks_show_lag(struct sinks *s)
     pthread_rwlock_unlock(&s->lock);
 }
 
+/* Every stream is kept for every sink, also for one that cannot be reached or has not begun. */
+static enum st expect(const struct sinks *s, const struct sink_url *url, struct err *err)
+{
+    size_t n = streams_count(s->setup.streams);
+    struct known_stream *all = mem_new(n, sizeof(*all));
+
+    for (size_t i = 0; i < n; i++) {
+        const struct stream_id *id = &streams_at(s->setup.streams, i)->job.id;
+        sink_uuid_text(id, all[i].uuid);
+        snprintf(all[i].job, sizeof(all[i].job), "%s", id->job);
+    }
+    enum st st = known_expect(tape_data_dir(s->setup.tape), url->shown, all, n, err);
+    mem_free(all);
+    return st;
+}
+
 enum st sinks_note(struct sinks *s, struct err *err)
 {
     enum st st = ST_OK;
@@ -401,7 +401,9 @@ enum st sinks_note(struct sinks *s, struct err *err)
         struct err why = ERR_INIT;
         if (s->at[i] == NULL)
             continue;
-        enum st one_st = loader_note(s->at[i]->loader, tape_data_dir(s->setup.tape), &why);
+        enum st one_st = expect(s, &s->at[i]->url, &why);
+        if (one_st == ST_OK)
+            one_st = loader_note(s->at[i]->loader, tape_data_dir(s->setup.tape), &why);
         if (one_st != ST_OK && st == ST_OK) {
             *err = why;
             st = one_st;
@@ -581,10 +583,8 @@ enum st sinks_stop(struct sinks *s, int64_t deadline_us, struct err *err)
     }
     while (s->stuck) {
         struct one_sink *sink = s->stuck;
-        if (!join(sink, deadline_us)) {
-            err_ignore(err_set(err, ST_FATAL, "sink %s never stopped", sink->url.shown));
-            return ST_FATAL;
-        }
+        if (!join(sink, deadline_us))
+            return err_set(err, ST_FATAL, "sink %s was removed and never stopped", sink->url.shown);
         s->stuck = sink->next;
         free_one(sink);
     }

@@ -27,8 +27,7 @@ struct sinks;
 struct sinks *sinks_new(const struct sinks_setup *setup);
 void sinks_free(struct sinks *s); /* NULL is fine; after sinks_stop() when started */
 
-/* Add a sink for all streams; no thread yet. What it has not loaded is kept on the tape from now
- * on. ST_REJECT when there are STATUS_MAX_SINKS. */
+/* Add a sink for all streams; no thread yet. ST_REJECT when there are STATUS_MAX_SINKS. */
 enum st sinks_add(struct sinks *s, const struct sink_url *url, struct err *err) MUST_USE;
 
 /* Start the threads of those that have none. */
@@ -58,8 +57,8 @@ enum st sinks_replay(struct sinks *s, const char *url, const struct loader_repla
 /* Any thread: show how far all sinks are. */
 void sinks_show_lag(struct sinks *s);
 
-/* Any thread: note in DATA how far all sinks are; the first failure is returned after all had
- * their turn. */
+/* Any thread: note in DATA how far all sinks are, so that nothing they lack is removed from the
+ * tape; to be called before anything is. The first failure is returned after all had their turn. */
 enum st sinks_note(struct sinks *s, struct err *err) MUST_USE;
 
 /* All that can work now have loaded everything. */

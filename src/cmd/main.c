@@ -6,6 +6,9 @@
 #include "base/mem.h"
 
 #include <stdio.h>
+#include <sys/resource.h>
+
+#define MANY_DESCRIPTORS 16384
 
 static void print_help(void)
 {
@@ -69,6 +72,17 @@ static int exit_of(const struct opt_problems *problems, const struct settings *s
     return EXIT_CONFIG;
 }
 
+/* A stream takes a descriptor, and one or two for each sink: the usual 1024 are few. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= MANY_DESCRIPTORS)
+        return;
+    limit.rlim_cur = limit.rlim_max < MANY_DESCRIPTORS ? limit.rlim_max : MANY_DESCRIPTORS;
+    setrlimit(RLIMIT_NOFILE, &limit); /* else as many as there are */
+}
+
 static int run_verb(const struct verb *verb, int argc, char **argv, char **env)
 {
     const struct config_sources sources = {
@@ -82,6 +96,7 @@ static int run_verb(const struct verb *verb, int argc, char **argv, char **env)
 
     config_load(&sources, verb->bit, &config, &settings, words, CMD_MAX_WORDS, &n_words, &problems);
     print_lines("warning: ", &problems.warnings);
+    raise_descriptors();
     if (problems.n > 0) {
         print_lines("", &problems.text);
         if (problems.text.len + 1024 > problems.text.max)

@@ -193,8 +193,12 @@ static enum st load_one(struct loader *l, struct loader_tape *t, const struct ga
     struct err why = ERR_INIT;
 
     load.is_last = is_last || (load.rows && b->n_rows + load.rows->rows.n >= LOADER_MAX_BATCH_ROWS);
+    /* another process writes the tape: a power cut must not take from it what the sink has */
+    enum st st = t->head || t->ahead != 0 ? ST_OK : tape_sync(t->dir, err);
+    if (st != ST_OK)
+        return st;
     int64_t start = clock_mono_us(l->clock);
-    enum st st = l->driver->load(&l->sink, &load, &result, &why);
+    st = l->driver->load(&l->sink, &load, &result, &why);
     int64_t duration = clock_mono_us(l->clock) - start;
     *ret_is_refused = st == ST_REJECT;
     if (st == ST_REJECT)

@@ -46,4 +46,8 @@ enum st tape_reader_body(struct tape_reader *r, const struct tape_record *record
 enum st tape_reader_bounds(struct tape_reader *r, uint64_t *ret_first, uint64_t *ret_last,
                            struct err *err) MUST_USE;
 
+/* Make the newest segment's records durable. For a reader in another process than the writer's, who
+ * sees records that the writer has not synced yet: before it acts on the last one there is. */
+enum st tape_sync(const char *dir, struct err *err) MUST_USE;
+
 #endif

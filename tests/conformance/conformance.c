@@ -376,6 +376,192 @@ static void jobs_do_not_mix(void)
     CHECK_SHOWS("markets-eur", SLOT(0), "bitcoin=2 ");
 }
 
+/* ---- replay ---- */
+
+struct remade {
+    struct made_stream before; /* the stream in front of the poll */
+    const char *rows;
+};
+
+#define MAX_REMADE 8
+
+static struct sink_replay replay_of(const struct made_stream *s)
+{
+    return (struct sink_replay){
+        .stream = &s->id, .until_us = INT64_MAX, .below = s->at.offset, .is_forced = true};
+}
+
+/* Replace all polls of the stream that the sink lists, as far as `polls` has them in that order;
+ * is_whole: commit. */
+static enum st replay(struct sink *sink, const struct made_stream *s, const struct remade *polls,
+                      bool is_whole)
+{
+    const struct sink_replay_driver *driver = sink->driver->replay;
+    const struct sink_replay what = replay_of(s);
+    struct sink_stored after = {0}, list[MAX_REMADE];
+    struct sink_result result;
+    size_t n;
+
+    enum st st = driver->list(sink, &what, &after, list, MAX_REMADE, &n, &err);
+    if (st == ST_OK)
+        st = driver->begin(sink, &what, list, n, &err);
+    for (size_t i = 0; st == ST_OK && i < n; i++) {
+        struct made_stream stream = polls[i].before;
+        struct made_poll poll;
+        made_poll(&poll, &stream, list[i].slot_us, POLL_OK, polls[i].rows);
+        if (poll.end.offset != list[i].end_offset)
+            abort();
+        poll.load.is_last = is_whole && i + 1 == n;
+        st = driver->replace(sink, &poll.load, &result, &err);
+        made_release(&poll);
+    }
+    return st;
+}
+
+/* Three polls, and what a replay will make of them. */
+static enum st load_three(struct sink *sink, struct made_stream *s, struct remade *remade)
+{
+    static const char *const old[] = {"bitcoin=1 ripple=5", "bitcoin=2 ripple=6", "bitcoin=3"},
+                             *const new[] = {"bitcoin=10 ripple=5", "bitcoin=20",
+                                             "bitcoin=30 ethereum=7"};
+    struct sink_result result;
+    enum st st = ST_OK;
+
+    for (int i = 0; st == ST_OK && i < 3; i++) {
+        remade[i] = (struct remade){.before = *s, .rows = new[i]};
+        st = load(sink, s, SLOT(i), POLL_OK, old[i], true, &result);
+    }
+    return st;
+}
+
+static void a_replay_makes_its_polls_anew(void)
+{
+    struct made_stream s = made_stream("markets-usd", 1);
+    struct remade remade[3];
+    struct position at;
+    struct sink_result result;
+
+    CHECK_OK(open_and_attach(&first, &s, &at), err);
+    if (first.driver->replay == NULL)
+        SKIP("cannot be replayed");
+    CHECK_OK(load_three(&first, &s, remade), err);
+    for (int i = 0; i < 2; i++) { /* again gives the same */
+        CHECK_OK(replay(&first, &s, remade, true), err);
+        CHECK_SHOWS("markets-usd", SLOT(0), "bitcoin=10 ripple=5 ");
+        CHECK_SHOWS("markets-usd", SLOT(1), "bitcoin=20 ");
+        CHECK_SHOWS("markets-usd", SLOT(2), "bitcoin=30 ethereum=7 ");
+    }
+    /* the position stays, and loading goes on */
+    CHECK_OK(load(&first, &s, SLOT(3), POLL_OK, "bitcoin=4", true, &result), err);
+    CHECK_SHOWS("markets-usd", SLOT(3), "bitcoin=4 ");
+    CHECK_OK(first.driver->attach(&first, &s.id, &at, &err), err);
+    CHECK_AT(at, s.at);
+}
+
+static void a_replay_that_is_not_ended_leaves_all_as_it_was(void)
+{
+    struct made_stream s = made_stream("markets-usd", 1);
+    struct remade remade[3];
+    struct position at;
+
+    CHECK_OK(open_and_attach(&first, &s, &at), err);
+    if (first.driver->replay == NULL)
+        SKIP("cannot be replayed");
+    CHECK_OK(load_three(&first, &s, remade), err);
+    CHECK_OK(replay(&first, &s, remade, false), err);
+    CHECK_OK(first.driver->attach(&first, &s.id, &at, &err), err);
+    CHECK_AT(at, s.at);
+    CHECK_SHOWS("markets-usd", SLOT(0), "bitcoin=1 ripple=5 ");
+    CHECK_SHOWS("markets-usd", SLOT(1), "bitcoin=2 ripple=6 ");
+    CHECK_SHOWS("markets-usd", SLOT(2), "bitcoin=3 ");
+}
+
+static void a_kill_within_a_replay_leaves_all_as_it_was(void)
+{
+    struct made_stream s = made_stream("markets-usd", 1);
+    struct remade remade[3];
+    struct position at;
+    int status = 0;
+
+    CHECK_OK(open_and_attach(&first, &s, &at), err);
+    if (first.driver->replay == NULL)
+        SKIP("cannot be replayed");
+    CHECK_OK(load_three(&first, &s, remade), err);
+    shut(&first);
+    pid_t child = fork();
+    if (child == 0) {
+        if (open_and_attach(&first, &s, &at) != ST_OK || replay(&first, &s, remade, false) != ST_OK)
+            _exit(1);
+        kill(getpid(), SIGKILL);
+    }
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK(WIFSIGNALED(status));
+    CHECK_OK(open_and_attach(&first, &s, &at), err);
+    CHECK_SHOWS("markets-usd", SLOT(1), "bitcoin=2 ripple=6 ");
+    CHECK_OK(replay(&first, &s, remade, true), err);
+    CHECK_SHOWS("markets-usd", SLOT(1), "bitcoin=20 ");
+}
+
+static void a_replay_of_the_one_who_was_taken_over_changes_nothing(void)
+{
+    struct made_stream s = made_stream("markets-usd", 1);
+    struct remade remade[3];
+    struct position at;
+
+    CHECK_OK(open_and_attach(&first, &s, &at), err);
+    if (first.driver->replay == NULL)
+        SKIP("cannot be replayed");
+    CHECK_OK(load_three(&first, &s, remade), err);
+    CHECK_OK(open_and_attach(&second, &s, &at), err);
+    CHECK_EQ(replay(&first, &s, remade, true), ST_FATAL);
+    CHECK(strstr(err.msg, "taken over") != NULL);
+    CHECK_SHOWS("markets-usd", SLOT(0), "bitcoin=1 ripple=5 ");
+}
+
+/* A partial poll that an ok one replaced, another stream's, one of another time, one that is not
+ * loaded as far as the loader knows. */
+static void a_replay_knows_which_polls_have_their_rows_there(void)
+{
+    struct made_stream s = made_stream("markets-usd", 1), other = made_stream("markets-usd", 2);
+    struct sink_stored after = {0}, list[MAX_REMADE];
+    struct sink_stored_counts counts;
+    struct position at;
+    struct sink_result result;
+    size_t n, n_rows = 0;
+
+    CHECK_OK(open_and_attach(&first, &s, &at), err);
+    if (first.driver->replay == NULL)
+        SKIP("cannot be replayed");
+    CHECK_OK(first.driver->attach(&first, &other.id, &at, &err), err);
+    CHECK_OK(load(&first, &s, SLOT(0), POLL_PARTIAL, "bitcoin=1", true, &result), err);
+    CHECK_OK(load(&first, &s, SLOT(0), POLL_OK, "bitcoin=2", true, &result), err);
+    uint64_t replacing = s.at.offset;
+    CHECK_OK(load(&first, &other, SLOT(1), POLL_OK, "bitcoin=3", true, &result), err);
+    CHECK_OK(load(&first, &s, SLOT(1), POLL_OK, "bitcoin=4", true, &result), err);
+    CHECK_OK(load(&first, &s, SLOT(2), POLL_FAILED, NULL, true, &result), err);
+    CHECK_OK(load(&first, &s, SLOT(200), POLL_OK, "bitcoin=5", true, &result), err);
+    uint64_t later = s.at.offset;
+    CHECK_OK(load(&first, &s, SLOT(201), POLL_OK, "bitcoin=6", true, &result), err);
+    struct sink_replay what = replay_of(&s);
+    what.below = later;
+    CHECK_OK(first.driver->replay->list(&first, &what, &after, list, MAX_REMADE, &n, &err), err);
+    for (size_t i = 0; i < n; i++)
+        if (list[i].has_rows)
+            list[n_rows++] = list[i];
+    CHECK_EQ(n_rows, 2);
+    CHECK_EQ(list[0].end_offset, replacing);
+    CHECK_EQ(list[1].end_offset, later);
+    CHECK_OK(first.driver->replay->count(&first, &what, &counts, &err), err);
+    CHECK_EQ(counts.n_due, n);
+    CHECK_EQ(counts.n_other, 2);
+    what.since_us = SLOT(1);
+    what.until_us = SLOT(200);
+    after.slot_us = SLOT(1);
+    CHECK_OK(first.driver->replay->list(&first, &what, &after, list, MAX_REMADE, &n, &err), err);
+    for (size_t i = 0; i < n; i++)
+        CHECK(!list[i].has_rows);
+}
+
 /* Never ST_AGAIN, which would be tried for ever. */
 static void a_text_beyond_its_memory_is_refused(void)
 {
@@ -443,6 +629,11 @@ static void close_is_fine_after_a_failed_open(void)
     X(a_partial_poll_and_the_ok_one_may_share_a_batch)          \
     X(polls_without_rows_move_the_position)                     \
     X(jobs_do_not_mix)                                          \
+    X(a_replay_makes_its_polls_anew)                            \
+    X(a_replay_that_is_not_ended_leaves_all_as_it_was)          \
+    X(a_kill_within_a_replay_leaves_all_as_it_was)              \
+    X(a_replay_of_the_one_who_was_taken_over_changes_nothing)   \
+    X(a_replay_knows_which_polls_have_their_rows_there)         \
     X(a_text_beyond_its_memory_is_refused)                      \
     X(an_option_it_does_not_know_is_refused)                    \
     X(close_is_fine_after_a_failed_open)

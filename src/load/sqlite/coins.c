@@ -189,6 +189,37 @@ static enum st note_seen(struct db *db, int64_t seen, struct coin *coin, struct 
     return db_run(db, stmt, err);
 }
 
+/* The name that the coin has in `row` is not what is remembered of that time. */
+static enum st correct_name(struct db *db, const struct cell *row, struct coin *coin, bool is_last,
+                            struct err *err)
+{
+    sqlite3_stmt *stmt;
+
+    enum st st = set_name(db, coin->coin_id, row, err);
+    if (st != ST_OK || !is_last)
+        return st;
+    st = db_prepare(db, DB_NAME_COIN, &stmt, err);
+    if (st != ST_OK)
+        return st;
+    bind_name(stmt, row);
+    db_bind_int(stmt, ":coin_id", coin->coin_id);
+    coin->name_hash = hash_row_name(row);
+    coin->named_at = row[MARKET_FETCHED_AT].number;
+    return db_run(db, stmt, err);
+}
+
+static enum st join_name(struct db *db, const struct coin *coin, int64_t since, struct err *err)
+{
+    sqlite3_stmt *stmt;
+
+    enum st st = db_prepare(db, DB_JOIN_NAME, &stmt, err);
+    if (st != ST_OK)
+        return st;
+    db_bind_int(stmt, ":coin_id", coin->coin_id);
+    db_bind_int(stmt, ":since", since);
+    return db_run(db, stmt, err);
+}
+
 /* Bring the name that the coin has in `row` into what is remembered of that time. */
 static enum st rename_past(struct db *db, const struct cell *row, struct coin *coin,
                            struct err *err)
@@ -196,10 +227,10 @@ static enum st rename_past(struct db *db, const struct cell *row, struct coin *c
     const int64_t seen = row[MARKET_FETCHED_AT].number;
     const uint64_t hash =
         hash_name(cell_text(&row[MARKET_SYMBOL]), cell_text(&row[MARKET_NAME]), STR_NONE);
-    sqlite3_stmt *find, *stmt;
+    sqlite3_stmt *find;
     bool has_row;
 
-    if (seen >= coin->past_from && seen < coin->past_until && hash == coin->past_hash)
+    if (seen > coin->past_from && seen < coin->past_until && hash == coin->past_hash)
         return ST_OK;
     enum st st = db_prepare(db, DB_FIND_NAME, &find, err);
     if (st != ST_OK)
@@ -216,19 +247,9 @@ static enum st rename_past(struct db *db, const struct cell *row, struct coin *c
     coin->past_until = is_last ? INT64_MAX : sqlite3_column_int64(find, 3);
     coin->past_hash = hash;
     sqlite3_reset(find);
-    if (!is_other)
-        return ST_OK;
-    st = set_name(db, coin->coin_id, row, err);
-    if (st != ST_OK || !is_last)
-        return st;
-    st = db_prepare(db, DB_NAME_COIN, &stmt, err);
-    if (st != ST_OK)
-        return st;
-    bind_name(stmt, row);
-    db_bind_int(stmt, ":coin_id", coin->coin_id);
-    coin->name_hash = hash_row_name(row);
-    coin->named_at = seen;
-    return db_run(db, stmt, err);
+    if (is_other)
+        st = correct_name(db, row, coin, is_last, err);
+    return st == ST_OK && since == seen ? join_name(db, coin, seen, err) : st;
 }
 
 enum st coin_of_row(struct coin_cache *cache, struct db *db, const struct cell *row, bool is_past,

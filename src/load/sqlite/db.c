@@ -331,6 +331,8 @@ enum st db_prepare(struct db *db, enum db_statement which, sqlite3_stmt **ret_st
     else
         text = *statement_texts[which];
     enum st st = buf_check(&made, "a statement", err);
+    if (st != ST_OK) /* it fits: there was no memory */
+        st = ST_AGAIN;
     if (made.len > 0)
         text = buf_str(&made);
     int code = SQLITE_OK;

@@ -34,6 +34,7 @@
     X(FIND_POLL, find_poll)                             \
     X(HAS_ROW_BEFORE, has_row_before)                   \
     X(JOIN_ABSENCES, join_absences)                     \
+    X(JOIN_NAME, join_name)                             \
     X(LACKS_COIN, lacks_coin)                           \
     X(LAST_POLL, last_poll)                             \
     X(LAST_SEEN_ABSENT, last_seen_absent)               \

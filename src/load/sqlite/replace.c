@@ -106,7 +106,7 @@ static enum st replace_rows(struct store *s, const struct store_poll *poll,
 
     enum st st = find_prev_poll(s, poll, &is_base, &is_compared, err);
     if (st == ST_OK && is_replacing)
-        st = store_run_for_slot(s, DB_REPLACE_POLL, poll->job_id, slot, err);
+        st = store_oust_partial(s, poll, err);
     if (st == ST_OK)
         st = store_run_for_slot(s, DB_DELETE_ROWS, poll->job_id, slot, err);
     if (st == ST_OK)

@@ -377,6 +377,20 @@ static enum st update_absences(struct store *s, const struct store_poll *poll,
                : open_missed_absences(s, poll, err);
 }
 
+enum st store_oust_partial(struct store *s, const struct store_poll *poll, struct err *err)
+{
+    sqlite3_stmt *stmt;
+
+    enum st st = db_prepare(&s->db, DB_REPLACE_POLL, &stmt, err);
+    if (st != ST_OK)
+        return st;
+    db_bind_int(stmt, ":job_id", poll->job_id);
+    db_bind_int(stmt, ":slot", poll->load->end->slot_us);
+    db_bind_int(stmt, ":offset", (int64_t)poll->load->end->offset);
+    db_bind_text(stmt, ":stream", str_of(poll->stream));
+    return db_run(&s->db, stmt, err);
+}
+
 /* Everything that only a poll with its rows in market changes. */
 static enum st store_rows(struct store *s, const struct store_poll *poll, bool is_replacing,
                           struct sink_result *result, struct err *err)
@@ -390,7 +404,7 @@ static enum st store_rows(struct store *s, const struct store_poll *poll, bool i
     if (st == ST_OK && last.is_late)
         st = store_keep_next(s, poll->job_id, rows->slot_us, NULL, err);
     if (st == ST_OK && is_replacing)
-        st = store_run_for_slot(s, DB_REPLACE_POLL, poll->job_id, rows->slot_us, err);
+        st = store_oust_partial(s, poll, err);
     if (st == ST_OK && is_replacing)
         st = store_run_for_slot(s, DB_DELETE_ROWS, poll->job_id, rows->slot_us, err);
     if (st == ST_OK)

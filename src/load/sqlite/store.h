@@ -65,6 +65,10 @@ enum st store_run_for_slot(struct store *s, enum db_statement which, int64_t job
 enum st store_take_slot(struct store *s, const struct store_poll *poll, bool *ret_is_duplicate,
                         bool *ret_is_replacing, struct buf *why, struct err *err) MUST_USE;
 
+/* The partial poll that has the slot is a duplicate from now on. */
+enum st store_oust_partial(struct store *s, const struct store_poll *poll,
+                           struct err *err) MUST_USE;
+
 /* Write out the rows that the poll after a slot left out, before other ones come in front of them;
  * not when it is `but` one of these (NULL: none). */
 enum st store_keep_next(struct store *s, int64_t job_id, int64_t slot_us,

@@ -245,7 +245,7 @@ static size_t replay(size_t since, size_t until, unsigned max_batch)
 
 static void is_as_if_loaded_anew(void)
 {
-    for (uint64_t i = 1; i <= 60; i++) {
+    for (uint64_t i = 1; i <= 30; i++) {
         seed = i;
         deal();
         open_store(&old);

@@ -57,7 +57,8 @@ static bool give(const struct opt_def *def, enum source source, const char *valu
         struct str rest = str_of(def->path), group;
         bool is_nested = str_cut(&rest, '.', &group);
         buf_addf(&b, "%.*s: %s", STR_ARG(group), is_nested ? "{" : "");
-        buf_addf(&b, is_nested ? "%.*s: " : "", STR_ARG(rest));
+        if (is_nested)
+            buf_addf(&b, "%.*s: ", STR_ARG(rest));
         buf_add_char(&b, '"');
         for (const char *c = value; *c; c++)
             if ((unsigned char)*c < ' ')

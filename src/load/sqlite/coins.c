@@ -141,11 +141,25 @@ static enum st find_or_add(struct db *db, const struct cell *row, struct coin *c
     return ST_OK;
 }
 
+/* coin shows what the row tells. */
+static enum st show_name(struct db *db, const struct cell *row, struct coin *coin, struct err *err)
+{
+    sqlite3_stmt *stmt;
+
+    enum st st = db_prepare(db, DB_NAME_COIN, &stmt, err);
+    if (st != ST_OK)
+        return st;
+    bind_name(stmt, row);
+    db_bind_int(stmt, ":coin_id", coin->coin_id);
+    coin->name_hash = hash_row_name(row);
+    return db_run(db, stmt, err);
+}
+
 /* The logo's URL changes without being news: coin_name is for symbol and name. */
 static enum st rename_coin(struct db *db, const struct cell *row, struct coin *coin,
                            struct err *err)
 {
-    sqlite3_stmt *find, *stmt;
+    sqlite3_stmt *find;
     bool has_row, is_news = false;
 
     enum st st = db_prepare(db, DB_FIND_COIN, &find, err);
@@ -159,15 +173,9 @@ static enum st rename_coin(struct db *db, const struct cell *row, struct coin *c
         sqlite3_reset(find);
     }
     if (st == ST_OK)
-        st = db_prepare(db, DB_NAME_COIN, &stmt, err);
-    if (st != ST_OK)
-        return st;
-    bind_name(stmt, row);
-    db_bind_int(stmt, ":coin_id", coin->coin_id);
-    st = db_run(db, stmt, err);
+        st = show_name(db, row, coin, err);
     if (st == ST_OK && is_news)
         st = set_name(db, coin->coin_id, row, err);
-    coin->name_hash = hash_row_name(row);
     coin->named_at = row[MARKET_FETCHED_AT].number;
     return st;
 }
@@ -186,25 +194,6 @@ static enum st note_seen(struct db *db, int64_t seen, struct coin *coin, struct 
     db_bind_int(stmt, ":coin_id", coin->coin_id);
     coin->first_seen = seen < coin->first_seen ? seen : coin->first_seen;
     coin->last_seen = seen > coin->last_seen ? seen : coin->last_seen;
-    return db_run(db, stmt, err);
-}
-
-/* The name that the coin has in `row` is not what is remembered of that time. */
-static enum st correct_name(struct db *db, const struct cell *row, struct coin *coin, bool is_last,
-                            struct err *err)
-{
-    sqlite3_stmt *stmt;
-
-    enum st st = set_name(db, coin->coin_id, row, err);
-    if (st != ST_OK || !is_last)
-        return st;
-    st = db_prepare(db, DB_NAME_COIN, &stmt, err);
-    if (st != ST_OK)
-        return st;
-    bind_name(stmt, row);
-    db_bind_int(stmt, ":coin_id", coin->coin_id);
-    coin->name_hash = hash_row_name(row);
-    coin->named_at = row[MARKET_FETCHED_AT].number;
     return db_run(db, stmt, err);
 }
 
@@ -248,8 +237,22 @@ static enum st rename_past(struct db *db, const struct cell *row, struct coin *c
     coin->past_hash = hash;
     sqlite3_reset(find);
     if (is_other)
-        st = correct_name(db, row, coin, is_last, err);
+        st = set_name(db, coin->coin_id, row, err);
+    if (st == ST_OK && is_other && is_last)
+        st = show_name(db, row, coin, err);
     return st == ST_OK && since == seen ? join_name(db, coin, seen, err) : st;
+}
+
+/* The same, and where the row is among the coin's newest, its logo. */
+static enum st rename_remade(struct db *db, const struct cell *row, struct coin *coin,
+                             struct err *err)
+{
+    enum st st = rename_past(db, row, coin, err);
+
+    if (st == ST_OK && row[MARKET_FETCHED_AT].number >= coin->last_seen &&
+        coin->past_until == INT64_MAX && hash_row_name(row) != coin->name_hash)
+        st = show_name(db, row, coin, err);
+    return st;
 }
 
 enum st coin_of_row(struct coin_cache *cache, struct db *db, const struct cell *row, bool is_past,
@@ -282,7 +285,7 @@ enum st coin_of_row(struct coin_cache *cache, struct db *db, const struct cell *
     *ret_coin = place;
     st = note_seen(db, seen, place, err);
     if (is_past)
-        return st == ST_OK ? rename_past(db, row, place, err) : st;
+        return st == ST_OK ? rename_remade(db, row, place, err) : st;
     /* a row that comes late has an old name, not a new one */
     if (st == ST_OK && seen > place->named_at && hash_row_name(row) != place->name_hash)
         st = rename_coin(db, row, place, err);

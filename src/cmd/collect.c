@@ -13,11 +13,9 @@
 /* A line per poll on a terminal; in a pipe the log has the changes of state. */
 static void print_poll(void *ctx, const struct sink_load *load, const struct sink_result *result)
 {
-    const bool *has_several_jobs = ctx;
     struct buf b = BUF_INIT(4096); /* what log_say() takes */
 
-    if (*has_several_jobs)
-        buf_addf(&b, "%s  ", load->stream->job);
+    (void)ctx;
     report_poll(&b, load, result);
     buf_addf(&b, " · %s\n", load->stream->job);
     log_say(buf_str(&b));
@@ -118,14 +116,13 @@ static const char *name_of(int sig)
 int collect(const struct config *config, uint32_t verb)
 {
     const char *data_dir = cmd_data_dir(config);
-    bool is_terminal = isatty(STDOUT_FILENO) == 1, has_several_jobs = config->n_jobs > 1;
+    bool is_terminal = isatty(STDOUT_FILENO) == 1;
     struct pipeline_setup setup = {
         .config = config,
         .data_dir = data_dir,
         .verb = verb,
         .has_sinks = verb == VERB_RUN,
         .poll_loaded = is_terminal && config->log_format == LOG_TEXT ? print_poll : NULL,
-        .ctx = &has_several_jobs,
     };
     struct pipeline *p;
     struct err err = ERR_INIT;

@@ -201,14 +201,15 @@ static void look(struct housekeeper *h)
     report(h, TROUBLE_DISK, look_at_disk(h, &err), &err);
 }
 
-/* Every stream; the first failure of each kind is the round's. */
-static void keep_up(struct housekeeper *h)
+/* The first n streams, which the sinks were noted for; the first failure of each kind is the
+ * round's. */
+static void keep_up(struct housekeeper *h, size_t n)
 {
     struct err prune_err = ERR_INIT, seal_err = ERR_INIT;
     enum st prune_st = ST_OK, seal_st = ST_OK;
     bool is_held = false;
 
-    for (size_t i = 0; i < streams_count(h->setup.streams); i++) {
+    for (size_t i = 0; i < n; i++) {
         const struct stream *stream = streams_at(h->setup.streams, i);
         if (h->setup.keep_us > 0 && prune_st == ST_OK)
             prune_st = prune_stream(h, stream, &is_held, &prune_err);
@@ -248,9 +249,10 @@ static void *keeper_main(void *arg)
     struct housekeeper *h = arg;
 
     while (!is_stopping(h)) {
+        size_t n = streams_count(h->setup.streams);
         look(h);
         note(h);
-        keep_up(h);
+        keep_up(h, n);
         clear_error(h);
         wait_round(h);
     }

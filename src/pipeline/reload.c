@@ -42,6 +42,8 @@ static enum st read_config(struct reload *r, struct err *err)
     config_load(r->p->setup.config->sources, r->p->setup.verb, &r->config, &settings, words,
                 MAX_WORDS, &n_words, &problems);
     settings_release(&settings);
+    for (rest = buf_str(&problems.warnings); str_cut(&rest, '\n', &line);)
+        log_warn("reload", "about the configuration", LOG_S("what", line));
     for (rest = buf_str(&problems.text); str_cut(&rest, '\n', &line);) {
         log_error("reload", "the configuration has a mistake", LOG_S("what", line));
         if (r->reply)
@@ -124,6 +126,14 @@ static bool is_wanted(const struct reload *r, const char *url)
     return false;
 }
 
+static void note_sinks(const struct reload *r)
+{
+    struct err err = ERR_INIT;
+
+    if (sinks_note(r->p->sinks, &err) != ST_OK)
+        log_warn("tape", "cannot note how far the sinks are", LOG_Z("error", err.msg));
+}
+
 static void add_sinks(struct reload *r)
 {
     struct sinks *sinks = r->p->sinks;
@@ -133,8 +143,10 @@ static void add_sinks(struct reload *r)
         if (sinks_has(sinks, r->urls[i].text))
             continue;
         enum st st = sinks_add(sinks, &r->urls[i], &err);
-        if (st == ST_OK)
+        if (st == ST_OK) {
+            note_sinks(r); /* before it begins: nothing is removed in front of it */
             st = sinks_start(sinks, &err);
+        }
         if (st == ST_OK)
             r->n_sinks_added++;
         else

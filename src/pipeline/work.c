@@ -127,8 +127,8 @@ enum st request_import(const struct request *r, struct err *err)
 
 /* ---- compact and prune ---- */
 
-/* Do it to every stream, or to the one of job=NAME. */
-static enum st for_streams(const struct request *r,
+/* Do it to each of the first n streams, or to the one of job=NAME. */
+static enum st for_streams(const struct request *r, size_t n,
                            enum st (*run)(const struct request *r, const struct stream *stream,
                                           struct err *err),
                            struct err *err)
@@ -137,7 +137,7 @@ static enum st for_streams(const struct request *r,
     bool is_found = false;
     enum st st = ST_OK;
 
-    for (size_t i = 0; st == ST_OK && i < streams_count(&r->p->streams); i++) {
+    for (size_t i = 0; st == ST_OK && i < n; i++) {
         const struct stream *stream = streams_at(&r->p->streams, i);
         if (only && strcmp(only, stream->job.id.job) != 0)
             continue;
@@ -214,7 +214,7 @@ static enum st compact_stream(const struct request *r, const struct stream *stre
 
 enum st request_compact(const struct request *r, struct err *err)
 {
-    return for_streams(r, compact_stream, err);
+    return for_streams(r, streams_count(&r->p->streams), compact_stream, err);
 }
 
 static enum st prune_stream(const struct request *r, const struct stream *stream, struct err *err)
@@ -239,10 +239,12 @@ static enum st prune_stream(const struct request *r, const struct stream *stream
 
 enum st request_prune(const struct request *r, struct err *err)
 {
+    size_t n = streams_count(&r->p->streams); /* those that the sinks are noted for now */
+
     /* what the sinks have loaded a moment ago counts too */
     enum st st = r->p->sinks ? sinks_note(r->p->sinks, err) : ST_OK;
 
-    return st == ST_OK ? for_streams(r, prune_stream, err) : st;
+    return st == ST_OK ? for_streams(r, n, prune_stream, err) : st;
 }
 
 /* ---- replay ---- */

@@ -16,7 +16,7 @@ tools/build.sh build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=
     -Dc_args=-fsanitize=fuzzer-no-link -Dcpp_args=-fsanitize=fuzzer-no-link || exit 1
 
 failed=0
-[ $# -gt 0 ] || set -- json number time settings transform tape url answer config import
+[ $# -gt 0 ] || set -- json number time settings transform tape url known answer config import
 for target; do
     found=build-fuzz/corpus/$target
     mkdir -p "$found" build-fuzz/crashes

@@ -18,7 +18,7 @@ static bool parse_back(struct str s, int64_t *ret_us)
 }
 
 enum st instant_parse(const char *option, const char *text, int64_t now_us, int64_t *ret_us,
-                   struct err *err)
+                      struct err *err)
 {
     char day[TIME_TEXT];
     int64_t back_us;

@@ -9,6 +9,6 @@
 /* RFC 3339 ("2026-11-23T14:30:00Z"), a day ("2026-11-23": its beginning, UTC), or back from now
  * ("-2h", "2h ago"). option, like "--since", is for the message of ST_REJECT. */
 enum st instant_parse(const char *option, const char *text, int64_t now_us, int64_t *ret_us,
-                   struct err *err) MUST_USE;
+                      struct err *err) MUST_USE;
 
 #endif

@@ -3,9 +3,9 @@
 #include "cmd/cmd.h"
 
 #include "base/mem.h"
+#include "cmd/instant.h"
 #include "cmd/progress.h"
 #include "cmd/streams.h"
-#include "cmd/instant.h"
 #include "control/control.h"
 
 #include <pthread.h>

@@ -150,7 +150,7 @@ static enum st write_merged(const char *path, const char *url, const struct buf 
     size_t n_list = 0;
     struct str known_url;
 
-    if (text->len > 0)
+    if (text)
         what = parse(buf_str(text), strrchr(path, '/') + 1, &known_url, list, &n_list);
     if (what)
         return damaged(path, what, err);
@@ -162,7 +162,7 @@ static enum st write_merged(const char *path, const char *url, const struct buf 
                            url, KNOWN_MAX_STREAMS);
     format(&merged, url, list, n_list);
     enum st st = buf_check(&merged, path, err);
-    if (st == ST_OK && !str_eq(buf_str(&merged), buf_str(text)))
+    if (st == ST_OK && !(text && str_eq(buf_str(&merged), buf_str(text))))
         st = file_replace(path, buf_str(&merged), err);
     buf_release(&merged);
     return st;
@@ -185,7 +185,8 @@ static enum st note(const char *data_dir, const char *url_shown, const struct kn
     st = file_read(path, &text, &why);
     if (st == ST_OK || (st == ST_REJECT && why.sys == ENOENT)) {
         struct known_stream *list = mem_new(count_lines(&text) + n, sizeof(*list));
-        st = write_merged(path, url_shown, &text, list, streams, n, is_expected, err);
+        st = write_merged(path, url_shown, st == ST_OK ? &text : NULL, list, streams, n,
+                          is_expected, err);
         mem_free(list);
     } else {
         *err = why;

@@ -320,6 +320,7 @@ static void a_job_with_a_name_of_its_own_gives_it_to_its_files(void)
 
     CHECK_OK(store_begin(&t, &own), t.err);
     CHECK_OK(store_load(&t, &own, SLOT(0), POLL_OK, "bitcoin=1", NULL), t.err);
+    store_shut(&t);
     CHECK_OK(store_begin(&t, &flags), t.err);
     CHECK_OK(store_load(&t, &flags, SLOT(0), POLL_OK, "bitcoin=1", NULL), t.err);
     CHECK_Z(list("raw"), "majors_" UTC0 ".json market_" UTC0 ".json ");

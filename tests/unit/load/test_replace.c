@@ -1,5 +1,6 @@
-/* Replay of the sqlite: driver: a store whose polls are made anew one by one must end up as one that
- * was loaded with today's rows from the start. Polls of two makes are dealt by a seeded generator. */
+/* Replay of the sqlite: driver: a store whose polls are made anew one by one must end up as one
+ * that was loaded with today's rows from the start. Polls of two makes are dealt by a seeded
+ * generator. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store_dir.h"
 #include "tap.h"
@@ -138,7 +139,8 @@ static void ask(const struct test_store *t, const char *sql, struct buf *ret)
 }
 
 static const char *const everything[] = {
-    "SELECT slot, id, fetched_at, current_price, last_updated FROM market JOIN coin USING (coin_id) "
+    "SELECT slot, id, fetched_at, current_price, last_updated FROM market JOIN coin USING "
+    "(coin_id) "
     "ORDER BY 1, 2",
     "SELECT slot, id, fetched_at, current_price FROM latest JOIN coin USING (coin_id) ORDER BY 2",
     "SELECT id, from_slot, until_slot FROM absence JOIN coin USING (coin_id) ORDER BY 1, 2",

@@ -43,6 +43,7 @@ struct load_verb {
     struct work works[MAX_SINKS];
     size_t n_works;
     bool is_note_told; /* that the sinks cannot be noted */
+    bool is_stopped;   /* by a signal */
 };
 
 /* ---- what the loaders tell; on their threads ---- */
@@ -270,10 +271,12 @@ static double work(struct load_verb *v)
     while (!have_all_ended(v)) {
         int sig = cmd_poll_signal(LOOK_US);
         int64_t now_us = clock_mono_us(clock_system());
-        if (sig == SIGHUP)
+        if (sig == SIGHUP) {
             reopen_log();
-        else if (sig != 0)
+        } else if (sig != 0) {
+            v->is_stopped = true;
             stop_all(v);
+        }
         if (!v->is_following)
             show(v, &progress);
         if (v->is_following && now_us - scanned_us >= RESCAN_US) {
@@ -313,6 +316,10 @@ static int tell_end(struct load_verb *v, double seconds)
             continue;
         int own = cmd_fail(w->st, &w->err, EXIT_FAILED);
         code = code == EXIT_FAILED ? code : own;
+    }
+    if (code == EXIT_DONE && v->is_stopped && !v->is_following) {
+        fprintf(stderr, "geckotape: stopped on the way; the same command goes on from there\n");
+        code = EXIT_AGAIN;
     }
     return code;
 }

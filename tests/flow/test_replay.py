@@ -51,6 +51,17 @@ def test_load_follows_a_collector_and_finds_its_new_jobs(tmp_path):
     assert len(re.findall(rf"^sqlite:{store}  markets-usd-top(?:19|20)  offset \d+  0 behind", listed, re.MULTILINE)) == 2, listed
 
 
+def test_a_load_that_is_stopped_on_the_way_says_so(tmp_path):
+    data, store = tape_of(tmp_path, 1200), tmp_path / "x.db"
+    with Running("load", "--from", f"tape:{data}", "--sink", f"sqlite:{store}") as load:
+        wait_for(lambda: n_polls(store) > 0 or load.process.poll() is not None, what="a poll")
+        code = load.stop()
+    assert code == (75 if n_polls(store) < 1200 else 0), load.output
+    assert "stopped on the way" in load.output or code == 0
+    gecko("load", "--from", f"tape:{data}", "--sink", f"sqlite:{store}", check=0)
+    assert n_polls(store) == 1200
+
+
 def test_load_says_what_it_cannot_do(tmp_path):
     data = tape_of(tmp_path, 3)
     store = f"sqlite:{tmp_path}/x.db"

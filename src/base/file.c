@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/file.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define READ_BYTES (size_t)(16 * 1024) /* at a time */
+#define READ_BYTES   (size_t)(16 * 1024) /* at a time */
+#define PIPE_WAIT_US (5 * US_PER_S)
 
 /* A disk that is full or over quota may have room later; a missing permission will not grow. */
 static enum st st_of_errno(int errnum)
@@ -142,31 +146,72 @@ enum st file_replace(const char *path, struct str bytes, struct err *err)
     return file_sync_dir(parent, err);
 }
 
-enum st file_read(const char *path, struct buf *ret_bytes, struct err *err)
+/* A pipe, a socket or a terminal: wait until there is something to read, or all have closed it. */
+static enum st wait_for_bytes(int fd, int64_t deadline_us, const char *path, struct err *err)
 {
-    enum st st = ST_OK;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return err_sys(err, errno == ENOENT ? ST_REJECT : st_of_errno(errno), errno, "%s", path);
     for (;;) {
+        int64_t left_us = deadline_us - clock_mono_us(clock_system());
+        struct pollfd one = {.fd = fd, .events = POLLIN};
+        int n = left_us > 0 ? poll(&one, 1, (int)(left_us / US_PER_MS) + 1) : 0;
+        if (n > 0)
+            return ST_OK;
+        if (n < 0 && errno != EINTR)
+            return err_sys(err, ST_AGAIN, errno, "read %s", path);
+        if (n == 0)
+            return err_set(err, ST_REJECT,
+                           "%s: no file, and whoever writes to it did not finish within %d s; name "
+                           "a file, or write to it at once",
+                           path, (int)(PIPE_WAIT_US / US_PER_S));
+    }
+}
+
+/* All that is there; with a deadline (not 0), all that comes until then. */
+static enum st read_all(int fd, int64_t deadline_us, const char *path, struct buf *ret_bytes,
+                        struct err *err)
+{
+    /* a pipe that nobody has opened yet for writing reads as empty: wait before the first read */
+    enum st st = deadline_us ? wait_for_bytes(fd, deadline_us, path, err) : ST_OK;
+
+    while (st == ST_OK) {
         size_t left = ret_bytes->max - ret_bytes->len;
         size_t want = left < READ_BYTES ? left : READ_BYTES;
         char beyond; /* at the ceiling: is there more? */
         char *at = left > 0 ? buf_room(ret_bytes, want) : &beyond;
-        if (at == NULL) {
-            st = buf_check(ret_bytes, path, err);
-            break;
-        }
+        if (at == NULL)
+            return buf_check(ret_bytes, path, err);
         ssize_t n = read(fd, at, left > 0 ? want : 1);
         if (n < 0 && errno == EINTR)
             continue;
+        if (n < 0 && errno == EAGAIN && deadline_us) {
+            st = wait_for_bytes(fd, deadline_us, path, err);
+            continue;
+        }
         if (n < 0)
-            st = err_sys(err, ST_AGAIN, errno, "read %s", path);
-        else if (n > 0 && left == 0)
-            st = err_set(err, ST_REJECT, "%s: more than %zu bytes", path, ret_bytes->max);
-        if (n <= 0 || left == 0)
-            break;
+            return err_sys(err, ST_AGAIN, errno, "read %s", path);
+        if (n > 0 && left == 0)
+            return err_set(err, ST_REJECT, "%s: more than %zu bytes", path, ret_bytes->max);
+        if (n == 0)
+            return ST_OK;
         buf_added(ret_bytes, (size_t)n);
+    }
+    return st;
+}
+
+enum st file_read(const char *path, struct buf *ret_bytes, struct err *err)
+{
+    struct stat about;
+    enum st st;
+
+    /* without O_NONBLOCK a pipe that nobody writes to is not even opened */
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return err_sys(err, errno == ENOENT ? ST_REJECT : st_of_errno(errno), errno, "%s", path);
+    if (fstat(fd, &about) != 0) {
+        st = err_sys(err, ST_AGAIN, errno, "%s", path);
+    } else {
+        bool is_stream = S_ISFIFO(about.st_mode) || S_ISCHR(about.st_mode);
+        int64_t deadline_us = is_stream ? clock_mono_us(clock_system()) + PIPE_WAIT_US : 0;
+        st = read_all(fd, deadline_us, path, ret_bytes, err);
     }
     close(fd);
     return st;

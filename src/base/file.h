@@ -30,8 +30,9 @@ enum st file_write_all(int fd, const void *bytes, size_t len, const char *path,
  * rename, directory sync. ST_AGAIN when the disk refuses. */
 enum st file_replace(const char *path, struct str bytes, struct err *err) MUST_USE;
 
-/* Append the whole file to buf (its ceiling holds). ST_REJECT when there is no such file (err->sys
- * ENOENT) or it is too large; ST_AGAIN on a read error. */
+/* Append the whole file to buf (its ceiling holds). A pipe or a device (a secret, <(...) of a
+ * shell) is read to its end too, for 5 s at most. ST_REJECT when there is no such file (err->sys
+ * ENOENT), it is too large, or the pipe did not end; ST_AGAIN on a read error. */
 enum st file_read(const char *path, struct buf *ret_bytes, struct err *err) MUST_USE;
 
 /* Read exactly len bytes at `at`. ST_REJECT when the file ends before; ST_AGAIN on a read error. */

@@ -55,7 +55,10 @@ struct pipeline {
 /* reload.c: read the configuration again and apply what can be applied; says on the log, and to
  * `reply` unless it is NULL, what was done. ST_REJECT: it has mistakes, nothing was changed. */
 enum st reload_apply(struct pipeline *p, struct control_reply *reply, struct err *err) MUST_USE;
-void reload_stop(struct pipeline *p); /* waits for the one under way */
+
+/* Wait for the one under way that a signal asked for. ST_FATAL when it does not end in time: then p
+ * must live on. */
+enum st reload_stop(struct pipeline *p, int64_t deadline_us, struct err *err) MUST_USE;
 
 /* Tell the extractor which streams are polled; `change` is held, or no thread runs yet. */
 void pipeline_set_jobs(struct pipeline *p);

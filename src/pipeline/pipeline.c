@@ -336,6 +336,7 @@ static enum st stop_sinks(struct pipeline *p, int64_t deadline_us, struct err *e
 enum st pipeline_stop(struct pipeline *p, struct err *err)
 {
     int64_t deadline_us = clock_mono_us(p->clock) + p->setup.config->stop_timeout_us;
+    struct err reload_err = ERR_INIT;
     enum st st = ST_OK;
 
     atomic_store(&p->is_stopping, true);
@@ -345,7 +346,7 @@ enum st pipeline_stop(struct pipeline *p, struct err *err)
         extract_stop(p->extract); /* at once; what follows may take a moment */
     control_stop(p->control);
     p->control = NULL;
-    reload_stop(p);
+    enum st reload_st = reload_stop(p, deadline_us, &reload_err);
     if (p->is_extracting)
         pthread_join(p->extract_thread, NULL);
     p->is_extracting = false;
@@ -356,6 +357,10 @@ enum st pipeline_stop(struct pipeline *p, struct err *err)
     if (st == ST_OK && p->extract_st != ST_OK) {
         *err = p->extract_err;
         st = ST_FATAL;
+    }
+    if (st == ST_OK && reload_st != ST_OK) {
+        *err = reload_err;
+        st = reload_st;
     }
     return st;
 }

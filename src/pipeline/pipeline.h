@@ -37,7 +37,8 @@ void pipeline_close(struct pipeline *p); /* NULL is fine; after pipeline_stop() 
 enum st pipeline_start(struct pipeline *p, struct err *err) MUST_USE;
 
 /* Stop in order: not ready, extract, sinks (they may finish what is on the tape until the stop
- * timeout), HTTP. ST_FATAL when the extractor had died or a sink did not stop in time. */
+ * timeout), HTTP. ST_FATAL when the extractor had died, or a reload or a sink did not stop in
+ * time. */
 enum st pipeline_stop(struct pipeline *p, struct err *err) MUST_USE;
 
 /* Read the configuration again, soon and in a thread of its own; what was done is logged. Jobs,

@@ -8,8 +8,10 @@
 #include "pipeline/setup.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #define MAX_WORDS 8
+#define NAP_US    (5 * US_PER_MS)
 
 /* One reload: the new configuration, whom to tell, what was done. */
 struct reload {
@@ -208,6 +210,8 @@ static enum st apply(struct reload *r, struct err *err)
     if (log_reopen(&log_err) != ST_OK) /* first: whatever else is said goes to the new file */
         say(r, LOG_ERROR, "the log file cannot be opened again; the old one is kept", log_err.msg);
     enum st st = read_config(r, err);
+    if (st == ST_OK && atomic_load(&r->p->is_stopping)) /* nobody waits for us any more */
+        st = err_set(err, ST_AGAIN, "stopping");
     if (st != ST_OK)
         return st;
     apply_log(r);
@@ -276,9 +280,26 @@ void pipeline_reload(struct pipeline *p)
     pthread_mutex_unlock(&p->reload_lock);
 }
 
-void reload_stop(struct pipeline *p)
+static bool is_reloading(struct pipeline *p)
 {
-    if (p->has_reload_thread)
-        pthread_join(p->reload_thread, NULL);
+    pthread_mutex_lock(&p->reload_lock);
+    bool is_reloading = p->is_reloading;
+    pthread_mutex_unlock(&p->reload_lock);
+    return is_reloading;
+}
+
+enum st reload_stop(struct pipeline *p, int64_t deadline_us, struct err *err)
+{
+    if (!p->has_reload_thread)
+        return ST_OK;
+    while (is_reloading(p)) {
+        if (clock_mono_us(p->clock) >= deadline_us)
+            return err_set(err, ST_FATAL,
+                           "a reload did not end in time: look at what the configuration is read "
+                           "from");
+        nanosleep(&(struct timespec){.tv_nsec = NAP_US * 1000}, NULL);
+    }
+    pthread_join(p->reload_thread, NULL); /* it has nothing more to do */
     p->has_reload_thread = false;
+    return ST_OK;
 }

@@ -331,6 +331,25 @@ def test_a_stop_during_a_reload_is_prompt(tmp_path):
     check_exactly_once(data)
 
 
+@pytest.mark.parametrize("patience, code", [("30s", 0), ("1ms", 1)])
+def test_a_reload_that_reads_a_pipe_nobody_writes_to_ends(tmp_path, patience, code):
+    data = tmp_path / "data"
+    write_config(tmp_path, {"one": {"top": 20, "every": "1s"}})
+    with PlainServer(market) as api, start(tmp_path, api, "--stop-timeout", patience) as run:
+        run.port()
+        wait_for_polls(data, "one")
+        os.unlink(tmp_path / "geckotape.yaml")
+        os.mkfifo(tmp_path / "geckotape.yaml")
+        run.process.send_signal(signal.SIGHUP)
+        time.sleep(0.3)
+        assert run.stop() == code
+        assert code == 0 or "a reload did not end in time" in run.output
+    if code == 0:
+        checked = gecko("check", "--config", "geckotape.yaml", cwd=tmp_path, check=78)
+        assert "geckotape.yaml: no file, and whoever writes to it" in checked.stderr
+    check_exactly_once(data, json_dir=data)
+
+
 def test_streams_of_before_are_loaded_by_sinks_that_come_later(tmp_path):
     data = tmp_path / "data"
     with PlainServer(market) as api:

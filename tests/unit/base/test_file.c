@@ -98,6 +98,35 @@ static void reading_says_what_is_wrong(void)
     buf_release(&b);
 }
 
+/* What a shell's <(...) is: the writer is slow, and has gone before all of it is read. */
+static void a_pipe_is_read_to_its_end(void)
+{
+    static char bytes[100000];
+    const char *path = in_dir("pipe");
+    struct buf b = BUF_INIT(sizeof(bytes));
+
+    memset(bytes, 'x', sizeof(bytes));
+    CHECK_EQ(mkfifo(path, 0600), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        int fd = open(path, O_WRONLY);
+        usleep(50000);
+        enum st st = file_write_all(fd, bytes, 10, path, &err);
+        usleep(50000);
+        if (st == ST_OK)
+            st = file_write_all(fd, bytes, sizeof(bytes) - 10, path, &err);
+        _exit(st != ST_OK);
+    }
+    CHECK_OK(file_read(path, &b, &err), err);
+    CHECK_EQ(b.len, sizeof(bytes));
+    waitpid(child, NULL, 0);
+    buf_clear(&b);
+    CHECK_OK(file_read("/dev/null", &b, &err), err);
+    CHECK_EQ(b.len, 0);
+    CHECK_EQ(file_read("/dev/zero", &b, &err), ST_REJECT);
+    buf_release(&b);
+}
+
 static void reading_at_a_place_is_exact(void)
 {
     char bytes[4] = "";
@@ -191,7 +220,8 @@ static void a_directory_is_synced_or_named(void)
 TAP_MAIN(TAP_CASE(a_replaced_file_holds_the_new_bytes),
          TAP_CASE(a_file_that_cannot_be_replaced_stays_as_it_was),
          TAP_CASE(directories_are_made_with_their_parents), TAP_CASE(reading_says_what_is_wrong),
-         TAP_CASE(reading_at_a_place_is_exact), TAP_CASE(a_write_that_fails_may_be_tried_again),
+         TAP_CASE(a_pipe_is_read_to_its_end), TAP_CASE(reading_at_a_place_is_exact),
+         TAP_CASE(a_write_that_fails_may_be_tried_again),
          TAP_CASE(a_path_that_is_too_long_is_refused),
          TAP_CASE(a_lock_is_held_by_one_and_names_its_holder),
          TAP_CASE(a_directory_is_synced_or_named))

@@ -147,7 +147,7 @@ static void expect_streams(struct load_verb *v, size_t from)
     for (size_t i = from; i < v->n_streams; i++)
         n += look_at(&v->streams[i], &known[n], &v->first[i], &v->last[i]);
     for (size_t i = 0; i < v->n_works && n > 0; i++)
-        if (known_expect(v->data_dir, v->works[i].url.shown, known, n, &err) != ST_OK)
+        if (known_expect(v->data_dir, &v->works[i].url, known, n, &err) != ST_OK)
             tell_unnoted(v, &err);
     mem_free(known);
 }

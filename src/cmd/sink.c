@@ -64,28 +64,43 @@ static int list(const char *data_dir)
     return n_problems > 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
-/* url: as shown, or with its secrets. */
-static int forget(const char *data_dir, const char *text)
+/* text: a name as listed, or a URL, also with its secrets. What is listed goes first. */
+static enum st read_name(const char *data_dir, const char *text, char ret_name[KNOWN_NAME_MAX],
+                         struct err *err)
 {
     struct sink_url *url = mem_new(1, sizeof(*url));
+    struct err why = ERR_INIT;
+    enum st st = ST_OK;
+
+    if (known_has(data_dir, text) || sink_url_parse(str_of(text), url, &why) != ST_OK)
+        snprintf(ret_name, KNOWN_NAME_MAX, "%s", text);
+    else
+        st = known_name(url, ret_name, err);
+    mem_free(url);
+    return st;
+}
+
+static int forget(const char *data_dir, const char *text)
+{
     struct buf request = BUF_INIT(CONTROL_MAX_REQUEST);
+    char name[KNOWN_NAME_MAX];
     struct err err = ERR_INIT;
     int code;
 
-    if (sink_url_parse(str_of(text), url, &err) != ST_OK)
-        snprintf(url->shown, sizeof(url->shown), "%s", text);
+    enum st st = read_name(data_dir, text, name, &err);
+    if (st != ST_OK)
+        return cmd_fail(st, &err, EXIT_FAILED);
     control_put(&request, "sink-forget", NULL);
-    control_put(&request, "sink", url->shown);
+    control_put(&request, "sink", name);
     if (!cmd_hand_over(data_dir, &request, &code)) {
-        enum st st = known_forget(data_dir, url->shown, &err);
+        st = known_forget(data_dir, name, &err);
         code = st == ST_OK ? EXIT_DONE : cmd_fail(st, &err, EXIT_FAILED);
     }
     if (code == EXIT_DONE)
         printf("%s is forgotten: what it has not loaded may now be removed from the tape. What it "
                "holds stays; when it is loaded again, it is known again.\n",
-               url->shown);
+               name);
     buf_release(&request);
-    mem_free(url);
     return code;
 }
 

@@ -34,6 +34,90 @@ static enum st path_of(const char *data_dir, const char *url, char ret_path[FILE
     return file_path(ret_path, err, "%s/sinks/%s", data_dir, name);
 }
 
+/* ---- what a sink is called ---- */
+
+/* Cut one "." or ".." from the front of a relative path; false when there is none. Behind a name
+ * they stay: that may be a link to anywhere. */
+static bool cut_dots(struct str *path, struct str *dir)
+{
+    size_t dots = str_starts(*path, STR("..")) ? 2 : str_starts(*path, STR(".")) ? 1 : 0;
+
+    if (dots == 0 || (path->len > dots && path->p[dots] != '/'))
+        return false;
+    while (dots < path->len && path->p[dots] == '/')
+        dots++;
+    if (str_starts(*path, STR("..")))
+        while (dir->len > 0 && dir->p[--dir->len] != '/')
+            ;
+    *path = (struct str){path->p + dots, path->len - dots};
+    return true;
+}
+
+/* A directory's name as a URL has it. */
+static void add_dir(struct buf *b, struct str dir)
+{
+    bool is_utf8 = str_is_utf8(dir);
+
+    for (size_t i = 0; i < dir.len; i++) {
+        unsigned char c = (unsigned char)dir.p[i];
+        if (c <= ' ' || c == '%' || c == '?' || c == 0x7f || (c >= 0x80 && !is_utf8))
+            buf_addf(b, "%%%02X", c);
+        else
+            buf_add_char(b, (char)c);
+    }
+}
+
+static enum st add_absolute(struct buf *b, const struct sink_url *url, struct err *err)
+{
+    struct str tail = str_of(url->shown + strlen(url->scheme) + 1), path;
+    char cwd[FILE_MAX_PATH];
+
+    if (getcwd(cwd, sizeof(cwd)) == NULL)
+        return err_sys(err, ST_AGAIN, errno, "%s: the working directory", url->shown);
+    struct str dir = str_of(strcmp(cwd, "/") == 0 ? "" : cwd);
+    bool has_options = str_cut(&tail, '?', &path);
+    while (cut_dots(&path, &dir))
+        ;
+    buf_addf(b, "%s:", url->scheme);
+    add_dir(b, dir);
+    if (path.len > 0 || dir.len == 0)
+        buf_add_char(b, '/');
+    buf_add_str(b, path);
+    if (has_options) {
+        buf_add_char(b, '?');
+        buf_add_str(b, tail);
+    }
+    return ST_OK;
+}
+
+enum st known_name(const struct sink_url *url, char ret_name[KNOWN_NAME_MAX], struct err *err)
+{
+    struct buf b = BUF_INIT(KNOWN_NAME_MAX - 1);
+    const struct sink_driver *driver;
+    struct err why = ERR_INIT;
+    enum st st = ST_OK;
+
+    if (url->rest[0] == '/' || sink_driver_find(str_of(url->scheme), &driver, &why) != ST_OK ||
+        !driver->is_path)
+        buf_add_z(&b, url->shown);
+    else
+        st = add_absolute(&b, url, err);
+    if (st == ST_OK)
+        st = buf_check(&b, url->shown, err);
+    if (st == ST_OK)
+        snprintf(ret_name, KNOWN_NAME_MAX, "%s", buf_z(&b));
+    buf_release(&b);
+    return st;
+}
+
+bool known_has(const char *data_dir, const char *name)
+{
+    struct err why = ERR_INIT;
+    char path[FILE_MAX_PATH];
+
+    return path_of(data_dir, name, path, &why) == ST_OK && access(path, F_OK) == 0;
+}
+
 /* ---- one file ---- */
 
 static bool is_hex(char c)
@@ -86,7 +170,7 @@ static const char *parse(struct str text, const char *name, struct str *ret_url,
     if (!str_cut(&text, '\n', &line) || !str_eq(line, STR(FORMAT)))
         return "is no list of what a sink has loaded, or of a newer geckotape";
     if (!str_cut(&text, '\n', &line) || !str_cut(&line, ' ', &key) || !str_eq(key, STR("url")) ||
-        line.len >= SINK_URL_MAX || !str_is_utf8(line))
+        line.len >= KNOWN_NAME_MAX || !str_is_utf8(line))
         return "names no sink";
     *ret_url = line;
     name_of(line, expected);
@@ -168,14 +252,16 @@ static enum st write_merged(const char *path, const char *url, const struct buf 
     return st;
 }
 
-static enum st note(const char *data_dir, const char *url_shown, const struct known_stream *streams,
-                    size_t n, bool is_expected, struct err *err)
+static enum st note(const char *data_dir, const struct sink_url *url,
+                    const struct known_stream *streams, size_t n, bool is_expected, struct err *err)
 {
     struct buf text = BUF_INIT(MAX_FILE);
-    char path[FILE_MAX_PATH], dir[FILE_MAX_PATH];
+    char path[FILE_MAX_PATH], dir[FILE_MAX_PATH], name[KNOWN_NAME_MAX];
     struct err why = ERR_INIT;
 
-    enum st st = path_of(data_dir, url_shown, path, err);
+    enum st st = known_name(url, name, err);
+    if (st == ST_OK)
+        st = path_of(data_dir, name, path, err);
     if (st == ST_OK)
         st = file_path(dir, err, "%s/sinks", data_dir);
     if (st == ST_OK)
@@ -185,8 +271,8 @@ static enum st note(const char *data_dir, const char *url_shown, const struct kn
     st = file_read(path, &text, &why);
     if (st == ST_OK || (st == ST_REJECT && why.sys == ENOENT)) {
         struct known_stream *list = mem_new(count_lines(&text) + n, sizeof(*list));
-        st = write_merged(path, url_shown, st == ST_OK ? &text : NULL, list, streams, n,
-                          is_expected, err);
+        st = write_merged(path, name, st == ST_OK ? &text : NULL, list, streams, n, is_expected,
+                          err);
         mem_free(list);
     } else {
         *err = why;
@@ -195,16 +281,16 @@ static enum st note(const char *data_dir, const char *url_shown, const struct kn
     return st;
 }
 
-enum st known_note(const char *data_dir, const char *url_shown, const struct known_stream *streams,
-                   size_t n, struct err *err)
+enum st known_note(const char *data_dir, const struct sink_url *url,
+                   const struct known_stream *streams, size_t n, struct err *err)
 {
-    return note(data_dir, url_shown, streams, n, false, err);
+    return note(data_dir, url, streams, n, false, err);
 }
 
-enum st known_expect(const char *data_dir, const char *url_shown,
+enum st known_expect(const char *data_dir, const struct sink_url *url,
                      const struct known_stream *streams, size_t n, struct err *err)
 {
-    return note(data_dir, url_shown, streams, n, true, err);
+    return note(data_dir, url, streams, n, true, err);
 }
 
 /* ---- listing ---- */
@@ -346,11 +432,11 @@ enum st known_below(const char *data_dir, const char *uuid, uint64_t *ret_below,
     return st;
 }
 
-enum st known_forget(const char *data_dir, const char *url_shown, struct err *err)
+enum st known_forget(const char *data_dir, const char *name, struct err *err)
 {
     char path[FILE_MAX_PATH], dir[FILE_MAX_PATH];
 
-    enum st st = path_of(data_dir, url_shown, path, err);
+    enum st st = path_of(data_dir, name, path, err);
     if (st == ST_OK)
         st = file_path(dir, err, "%s/sinks", data_dir);
     if (st != ST_OK)
@@ -358,8 +444,8 @@ enum st known_forget(const char *data_dir, const char *url_shown, struct err *er
     if (unlink(path) != 0)
         return errno == ENOENT
                    ? err_set(err, ST_REJECT,
-                             "%s: no sink of %s that is known; geckotape sink ls shows those",
-                             url_shown, data_dir)
+                             "%s: no sink of %s that is known; geckotape sink ls shows those", name,
+                             data_dir)
                    : err_sys(err, ST_AGAIN, errno, "%s", path);
     return file_sync_dir(dir, err);
 }

@@ -420,7 +420,7 @@ enum st loader_note(const struct loader *l, const char *data_dir, struct err *er
         streams[n++].offset = atomic_load(&t->done);
     }
     if (n > 0)
-        st = known_note(data_dir, l->url->shown, streams, n, err);
+        st = known_note(data_dir, l->url, streams, n, err);
     mem_free(streams);
     return st;
 }

@@ -242,13 +242,16 @@ bool sinks_has(struct sinks *s, const char *url)
     return has;
 }
 
-bool sinks_has_shown(struct sinks *s, const char *url_shown)
+bool sinks_has_name(struct sinks *s, const char *name)
 {
+    char other[KNOWN_NAME_MAX];
+    struct err why = ERR_INIT;
     bool has = false;
 
     pthread_rwlock_rdlock(&s->lock);
     for (size_t i = 0; i < STATUS_MAX_SINKS; i++)
-        has |= s->at[i] && strcmp(s->at[i]->url.shown, url_shown) == 0;
+        has |= s->at[i] && known_name(&s->at[i]->url, other, &why) == ST_OK &&
+               strcmp(other, name) == 0;
     pthread_rwlock_unlock(&s->lock);
     return has;
 }
@@ -387,7 +390,7 @@ static enum st expect(const struct sinks *s, const struct sink_url *url, struct 
         sink_uuid_text(id, all[i].uuid);
         snprintf(all[i].job, sizeof(all[i].job), "%s", id->job);
     }
-    enum st st = known_expect(tape_data_dir(s->setup.tape), url->shown, all, n, err);
+    enum st st = known_expect(tape_data_dir(s->setup.tape), url, all, n, err);
     mem_free(all);
     return st;
 }

@@ -45,7 +45,7 @@ void sinks_add_stream(struct sinks *s, const struct stream *stream);
 bool sinks_has(struct sinks *s, const char *url);
 const struct sink_url *sinks_at(struct sinks *s, size_t i);
 
-bool sinks_has_shown(struct sinks *s, const char *url_shown);
+bool sinks_has_name(struct sinks *s, const char *name); /* of known_name() */
 
 /* Any thread: let this sink make its polls anew, and wait for the end. go_on is asked several times
  * a second, and may cancel. *ret_done is what was done, also when it failed. ST_REJECT: there is no

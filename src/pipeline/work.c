@@ -318,7 +318,7 @@ enum st request_sink_forget(const struct request *r, struct err *err)
 
     if (url == NULL)
         return err_set(err, ST_REJECT, "sink forget: which sink?");
-    if (r->p->sinks && sinks_has_shown(r->p->sinks, url))
+    if (r->p->sinks && sinks_has_name(r->p->sinks, url))
         return err_set(err, ST_REJECT,
                        "%s: is at work here; take it out of the configuration first, and reload",
                        url);

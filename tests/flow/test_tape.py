@@ -133,3 +133,18 @@ def test_upkeep_of_nothing_is_refused(tmp_path):
         done = gecko("tape", *verb, "--data", tmp_path / "none", check=1)
         assert "no tape" in done.stderr
         assert not (tmp_path / "none").exists()
+
+
+def test_stores_of_one_relative_path_are_two_sinks(tmp_path, data):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        gecko("load", "--from", f"tape:{data}", "--sink", "sqlite:./copy.db", cwd=tmp_path / name, check=0)
+    known = gecko("sink", "ls", "--data", data, check=0).stdout
+    assert f"sqlite:{tmp_path}/a/copy.db " in known and f"sqlite:{tmp_path}/b/copy.db " in known
+    gecko("sink", "forget", "sqlite:./copy.db", "--data", data, cwd=tmp_path / "a", check=0)
+    known = gecko("sink", "ls", "--data", data, check=0).stdout
+    assert "/a/copy.db" not in known and "/b/copy.db" in known
+    gecko("sink", "forget", f"sqlite:{tmp_path}/b/copy.db", "--data", data, check=0)
+    assert "copy.db" not in gecko("sink", "ls", "--data", data, check=0).stdout
+    nope = gecko("sink", "forget", "sqlite:./copy.db", "--data", data, cwd=tmp_path / "a")
+    assert nope.returncode == 1 and "sink ls" in nope.stderr

@@ -11,6 +11,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static const struct sink_url url = {.text = "null:", .shown = "null:", .scheme = "null"};
 static char dir[64], path[512];
 
 static void remove_dir(void)
@@ -31,7 +32,7 @@ static void make_note(void)
     size_t n;
 
     snprintf(dir, sizeof(dir), "/tmp/fuzz-known-XXXXXX");
-    if (mkdtemp(dir) == NULL || known_note(dir, "null:", &stream, 1, &err) != ST_OK)
+    if (mkdtemp(dir) == NULL || known_note(dir, &url, &stream, 1, &err) != ST_OK)
         abort();
     arena_init(&arena, 1 << 20);
     if (known_list(dir, &arena, &sinks, &n, &err) != ST_OK || n != 1)
@@ -54,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (fd < 0 || write(fd, data, size) != (ssize_t)size)
         abort();
     close(fd);
-    bool is_fine = known_note(dir, "null:", &stream, 1, &err) == ST_OK;
+    bool is_fine = known_note(dir, &url, &stream, 1, &err) == ST_OK;
     if (known_below(dir, stream.uuid, &below, holder, sizeof(holder), &err) != ST_OK)
         abort();
     assert(below == 0 && (is_fine ? strcmp(holder, "null:") == 0 : holder[0] == '/'));

@@ -3,12 +3,13 @@
 
 #include "tap.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LITE "sqlite:./data/market.db"
-#define JSON "json:./data"
+#define LITE "sqlite:/srv/data/market.db"
+#define JSON "json:/srv/data"
 #define A    "00000000-0000-0000-0000-00000000000a"
 #define B    "00000000-0000-0000-0000-00000000000b"
 
@@ -19,12 +20,22 @@ static size_t n_sinks;
 static uint64_t below;
 static struct err err;
 
-static enum st note(const char *url, const char *uuid, uint64_t offset)
+static struct sink_url url_of(const char *text)
+{
+    struct sink_url url;
+
+    if (sink_url_parse(str_of(text), &url, &err) != ST_OK)
+        abort();
+    return url;
+}
+
+static enum st note(const char *text, const char *uuid, uint64_t offset)
 {
     struct known_stream stream = {.job = "markets-usd", .offset = offset};
+    const struct sink_url url = url_of(text);
 
     snprintf(stream.uuid, sizeof(stream.uuid), "%s", uuid);
-    return known_note(dir, url, &stream, 1, &err);
+    return known_note(dir, &url, &stream, 1, &err);
 }
 
 static enum st get_below(const char *uuid)
@@ -85,9 +96,10 @@ static void the_slowest_sink_of_a_stream_counts(void)
 static void what_a_sink_will_load_counts_from_nothing(void)
 {
     struct known_stream streams[2] = {{.uuid = A, .job = "a"}, {.uuid = B, .job = "b"}};
+    const struct sink_url lite = url_of(LITE);
 
     CHECK_OK(note(LITE, A, 100), err);
-    CHECK_OK(known_expect(dir, LITE, streams, 2, &err), err);
+    CHECK_OK(known_expect(dir, &lite, streams, 2, &err), err);
     CHECK_OK(get_below(A), err);
     CHECK_EQ(below, 100);
     CHECK_OK(get_below(B), err);
@@ -200,15 +212,102 @@ static void a_directory_in_a_files_place_holds_everything(void)
     CHECK(strstr(holder, "0123456789abcdef") != NULL);
 }
 
-#define CASES(X)                                 \
-    X(nothing_is_known_without_a_directory)      \
-    X(the_slowest_sink_of_a_stream_counts)       \
-    X(what_a_sink_will_load_counts_from_nothing) \
-    X(sinks_are_listed_and_forgotten)            \
-    X(what_is_known_is_not_written_again)        \
-    X(a_damaged_file_counts_as_nothing_loaded)   \
-    X(other_files_are_nobodys)                   \
-    X(a_directory_in_a_files_place_holds_everything)
+static void a_path_is_known_by_the_whole_of_it(void)
+{
+    static const struct {
+        const char *cwd, *url, *want;
+    } rows[] = {
+        {"a", "sqlite:x.db", "sqlite:%s/a/x.db"},
+        {"a", "sqlite:./x.db", "sqlite:%s/a/x.db"},
+        {"a", "sqlite:.//./x.db", "sqlite:%s/a/x.db"},
+        {"a", "sqlite:../b/x.db", "sqlite:%s/b/x.db"},
+        {"b", "sqlite:x.db", "sqlite:%s/b/x.db"},
+        {"a", "sqlite:sub/../x.db", "sqlite:%s/a/sub/../x.db"}, /* sub may be a link */
+        {"a", "sqlite:.x.db", "sqlite:%s/a/.x.db"},
+        {"a", "sqlite:..x.db", "sqlite:%s/a/..x.db"},
+        {"a", "json:.", "json:%s/a"},
+        {"a", "json:..?keep=7d", "json:%s?keep=7d"},
+        {"a", "json:./out?keep=7d", "json:%s/a/out?keep=7d"},
+        {"a", "sqlite:a%20b.db", "sqlite:%s/a/a%20b.db"},
+        {"a", "sqlite:/x.db", "sqlite:/x.db"},
+        {"a", "sqlite:%2Fx.db", "sqlite:%2Fx.db"},
+        {"a", "null:./x", "null:./x"},
+        {"a", "unheard:./x", "unheard:./x"},
+        {"c d%?\n\xff", "sqlite:x.db", "sqlite:%s/c%20d%25%3F%0A%FF/x.db"},
+        {"/", "sqlite:tmp/x.db", "sqlite:/tmp/x.db"},
+        {"/", "sqlite:../../x.db", "sqlite:/x.db"},
+        {"/", "json:.", "json:/"},
+    };
+    char cwd[512], want[512], got[KNOWN_NAME_MAX];
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *mark = strstr(rows[i].want, "%s");
+        printf("# row %zu\n", i);
+        snprintf(cwd, sizeof(cwd), "%s/%s", dir, rows[i].cwd);
+        if (rows[i].cwd[0] == '/')
+            snprintf(cwd, sizeof(cwd), "/");
+        if (mark)
+            snprintf(want, sizeof(want), "%.*s%s%s", (int)(mark - rows[i].want), rows[i].want, dir,
+                     mark + 2);
+        else
+            snprintf(want, sizeof(want), "%s", rows[i].want);
+        CHECK(mkdir(cwd, 0755) == 0 || errno == EEXIST || errno == EISDIR);
+        CHECK_EQ(chdir(cwd), 0);
+        const struct sink_url url = url_of(rows[i].url);
+        CHECK_OK(known_name(&url, got, &err), err);
+        CHECK_Z(got, want);
+    }
+    CHECK_EQ(chdir("/"), 0);
+}
+
+static void two_stores_of_one_relative_path_are_two_sinks(void)
+{
+    char a[128], b[128];
+
+    snprintf(a, sizeof(a), "%s/a", dir);
+    snprintf(b, sizeof(b), "%s/b", dir);
+    CHECK(mkdir(a, 0755) == 0 && mkdir(b, 0755) == 0);
+    CHECK_EQ(chdir(a), 0);
+    CHECK_OK(note("sqlite:./copy.db", A, 100), err);
+    CHECK_EQ(chdir(b), 0);
+    CHECK_OK(note("sqlite:./copy.db", A, 3), err);
+    CHECK_EQ(chdir(a), 0);
+    CHECK_OK(note("sqlite:./copy.db", A, 101), err);
+    CHECK_EQ(chdir("/"), 0);
+    CHECK_OK(list(), err);
+    CHECK_EQ(n_sinks, 2);
+    CHECK_OK(get_below(A), err);
+    CHECK_EQ(below, 3);
+    CHECK(strstr(holder, "/b/copy.db") != NULL);
+    CHECK(known_has(dir, holder));
+    CHECK_OK(known_forget(dir, holder, &err), err);
+    CHECK(!known_has(dir, holder));
+}
+
+static void a_directory_that_is_gone_has_no_names(void)
+{
+    const struct sink_url url = url_of("sqlite:./x.db");
+    char got[KNOWN_NAME_MAX], gone[128];
+
+    snprintf(gone, sizeof(gone), "%s/gone", dir);
+    CHECK(mkdir(gone, 0755) == 0 && chdir(gone) == 0 && rmdir(gone) == 0);
+    CHECK_EQ(known_name(&url, got, &err), ST_AGAIN);
+    CHECK(strstr(err.msg, "working directory") != NULL);
+    CHECK_EQ(chdir("/"), 0);
+}
+
+#define CASES(X)                                     \
+    X(nothing_is_known_without_a_directory)          \
+    X(the_slowest_sink_of_a_stream_counts)           \
+    X(what_a_sink_will_load_counts_from_nothing)     \
+    X(sinks_are_listed_and_forgotten)                \
+    X(what_is_known_is_not_written_again)            \
+    X(a_damaged_file_counts_as_nothing_loaded)       \
+    X(other_files_are_nobodys)                       \
+    X(a_directory_in_a_files_place_holds_everything) \
+    X(a_path_is_known_by_the_whole_of_it)            \
+    X(two_stores_of_one_relative_path_are_two_sinks) \
+    X(a_directory_that_is_gone_has_no_names)
 
 static void begin(void)
 {

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metric.h"
+#include "extract/taken.h"
 
 #include <stdio.h>
 
@@ -30,18 +31,13 @@ enum st task_check(const struct extract_job *job, struct err *err)
     return ST_OK;
 }
 
-/* Begin where the tape ends: the slot that its last poll brought rows for is taken, and the
- * snapshot shows how it went. A poll off the grid (run now, once) takes no slot. */
-static void resume(struct task *t, const struct poller *p)
+/* The snapshot shows how the last poll on the tape went. */
+static void show_last(const struct task *t, const struct poller *p)
 {
     const struct extract_job *job = &t->of;
     struct tape_record end;
 
-    if (!tape_writer_last_end(job->writer, &end))
-        return;
-    if (outcome_bears_rows(end.outcome) && end.slot_us % job->every_us == 0)
-        schedule_took(&t->schedule, end.slot_us);
-    if (p->status == NULL)
+    if (p->status == NULL || !tape_writer_last_end(job->writer, &end))
         return;
     struct status_job *s = &status_lock(p->status)->jobs[job->status];
     poll_show_end(s, &end);
@@ -54,14 +50,21 @@ static struct schedule_plan plan_of(const struct extract_job *job)
     return (struct schedule_plan){job->every_us, job->from_us, job->to_us};
 }
 
+/* A grid begins with the slots of it that are on the tape. */
+static void begin_schedule(struct task *t, const struct poller *p)
+{
+    schedule_init(&t->schedule, plan_of(&t->of));
+    taken_find(t->of.writer, clock_wall_us(p->clock), &t->schedule);
+}
+
 struct task *task_new(const struct extract_job *job, struct poller *p)
 {
     struct task *t = mem_new(1, sizeof(*t));
 
     t->of = *job;
     poll_job_init(&t->job, &t->of, p);
-    schedule_init(&t->schedule, plan_of(job));
-    resume(t, p);
+    begin_schedule(t, p);
+    show_last(t, p);
     return t;
 }
 
@@ -76,6 +79,7 @@ void task_free(struct task *t)
 void task_change(struct task *t, const struct extract_job *job, struct poller *p)
 {
     bool is_same_tape = t->of.writer == job->writer;
+    bool is_same_grid = is_same_tape && t->of.every_us == job->every_us;
 
     t->has_next = t->job.is_polling;
     if (t->has_next) {
@@ -85,6 +89,8 @@ void task_change(struct task *t, const struct extract_job *job, struct poller *p
     t->of = *job;
     t->schedule.plan = plan_of(job);
     t->has_begun = false;
+    if (!is_same_grid)
+        begin_schedule(t, p);
     if (is_same_tape)
         return;
     poll_job_release(&t->job);

@@ -395,6 +395,11 @@ const struct stream_id *tape_writer_stream(const struct tape_writer *w)
     return &w->state.id;
 }
 
+const char *tape_writer_dir(const struct tape_writer *w)
+{
+    return w->dir;
+}
+
 bool tape_writer_last_end(const struct tape_writer *w, struct tape_record *ret_end)
 {
     if (w->state.has_end)

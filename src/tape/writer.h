@@ -45,6 +45,7 @@ enum st tape_writer_open(const struct tape_writer_setup *setup, struct tape_writ
 void tape_writer_close(struct tape_writer *w); /* NULL is fine */
 
 const struct stream_id *tape_writer_stream(const struct tape_writer *w);
+const char *tape_writer_dir(const struct tape_writer *w); /* for a reader beside it */
 
 /* Append a page (fill slot, page, attempt, fetched_at, status, latency, is_json, is_masked, target,
  * headers; the rest is set here) and its body. Returns after the sync; ret_offset is its number.

@@ -191,7 +191,7 @@ static inline void end(void)
     (const struct http_step[]){__VA_ARGS__}, \
         sizeof((const struct http_step[]){__VA_ARGS__}) / sizeof(struct http_step)
 
-static const struct seen *last(void)
+static inline const struct seen *last(void)
 {
     return &w.seen[w.n_seen > 0 ? w.n_seen - 1 : 0];
 }

@@ -1,0 +1,175 @@
+/* A slot is polled once: over restarts, reloads and polls out of turn. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "world.h"
+
+#include <stdatomic.h>
+
+#define DAY_US (86400 * US_PER_S)
+
+static struct extract_job jobs[2]; /* both with a grid a day wide */
+static pthread_t thread;
+static enum st run_st;
+static atomic_uint_least64_t answered; /* ticket */
+
+static void polled_now(void *ctx, uint64_t ticket, enum poll_outcome outcome, const char *error)
+{
+    (void)ctx, (void)outcome, (void)error;
+    atomic_store(&answered, ticket);
+}
+
+static void set_up(void)
+{
+    static const struct http_step good = {.answer = GOOD};
+    struct tape_writer_setup setup = {
+        .clock = clock_system(), .segment_span_us = 3600 * US_PER_S, .segment_max_bytes = 1 << 30};
+    struct tape_recovery recovery;
+
+    prepare(&good, 1);
+    w.job.every_us = DAY_US;
+    w.setup.events.polled_now = polled_now;
+    w.setup.jobs = jobs;
+    jobs[0] = jobs[1] = w.job;
+    jobs[1].status = 1;
+    snprintf(jobs[1].id.job, sizeof(jobs[1].id.job), "other");
+    setup.tape = w.tape;
+    setup.id = jobs[1].id;
+    if (tape_writer_open(&setup, &jobs[1].writer, &recovery, &err) != ST_OK)
+        abort();
+}
+
+static void start(void)
+{
+    begin();
+    pthread_create(&thread, NULL, run_extract, &run_st);
+}
+
+static void stop(void)
+{
+    extract_stop(w.extract);
+    pthread_join(thread, NULL);
+    extract_free(w.extract);
+    w.extract = NULL;
+    CHECK_OK(run_st, err);
+}
+
+static void tear_down(void)
+{
+    tape_writer_close(jobs[1].writer);
+    end();
+}
+
+/* Twice a poll out of turn: then the jobs are in force, and what was due has been polled. */
+static void settle(const char *job)
+{
+    for (int i = 0; i < 2; i++) {
+        uint64_t ticket = extract_poll_now(w.extract, job);
+        AWAIT(atomic_load(&answered) == ticket);
+    }
+}
+
+static void set_every(int64_t every_us)
+{
+    jobs[0].every_us = every_us;
+    extract_set_jobs(w.extract, jobs, 1);
+    settle("markets-usd");
+}
+
+static int n_on_grid(void)
+{
+    int n = 0;
+
+    for (size_t i = 0; i < w.n_seen; i++)
+        n += w.seen[i].r.type == TAPE_END && w.seen[i].r.slot_us % DAY_US == 0;
+    return n;
+}
+
+static void a_restart_after_a_poll_out_of_turn_finds_the_slot_taken(void)
+{
+    set_up();
+    for (int i = 0; i < 2; i++) {
+        start();
+        settle("markets-usd");
+        stop();
+    }
+    tear_down();
+    CHECK_EQ(w.n_seen, 2 * (1 + 2 + 2));
+    CHECK_EQ(n_on_grid(), 1);
+}
+
+static void a_job_that_comes_back_finds_its_slot_taken(void)
+{
+    set_up();
+    start();
+    settle("markets-usd");
+    extract_set_jobs(w.extract, &jobs[1], 1);
+    settle("other");
+    extract_set_jobs(w.extract, &jobs[0], 1);
+    settle("markets-usd");
+    stop();
+    tear_down();
+    CHECK_EQ(n_on_grid(), 1);
+}
+
+static void another_interval_and_back_finds_the_slot_taken(void)
+{
+    set_up();
+    start();
+    settle("markets-usd");
+    set_every(10 * US_PER_MS);
+    AWAIT(atomic_load(&w.server.n_requests) >= 20); /* more than a schedule remembers */
+    set_every(DAY_US);
+    stop();
+    jobs[0].every_us = 10 * US_PER_MS;
+    start();
+    settle("markets-usd");
+    AWAIT(atomic_load(&w.server.n_requests) >= 40);
+    stop();
+    jobs[0].every_us = DAY_US;
+    start();
+    settle("markets-usd");
+    stop();
+    tear_down();
+    CHECK_EQ(n_on_grid(), 1);
+}
+
+static void a_slot_far_back_on_the_tape_is_found(void)
+{
+    struct tape_record r = {.outcome = POLL_OK};
+    uint64_t offset;
+
+    set_up();
+    r.fetched_at_us = clock_wall_us(w.setup.clock);
+    r.slot_us = time_floor(r.fetched_at_us, DAY_US);
+    for (int i = 0; i < 400; i++) {
+        CHECK_OK(tape_append_end(w.writer, &r, &offset, &err), err);
+        r.slot_us = ++r.fetched_at_us;
+    }
+    start();
+    settle("markets-usd");
+    stop();
+    tear_down();
+    CHECK_EQ(w.n_seen, 400 + 4);
+    CHECK_EQ(n_on_grid(), 1);
+}
+
+static void a_slot_that_brought_no_rows_is_not_taken(void)
+{
+    struct tape_record r = {.outcome = POLL_FAILED};
+    uint64_t offset;
+
+    set_up();
+    r.fetched_at_us = clock_wall_us(w.setup.clock);
+    r.slot_us = time_floor(r.fetched_at_us, DAY_US);
+    CHECK_OK(tape_append_end(w.writer, &r, &offset, &err), err);
+    start();
+    settle("markets-usd");
+    stop();
+    tear_down();
+    CHECK_EQ(n_on_grid(), 2);
+}
+
+TAP_MAIN(TAP_CASE(a_restart_after_a_poll_out_of_turn_finds_the_slot_taken),
+         TAP_CASE(a_job_that_comes_back_finds_its_slot_taken),
+         TAP_CASE(another_interval_and_back_finds_the_slot_taken),
+         TAP_CASE(a_slot_far_back_on_the_tape_is_found),
+         TAP_CASE(a_slot_that_brought_no_rows_is_not_taken))

@@ -210,6 +210,17 @@ static enum st step(struct extract *e, struct task *t, struct err *err)
     return st;
 }
 
+enum slot_state extract_slot(const struct extract *e, size_t job, int64_t *ret_slot_us)
+{
+    const struct schedule *s = &e->tasks[job]->schedule;
+    int64_t wall_us = clock_wall_us(e->setup.clock), slot_us;
+
+    *ret_slot_us = time_floor(wall_us, s->plan.every_us);
+    if (!schedule_is_within_hours(s, *ret_slot_us))
+        return SLOT_OUT_OF_HOURS;
+    return schedule_is_due(s, wall_us, &slot_us) ? SLOT_DUE : SLOT_POLLED;
+}
+
 enum st extract_once(struct extract *e, size_t job, int64_t slot_us, int64_t budget_us,
                      enum poll_outcome *ret_outcome, struct err *err)
 {

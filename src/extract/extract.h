@@ -84,6 +84,16 @@ void extract_free(struct extract *e); /* NULL is fine */
  * polled at once. ST_OK when stopped; ST_FATAL when the tape must not be written. */
 enum st extract_run(struct extract *e, struct err *err) MUST_USE;
 
+enum slot_state {
+    SLOT_DUE,
+    SLOT_POLLED, /* it is on the tape, or one shortly after it is: the clock was set back */
+    SLOT_OUT_OF_HOURS,
+};
+
+/* The slot of a job's grid that the present moment is in, and what extract_run() would make of it.
+ * Not while extract_run() runs. */
+enum slot_state extract_slot(const struct extract *e, size_t job, int64_t *ret_slot_us);
+
 /* One poll of one job now, in the caller's thread; slot_us 0: now. *ret_outcome tells how it went;
  * the return value is about the tape. The deadline is budget_us from now. */
 enum st extract_once(struct extract *e, size_t job, int64_t slot_us, int64_t budget_us,

@@ -19,8 +19,9 @@ void schedule_took(struct schedule *s, int64_t slot_us)
     s->polled[s->n_polled++ % SCHEDULE_MEMORY] = slot_us;
 }
 
-static bool is_within_hours(const struct schedule_plan *p, int64_t slot_us)
+bool schedule_is_within_hours(const struct schedule *s, int64_t slot_us)
 {
+    const struct schedule_plan *p = &s->plan;
     int64_t time_us = slot_us - time_floor(slot_us, DAY_US);
 
     if (p->from_us <= p->to_us)
@@ -32,7 +33,7 @@ bool schedule_is_due(const struct schedule *s, int64_t wall_us, int64_t *ret_slo
 {
     int64_t slot_us = time_floor(wall_us, s->plan.every_us), near_us = SET_BACK_US;
 
-    if (!is_within_hours(&s->plan, slot_us))
+    if (!schedule_is_within_hours(s, slot_us))
         return false;
     if (near_us < 2 * s->plan.every_us)
         near_us = 2 * s->plan.every_us;
@@ -53,7 +54,7 @@ int64_t schedule_next(const struct schedule *s, int64_t wall_us)
     int64_t slot_us = schedule_slot_end(s, wall_us);
 
     for (int day = 0; day < MAX_DAYS; day++) {
-        if (is_within_hours(&s->plan, slot_us))
+        if (schedule_is_within_hours(s, slot_us))
             return slot_us;
         /* not before the hours begin: the first grid point then */
         int64_t begin_us = time_floor(slot_us, DAY_US) + s->plan.from_us;
@@ -74,6 +75,6 @@ uint64_t schedule_missed(const struct schedule *s, int64_t slot_us, int64_t wall
     uint64_t n_missed = 0;
 
     for (int64_t i = 1; i <= n; i++)
-        n_missed += is_within_hours(&s->plan, slot_us + i * every_us);
+        n_missed += schedule_is_within_hours(s, slot_us + i * every_us);
     return n_missed;
 }

@@ -33,6 +33,8 @@ void schedule_init(struct schedule *s, struct schedule_plan plan);
 /* This slot is taken: polled now, or found on the tape. It need not lie on the grid. */
 void schedule_took(struct schedule *s, int64_t slot_us);
 
+bool schedule_is_within_hours(const struct schedule *s, int64_t slot_us);
+
 /* True when the slot of the moment wall_us is to be polled now. */
 bool schedule_is_due(const struct schedule *s, int64_t wall_us, int64_t *ret_slot_us);
 

@@ -367,34 +367,23 @@ enum st pipeline_stop(struct pipeline *p, struct err *err)
 
 /* ---- once ---- */
 
-static bool is_within_hours(const struct extract_job *job, int64_t slot_us)
-{
-    int64_t at_us = slot_us - time_floor(slot_us, INT64_C(86400) * US_PER_S);
-
-    if (job->from_us == job->to_us)
-        return true;
-    if (job->from_us < job->to_us)
-        return at_us >= job->from_us && at_us < job->to_us;
-    return at_us >= job->from_us || at_us < job->to_us;
-}
-
 static enum st poll_once(struct pipeline *p, const struct job_config *config, size_t index,
                          struct pipeline_poll *ret_poll, struct err *err)
 {
-    int64_t slot_us = config->every_us ? time_floor(clock_wall_us(p->clock), config->every_us) : 0;
+    enum slot_state state = SLOT_DUE;
     char name[TAPE_MAX_JOB + 1];
-    struct tape_record last;
+    int64_t slot_us = 0; /* now */
 
     config_job_name(config, name);
     const struct stream *stream = streams_find(&p->streams, name);
     assert(stream != NULL);
     *ret_poll = (struct pipeline_poll){.outcome = POLL_OK, .status = stream->job.status};
     snprintf(ret_poll->job, sizeof(ret_poll->job), "%s", name);
-    ret_poll->is_out_of_hours = slot_us != 0 && !is_within_hours(&stream->job, slot_us);
-    ret_poll->is_already_polled = slot_us != 0 && tape_writer_last_end(stream->job.writer, &last) &&
-                                  outcome_bears_rows(last.outcome) && last.slot_us >= slot_us &&
-                                  last.slot_us < slot_us + config->every_us;
-    if (ret_poll->is_already_polled || ret_poll->is_out_of_hours)
+    if (config->every_us != 0)
+        state = extract_slot(p->extract, index, &slot_us);
+    ret_poll->is_already_polled = state == SLOT_POLLED;
+    ret_poll->is_out_of_hours = state == SLOT_OUT_OF_HOURS;
+    if (state != SLOT_DUE)
         return ST_OK;
     return extract_once(p->extract, index, slot_us, setup_poll_budget_us(p->setup.config, config),
                         &ret_poll->outcome, err);

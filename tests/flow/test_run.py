@@ -243,6 +243,18 @@ def test_a_slot_is_polled_once_however_often_it_starts(tmp_path):
         assert len(api.requests) in (1, 2)  # two when the hour ended in between
 
 
+def test_a_poll_off_the_grid_leaves_the_slot_to_the_grid(tmp_path):
+    with PlainServer(lambda request: Answer(body=market_body(2))) as api:
+        once = ["once", "--api-url", api.url, "--data", tmp_path]
+        gecko(*once, check=0)
+        polled = gecko(*once, "--every", "1d", check=0).stdout
+        assert "already" not in polled and len(api.requests) == 2
+        gecko(*once, check=0)  # hides the slot from who looks at the last poll alone
+        gecko(*once, "--every", "1d", check=0)
+        assert len(api.requests) in (3, 4)  # four when the day ended in between
+    check_exactly_once(tmp_path, json_dir=tmp_path)
+
+
 def test_without_a_network_run_says_so_once_and_keeps_trying(tmp_path):
     with PlainServer(market) as api:
         url = api.url

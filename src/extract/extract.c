@@ -17,6 +17,7 @@ struct extract {
     size_t n_tasks;
     size_t next;       /* who comes first among those equally due */
     size_t next_sweep; /* whose page is next */
+    bool was_slot;     /* the turn before was a slot's, not a wish's */
     bool is_running;   /* extract_run(): what failed will be tried again */
 };
 
@@ -283,6 +284,20 @@ static struct task *begin_due(struct extract *e, int64_t *ret_wait_us)
     return due;
 }
 
+/* Slots and wishes take turns when both wait: neither holds up the other. NULL, *ret_wait_us:
+ * see begin_due(). */
+static struct task *begin_next(struct extract *e, int64_t *ret_wait_us)
+{
+    struct task *t = e->was_slot ? begin_wish(e) : NULL;
+
+    if (t == NULL)
+        t = begin_due(e, ret_wait_us);
+    if (t == NULL)
+        t = begin_wish(e);
+    e->was_slot = t && t->turn == TURN_SLOT;
+    return t;
+}
+
 /* The sweep under way whose turn it is; NULL: there is none. */
 static struct task *next_sweep(struct extract *e)
 {
@@ -303,9 +318,7 @@ static enum st work(struct extract *e, struct err *err)
     int64_t wait_us = 0;
     enum st st = ST_OK;
 
-    struct task *t = begin_wish(e);
-    if (t == NULL)
-        t = begin_due(e, &wait_us);
+    struct task *t = begin_next(e, &wait_us);
     bool is_idle = t == NULL;
     while (st == ST_OK && t && t->job.is_polling && !t->job.poll.is_sweep)
         st = step(e, t, err);

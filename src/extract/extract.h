@@ -106,8 +106,9 @@ enum st extract_once(struct extract *e, size_t job, int64_t slot_us, int64_t bud
 void extract_set_jobs(struct extract *e, const struct extract_job *jobs, size_t n_jobs);
 bool extract_has_jobs(struct extract *e); /* the last ones that were set are in force */
 
-/* Any thread: poll this job (by name) next, whatever its slots; its slot is the moment it starts.
- * Returns a ticket for polled_now(), 0 when there is no such job or too many wait already (16). */
+/* Any thread: poll this job (by name) next, whatever its slots, in turns with slots that are due;
+ * its slot is the moment it starts. Returns a ticket for polled_now(), 0 when there is no such job
+ * or too many wait already (16). */
 uint64_t extract_poll_now(struct extract *e, const char *job);
 
 /* Any thread: cancel the request at hand; its poll gets its `end` (aborted). */

@@ -168,8 +168,29 @@ static void a_slot_that_brought_no_rows_is_not_taken(void)
     CHECK_EQ(n_on_grid(), 2);
 }
 
+/* As many wishes wait as may, all the time: the other job has its slots all the same. */
+static void polls_out_of_turn_do_not_starve_the_grid(void)
+{
+    struct tape_head *head;
+
+    set_up();
+    jobs[1].every_us = 10 * US_PER_MS;
+    w.setup.n_jobs = 2;
+    head = tape_writer_head(jobs[1].writer);
+    start();
+    for (int i = 0; i < 40000 && tape_head_get(head) < 2 * 10; i++) {
+        extract_poll_now(w.extract, "markets-usd");
+        usleep(100);
+    }
+    CHECK(tape_head_get(head) >= 2 * 10);
+    stop();
+    tear_down();
+    CHECK(w.n_seen >= 2 * 5); /* … and neither do slots starve the wishes */
+}
+
 TAP_MAIN(TAP_CASE(a_restart_after_a_poll_out_of_turn_finds_the_slot_taken),
          TAP_CASE(a_job_that_comes_back_finds_its_slot_taken),
          TAP_CASE(another_interval_and_back_finds_the_slot_taken),
          TAP_CASE(a_slot_far_back_on_the_tape_is_found),
-         TAP_CASE(a_slot_that_brought_no_rows_is_not_taken))
+         TAP_CASE(a_slot_that_brought_no_rows_is_not_taken),
+         TAP_CASE(polls_out_of_turn_do_not_starve_the_grid))

@@ -31,7 +31,8 @@ enum st task_check(const struct extract_job *job, struct err *err)
     return ST_OK;
 }
 
-/* The snapshot shows how the last poll on the tape went. */
+/* The snapshot shows how the last poll on the tape went, unless it knows, as of a job that comes
+ * back. */
 static void show_last(const struct task *t, const struct poller *p)
 {
     const struct extract_job *job = &t->of;
@@ -40,7 +41,8 @@ static void show_last(const struct task *t, const struct poller *p)
     if (p->status == NULL || !tape_writer_last_end(job->writer, &end))
         return;
     struct status_job *s = &status_lock(p->status)->jobs[job->status];
-    poll_show_end(s, &end);
+    if (s->n_polls == 0)
+        poll_show_end(s, &end);
     s->head = tape_head_get(tape_writer_head(job->writer));
     status_unlock(p->status);
 }

@@ -110,6 +110,26 @@ static void a_job_that_comes_back_finds_its_slot_taken(void)
     CHECK_EQ(n_on_grid(), 1);
 }
 
+static void a_job_that_comes_back_shows_its_last_poll_once(void)
+{
+    static struct status_snapshot snapshot;
+
+    snapshot = (struct status_snapshot){.n_jobs = 2};
+    set_up();
+    w.setup.status = status_new(&snapshot);
+    start();
+    settle("markets-usd");
+    for (int i = 0; i < 4; i++) {
+        extract_set_jobs(w.extract, &jobs[i % 2], 1);
+        settle(jobs[i % 2].id.job);
+    }
+    stop();
+    tear_down();
+    status_copy(w.setup.status, &snapshot);
+    status_free(w.setup.status);
+    CHECK_EQ(snapshot.jobs[0].n_polls, w.n_seen / 2);
+}
+
 static void another_interval_and_back_finds_the_slot_taken(void)
 {
     set_up();
@@ -190,6 +210,7 @@ static void polls_out_of_turn_do_not_starve_the_grid(void)
 
 TAP_MAIN(TAP_CASE(a_restart_after_a_poll_out_of_turn_finds_the_slot_taken),
          TAP_CASE(a_job_that_comes_back_finds_its_slot_taken),
+         TAP_CASE(a_job_that_comes_back_shows_its_last_poll_once),
          TAP_CASE(another_interval_and_back_finds_the_slot_taken),
          TAP_CASE(a_slot_far_back_on_the_tape_is_found),
          TAP_CASE(a_slot_that_brought_no_rows_is_not_taken),

@@ -59,8 +59,8 @@ struct extract_job {
 struct extract_events {
     void *ctx;
     void (*poll_ended)(void *ctx, const struct extract_job *job, const struct tape_record *end);
-    /* What extract_poll_now() asked for was done; error: "" when ok, or why the tape has no such
-     * poll. May be NULL. */
+    /* What extract_poll_now() asked for was done; told once a ticket; error: "" when ok, or why the
+     * tape has no such poll. May be NULL. */
     void (*polled_now)(void *ctx, uint64_t ticket, enum poll_outcome outcome, const char *error);
 };
 
@@ -107,8 +107,8 @@ void extract_set_jobs(struct extract *e, const struct extract_job *jobs, size_t 
 bool extract_has_jobs(struct extract *e); /* the last ones that were set are in force */
 
 /* Any thread: poll this job (by name) next, whatever its slots, in turns with slots that are due;
- * its slot is the moment it starts. Returns a ticket for polled_now(), 0 when there is no such job
- * or too many wait already (16). */
+ * its slot is the moment it starts. Returns a ticket for polled_now(), the same to all who ask
+ * before it starts; 0 when there is no such job or the polls of 16 others wait already. */
 uint64_t extract_poll_now(struct extract *e, const char *job);
 
 /* Any thread: cancel the request at hand; its poll gets its `end` (aborted). */

@@ -46,18 +46,34 @@ bool mailbox_is_in_force(struct mailbox *m)
     return is_in_force;
 }
 
+static bool has_job(const struct mailbox *m, const char *job)
+{
+    for (size_t i = 0; i < m->n_jobs; i++)
+        if (strcmp(m->jobs[i].id.job, job) == 0)
+            return true;
+    return false;
+}
+
+static uint64_t share_wish(const struct mailbox *m, const char *job)
+{
+    for (size_t i = 0; i < m->n_wishes; i++)
+        if (strcmp(m->wishes[i].job, job) == 0)
+            return m->wishes[i].ticket;
+    return 0;
+}
+
 uint64_t mailbox_wish(struct mailbox *m, const char *job)
 {
     uint64_t ticket = 0;
 
     pthread_mutex_lock(&m->lock);
-    for (size_t i = 0; i < m->n_jobs && m->n_wishes < MAILBOX_MAX_WISHES; i++) {
-        if (strcmp(m->jobs[i].id.job, job) != 0)
-            continue;
+    bool is_known = has_job(m, job);
+    if (is_known)
+        ticket = share_wish(m, job);
+    if (is_known && ticket == 0 && m->n_wishes < MAILBOX_MAX_WISHES) {
         struct wish *wish = &m->wishes[m->n_wishes++];
         wish->ticket = ticket = ++m->last_ticket;
         snprintf(wish->job, sizeof(wish->job), "%s", job);
-        break;
     }
     pthread_mutex_unlock(&m->lock);
     return ticket;

@@ -12,7 +12,7 @@
 
 #define MAILBOX_MAX_WISHES 16
 
-/* A poll that somebody waits for. */
+/* A poll that somebody waits for; one a job. */
 struct wish {
     uint64_t ticket;
     char job[TAPE_MAX_JOB + 1];

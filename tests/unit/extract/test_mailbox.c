@@ -123,19 +123,31 @@ static void a_failed_poll_out_of_turn_says_why(void)
 
 static void wishes_are_bounded_and_none_is_left_without_an_answer(void)
 {
+    struct extract_job jobs[20];
     size_t n_accepted = 0;
+    uint64_t ticket;
 
     prepare(SCRIPT({.answer = NULL})); /* says nothing: the first poll hangs */
     answers.n = 0;
     w.setup.events.polled_now = polled_now;
+    for (size_t i = 0; i < 20; i++) {
+        jobs[i] = w.job;
+        snprintf(jobs[i].id.job, sizeof(jobs[i].id.job), "job-%zu", i);
+    }
+    w.setup.jobs = jobs;
+    w.setup.n_jobs = 20;
     begin();
     pthread_create(&thread, NULL, run_extract, &run_st);
     AWAIT(atomic_load(&w.server.n_requests) == 1);
     CHECK_EQ(extract_poll_now(w.extract, "markets-eur"), 0);
-    for (int i = 0; i < 40; i++)
-        n_accepted += extract_poll_now(w.extract, "markets-usd") != 0;
+    ticket = extract_poll_now(w.extract, jobs[0].id.job);
+    CHECK(ticket != 0);
+    for (int i = 0; i < 40; i++) /* all wait for one poll */
+        CHECK_EQ(extract_poll_now(w.extract, jobs[0].id.job), ticket);
+    for (size_t i = 1; i < 20; i++)
+        n_accepted += extract_poll_now(w.extract, jobs[i].id.job) != 0;
     stop();
-    CHECK_EQ(n_accepted, 16);
+    CHECK_EQ(n_accepted, 15);
     CHECK_EQ(answers.n, 16);
     CHECK_EQ(answers.outcomes[0], POLL_ABORTED);
     CHECK_Z(answers.errors[0], "stopped");
@@ -162,12 +174,11 @@ static void a_job_that_stays_keeps_its_slots_and_one_that_goes_is_left_alone(voi
 
 static void *pester(void *ctx)
 {
-    size_t *n_accepted = ctx;
+    uint64_t *last_ticket = ctx;
 
     for (int i = 0; i < 50; i++) {
         extract_set_jobs(w.extract, &w.job, 1);
-        *n_accepted += extract_poll_now(w.extract, "markets-usd") != 0;
-        extract_has_jobs(w.extract);
+        *last_ticket = extract_poll_now(w.extract, "markets-usd");
         usleep(500);
     }
     return NULL;
@@ -176,15 +187,18 @@ static void *pester(void *ctx)
 static void many_threads_may_ask_at_once(void)
 {
     pthread_t threads[3];
-    size_t n_accepted[3] = {0};
+    uint64_t last_tickets[3], n_asked = 0; /* tickets count from 1 */
 
     start(0);
     for (size_t i = 0; i < 3; i++)
-        pthread_create(&threads[i], NULL, pester, &n_accepted[i]);
-    for (size_t i = 0; i < 3; i++)
+        pthread_create(&threads[i], NULL, pester, &last_tickets[i]);
+    for (size_t i = 0; i < 3; i++) {
         pthread_join(threads[i], NULL);
-    AWAIT(n_answers() == n_accepted[0] + n_accepted[1] + n_accepted[2]);
-    AWAIT(extract_has_jobs(w.extract));
+        if (last_tickets[i] > n_asked)
+            n_asked = last_tickets[i];
+    }
+    AWAIT(n_answers() == n_asked);
+    AWAIT(atomic_load(&w.server.n_requests) == (int)n_asked + 1);
     stop();
     CHECK_OK(run_st, err);
     CHECK_EQ(w.n_ended, n_answers() + 1);

@@ -9,6 +9,8 @@ static uint64_t next_ticket;
 uint64_t extract_poll_now(struct extract *e, const char *job)
 {
     (void)e;
+    if (strcmp(job, "waits already") == 0)
+        return next_ticket;
     return strcmp(job, "none") == 0 ? 0 : ++next_ticket;
 }
 
@@ -33,6 +35,22 @@ static void who_waits_gets_the_outcome_of_its_own_poll(void)
     polls_release(&polls);
 }
 
+static void all_who_wait_for_one_poll_get_its_outcome(void)
+{
+    struct asked_poll done;
+    struct polls polls = {.asked = {{.ticket = 0}}};
+
+    polls_init(&polls);
+    int first = polls_ask(&polls, NULL, "a"), second = polls_ask(&polls, NULL, "waits already");
+    CHECK(first >= 0 && second >= 0 && first != second);
+    polls_on_done(&polls, next_ticket, POLL_PARTIAL, "why");
+    CHECK(polls_wait(&polls, second, US_PER_S, &done));
+    CHECK_EQ(done.outcome, POLL_PARTIAL);
+    CHECK(polls_wait(&polls, first, US_PER_S, &done));
+    CHECK_EQ(done.outcome, POLL_PARTIAL);
+    polls_release(&polls);
+}
+
 static void there_are_so_many_places_and_those_who_leave_give_theirs_back(void)
 {
     struct polls polls = {.asked = {{.ticket = 0}}};
@@ -49,4 +67,5 @@ static void there_are_so_many_places_and_those_who_leave_give_theirs_back(void)
 }
 
 TAP_MAIN(TAP_CASE(who_waits_gets_the_outcome_of_its_own_poll),
+         TAP_CASE(all_who_wait_for_one_poll_get_its_outcome),
          TAP_CASE(there_are_so_many_places_and_those_who_leave_give_theirs_back))

@@ -56,15 +56,6 @@ static void add_leaving(struct extract *e, struct task **tasks, size_t *n)
     }
 }
 
-/* Say so once nothing but the jobs of the mailbox is in use. */
-static void settle_jobs(struct extract *e)
-{
-    for (size_t i = 0; i < e->n_tasks; i++)
-        if (e->tasks[i]->is_leaving || e->tasks[i]->has_next)
-            return;
-    mailbox_in_force(&e->mailbox);
-}
-
 /* Between two pages: take up the jobs that were set. */
 static void take_jobs(struct extract *e)
 {
@@ -96,7 +87,6 @@ static void take_jobs(struct extract *e)
     e->tasks = tasks;
     e->n_tasks = n;
     e->next = e->next_sweep = 0;
-    settle_jobs(e);
 }
 
 /* The task's poll is over: what waited for that. */
@@ -112,7 +102,6 @@ static void release_task(struct extract *e, struct task *t)
         e->n_tasks = n;
         task_free(t);
     }
-    settle_jobs(e);
 }
 
 /* ---- life ---- */
@@ -159,11 +148,6 @@ void extract_set_jobs(struct extract *e, const struct extract_job *jobs, size_t 
 {
     mailbox_set_jobs(&e->mailbox, jobs, n_jobs);
     waiter_nudge(&e->waiter);
-}
-
-bool extract_has_jobs(struct extract *e)
-{
-    return mailbox_is_in_force(&e->mailbox);
 }
 
 uint64_t extract_poll_now(struct extract *e, const char *job)

@@ -101,10 +101,8 @@ enum st extract_once(struct extract *e, size_t job, int64_t slot_us, int64_t bud
 
 /* Any thread: from the next poll on these are the jobs (the array is copied). A job that stays, by
  * name, keeps what is known of its slots and troubles; polls under way go on to their end, also of
- * a job that is no more. A writer that is no longer named is not touched any more once
- * extract_has_jobs() says so. */
+ * a job that is no more. */
 void extract_set_jobs(struct extract *e, const struct extract_job *jobs, size_t n_jobs);
-bool extract_has_jobs(struct extract *e); /* the last ones that were set are in force */
 
 /* Any thread: poll this job (by name) next, whatever its slots, in turns with slots that are due;
  * its slot is the moment it starts. Returns a ticket for polled_now(), the same to all who ask

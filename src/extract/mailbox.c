@@ -38,14 +38,6 @@ void mailbox_set_jobs(struct mailbox *m, const struct extract_job *jobs, size_t 
     pthread_mutex_unlock(&m->lock);
 }
 
-bool mailbox_is_in_force(struct mailbox *m)
-{
-    pthread_mutex_lock(&m->lock);
-    bool is_in_force = m->n_in_force == m->n_set;
-    pthread_mutex_unlock(&m->lock);
-    return is_in_force;
-}
-
 static bool has_job(const struct mailbox *m, const char *job)
 {
     for (size_t i = 0; i < m->n_jobs; i++)
@@ -98,13 +90,6 @@ bool mailbox_take_jobs(struct mailbox *m, struct extract_job **ret_jobs, size_t 
     }
     pthread_mutex_unlock(&m->lock);
     return is_new;
-}
-
-void mailbox_in_force(struct mailbox *m)
-{
-    pthread_mutex_lock(&m->lock);
-    m->n_in_force = m->n_taken;
-    pthread_mutex_unlock(&m->lock);
 }
 
 bool mailbox_wish_at(struct mailbox *m, size_t i, struct wish *ret_wish)

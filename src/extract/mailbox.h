@@ -22,7 +22,7 @@ struct mailbox {
     pthread_mutex_t lock;
     struct extract_job *jobs; /* the last ones that were set */
     size_t n_jobs;
-    uint64_t n_set, n_taken, n_in_force; /* jobs were set so many times */
+    uint64_t n_set, n_taken; /* jobs were set so many times */
     struct wish wishes[MAILBOX_MAX_WISHES];
     size_t n_wishes;
     uint64_t last_ticket;
@@ -31,15 +31,13 @@ struct mailbox {
 void mailbox_init(struct mailbox *m, const struct extract_job *jobs, size_t n_jobs);
 void mailbox_release(struct mailbox *m);
 
-/* Any thread: see extract_set_jobs(), extract_has_jobs(), extract_poll_now(). */
+/* Any thread: see extract_set_jobs(), extract_poll_now(). */
 void mailbox_set_jobs(struct mailbox *m, const struct extract_job *jobs, size_t n_jobs);
-bool mailbox_is_in_force(struct mailbox *m);
 uint64_t mailbox_wish(struct mailbox *m, const char *job);
 
 /* Extractor: the jobs, when they were set since it last took them. Owner: mem_free(). */
 bool mailbox_has_news(struct mailbox *m);
 bool mailbox_take_jobs(struct mailbox *m, struct extract_job **ret_jobs, size_t *ret_n);
-void mailbox_in_force(struct mailbox *m); /* the jobs that were taken, and nothing else, are used */
 
 /* Extractor: the ith wish, oldest first; false when there are fewer. A wish stays until it is
  * dropped. */

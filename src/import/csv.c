@@ -304,7 +304,12 @@ static enum st list(struct source *s, struct err *err)
         struct item item = {.page = 1, .is_coin = true};
         struct str record = STR_NONE;
         st = feed_next(&c->feed, &record, &item.at, &item.order, &why);
-        if (st == ST_REJECT && n > 0) {
+        if (st == ST_REJECT && n > 0 && !feed_is_at_end(&c->feed))
+            return err_set(err, ST_REJECT,
+                           "%.200s: line %" PRIu64 ": %s, and what follows may be its inside; "
+                           "close its quote, or take it out",
+                           s->setup->source, item.order, why.msg);
+        if (st == ST_REJECT && n > 0) { /* a file that is cut short */
             source_skip(s, IMPORT_NOT_COINS, shown_line(item.order, name), "%s", why.msg);
             st = ST_OK;
             continue;

@@ -104,6 +104,27 @@ static struct str hand_out(struct feed *f, size_t len, uint64_t *ret_at, uint64_
     return record;
 }
 
+/* Pass over the rest of a line, however long it is. */
+static enum st skip_line(struct feed *f, struct err *err)
+{
+    for (;;) {
+        struct str rest = {f->window.p + f->used, f->window.len - f->used};
+        size_t len = feed_line(rest, f->is_over);
+        uint64_t at, line;
+        hand_out(f, len > 0 ? len : rest.len, &at, &line);
+        if (len > 0 || f->is_over)
+            return ST_OK;
+        enum st st = read_on(f, err);
+        if (st != ST_OK)
+            return st;
+    }
+}
+
+bool feed_is_at_end(const struct feed *f)
+{
+    return f->is_over && f->used == f->window.len;
+}
+
 enum st feed_next(struct feed *f, struct str *ret_record, uint64_t *ret_at, uint64_t *ret_line,
                   struct err *err)
 {
@@ -115,11 +136,14 @@ enum st feed_next(struct feed *f, struct str *ret_record, uint64_t *ret_at, uint
             return ST_OK;
         }
         if (f->is_over || rest.len >= f->window.max - JSON_PADDING) {
-            size_t line = feed_line(rest, true);
-            hand_out(f, line, ret_at, ret_line);
+            bool is_over = f->is_over;
+            hand_out(f, 0, ret_at, ret_line);
+            enum st skip_st = skip_line(f, err);
+            if (skip_st != ST_OK)
+                return skip_st;
             return err_set(err, ST_REJECT,
-                           f->is_over ? "its record does not end before the file does"
-                                      : "its record has more than %zu bytes",
+                           is_over ? "its record does not end before the file does"
+                                   : "its record has more than %zu bytes",
                            rest.len);
         }
         enum st st = read_on(f, err);

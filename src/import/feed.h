@@ -27,10 +27,14 @@ void feed_close(struct feed *f);
 void feed_seek(struct feed *f, uint64_t at, uint64_t line);
 
 /* The next record with its end of line, and where it begins. *ret_len 0 at the end. ST_REJECT when
- * a record is longer than max_record: its first line is passed over. Borrowed until the next call.
- */
+ * a record is longer than max_record, or does not end: its first line is passed over, whole. Where
+ * a record can have several lines, what comes next may then be its inside. Borrowed until the next
+ * call. */
 enum st feed_next(struct feed *f, struct str *ret_record, uint64_t *ret_at, uint64_t *ret_line,
                   struct err *err) MUST_USE;
+
+/* Nothing is left that feed_next() could hand out. May be false in front of the end. */
+bool feed_is_at_end(const struct feed *f);
 
 /* measure() of plain lines. */
 size_t feed_line(struct str s, bool is_last);

@@ -17,6 +17,8 @@
 #define DAY_2 "2024-01-02T00:00:00Z"
 #define COIN  "\"symbol\":\"s\",\"name\":\"n\""
 
+#define ZEROS "000000000000000000000000000000000000000000000000000000000000"
+
 struct fixture {
     char dir[64];
     char source[128];
@@ -202,9 +204,13 @@ static void csv_rows_become_polls(void)
          DAY_1 " [{\"id\":\"a\",\"symbol\":\"\",\"name\":\"a\",\"current_price\":1}]\n",
          "line 4: 4 fields, where the header has 3\nline 5: \"soon\" is not a time that can be "
          "read\nline 6: its id is empty\n"},
-        {"time,id,price\n2024-01-01,\"a,1\n2024-01-01,b,2\n",
+        /* an open quote: no line of its inside is a row; that of a file cut short has none */
+        {"time,id,price\n2024-01-01,\"a,1\n2024-01-01,b,2\n", "",
+         "line 2: its record does not end before the file does, and what follows may be its "
+         "inside; close its quote"},
+        {"time,id,price\n2024-01-01,b,2\n2024-01-01,\"a,1",
          DAY_1 " [{\"id\":\"b\",\"symbol\":\"\",\"name\":\"b\",\"current_price\":2}]\n",
-         "line 2: its record does not end"},
+         "line 3: its record does not end"},
         {"time,id,price\n2024-01-01,\"a\"x,1\n2024-01-01,b,2\n",
          DAY_1 " [{\"id\":\"b\",\"symbol\":\"\",\"name\":\"b\",\"current_price\":2}]\n",
          "line 2: text behind a closing quote"},
@@ -289,6 +295,58 @@ static void many_coins_become_several_pages(void)
     buf_release(&tape);
 }
 
+/* "before, a record that is too long, after", imported. */
+static enum st import_long(struct fixture *f, enum import_kind kind, const char *before,
+                           const char *filler, size_t n_fillers, const char *after)
+{
+    struct buf text = BUF_INIT((size_t)80 << 20);
+
+    buf_add_z(&text, before);
+    for (size_t i = 0; i < n_fillers; i++)
+        buf_add_z(&text, filler);
+    buf_add_z(&text, after);
+    start(f, kind, buf_z(&text));
+    buf_release(&text);
+    return import(f);
+}
+
+static void nothing_inside_a_line_that_is_too_long_is_a_line(void)
+{
+    struct buf filler = BUF_INIT(1 << 20), tape = BUF_INIT(1 << 20);
+    struct fixture f;
+
+    for (size_t i = 0; i < 64 * 1024; i++)
+        buf_add_char(&filler, ' ');
+    enum st st = import_long(&f, IMPORT_JSONL,
+                             "{\"time\":1704067200,\"id\":\"a\"," COIN ",\"current_price\":1}\n",
+                             buf_z(&filler), 1100,
+                             "{\"time\":1704067200,\"id\":\"evil\"," COIN "}\n"
+                             "{\"time\":1704153600,\"id\":\"b\"," COIN ",\"current_price\":2}\n");
+    read_tape(&f, &tape);
+    stop(&f);
+    buf_release(&filler);
+    CHECK_EQ(st, ST_OK);
+    CHECK_EQ(f.result.n_skipped[IMPORT_TOO_LARGE], 1);
+    CHECK_Z(buf_z(&tape), DAY_1 " [{\"id\":\"a\"," COIN ",\"current_price\":1}]\n" DAY_2
+                                " [{\"id\":\"b\"," COIN ",\"current_price\":2}]\n");
+    buf_release(&tape);
+}
+
+static void nothing_inside_a_field_that_is_too_long_is_a_row(void)
+{
+    struct buf tape = BUF_INIT(1 << 20);
+    struct fixture f;
+
+    enum st st = import_long(&f, IMPORT_CSV, "time,id,price\n2024-01-01,a,1\n2024-01-01,\"b\n",
+                             "2024-01-02,evil,1" ZEROS "\n", 70000, "\",2\n2024-01-03,c,3\n");
+    read_tape(&f, &tape);
+    stop(&f);
+    CHECK_EQ(st, ST_REJECT);
+    CHECK(strstr(f.err.msg, "line 3: its record has more than") != NULL);
+    CHECK_Z(buf_z(&tape), "");
+    buf_release(&tape);
+}
+
 static bool stop_at_two(void *ctx, const struct import_progress *p)
 {
     (void)ctx;
@@ -347,4 +405,6 @@ static void words_fill_a_setup(void)
 
 TAP_MAIN(TAP_CASE(csv_rows_become_polls), TAP_CASE(csv_columns_are_mapped),
          TAP_CASE(json_lines_become_polls), TAP_CASE(many_coins_become_several_pages),
+         TAP_CASE(nothing_inside_a_line_that_is_too_long_is_a_line),
+         TAP_CASE(nothing_inside_a_field_that_is_too_long_is_a_row),
          TAP_CASE(an_import_goes_on_where_it_stopped), TAP_CASE(words_fill_a_setup))

@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "import/detect.h"
-#include "import/known.h"
+#include "import/present.h"
 #include "import/source.h"
 #include "tape/writer.h"
 
@@ -16,7 +16,7 @@
 
 struct run {
     struct source source;
-    struct known known;
+    struct present present;
     struct tape_writer *writer; /* NULL: not opened yet, or a dry run */
 
     /* the poll at hand */
@@ -163,7 +163,7 @@ static enum st import_poll(struct run *run, const struct item *items, size_t n, 
     if (s->setup->skip_equal) {
         st = read_poll(run, items, n, true, false, err);
         if (st == ST_OK && s->n_taken > 0 &&
-            memcmp(&run->hash, &run->known.last, sizeof(run->hash)) == 0) {
+            memcmp(&run->hash, &run->present.last, sizeof(run->hash)) == 0) {
             s->result->n_skipped[IMPORT_EQUAL]++;
             return ST_OK;
         }
@@ -176,7 +176,7 @@ static enum st import_poll(struct run *run, const struct item *items, size_t n, 
         st = append_end(run, err);
     if (st == ST_OK) {
         note_poll(run);
-        run->known.last = run->hash;
+        run->present.last = run->hash;
     }
     return st;
 }
@@ -190,7 +190,7 @@ static enum st report_late(struct run *run, const struct item *items, size_t n, 
     enum st st = read_poll(run, items, n, false, false, err);
     if (st != ST_OK || s->n_taken == 0)
         return st;
-    if (s->setup->skip_equal && memcmp(&run->hash, &run->known.last, sizeof(run->hash)) == 0) {
+    if (s->setup->skip_equal && memcmp(&run->hash, &run->present.last, sizeof(run->hash)) == 0) {
         s->result->n_skipped[IMPORT_EQUAL]++;
         return ST_OK;
     }
@@ -226,16 +226,17 @@ static int compare_items(const void *left, const void *right)
 
 static enum st run_poll(struct run *run, const struct item *items, size_t n, struct err *err)
 {
-    enum known_state state;
+    enum present_state state;
 
-    enum st st = known_find(&run->known, items[0].time_us, &state, err);
+    enum st st = present_find(&run->present, items[0].time_us, &state, err);
     if (st != ST_OK)
         return st;
-    if (state == KNOWN_ON_TAPE) {
+    if (state == PRESENT_ON_TAPE) {
         run->source.result->n_skipped[IMPORT_ON_TAPE]++;
         return ST_OK;
     }
-    return state == KNOWN_LATE ? report_late(run, items, n, err) : import_poll(run, items, n, err);
+    return state == PRESENT_LATE ? report_late(run, items, n, err)
+                                 : import_poll(run, items, n, err);
 }
 
 static enum st run_polls(struct run *run, struct err *err)
@@ -340,16 +341,16 @@ enum st import_run(const struct import_setup *setup, struct import_result *ret_r
     run->source.take_ctx = run;
     enum st st = open_source(&run->source, err);
     if (st == ST_OK)
-        st = known_open(&run->known, setup->data_dir, ret_result->job, err);
+        st = present_open(&run->present, setup->data_dir, ret_result->job, err);
     /* a stream that is there must be this one; a new one begins with its first page */
-    if (st == ST_OK && setup->tape && run->known.is_there)
+    if (st == ST_OK && setup->tape && run->present.is_there)
         st = open_writer(run, err);
     if (st == ST_OK)
         st = run_polls(run, err);
     if (st == ST_OK && is_in_vain(ret_result))
         st = err_set(err, ST_REJECT, "%.200s: nothing in it could be imported%s", setup->source,
                      ret_result->n_found == 0 ? ": no snapshot with a time was found" : "");
-    known_close(&run->known);
+    present_close(&run->present);
     if (setup->open == NULL)
         tape_writer_close(run->writer);
     source_release(&run->source);

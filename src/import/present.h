@@ -2,8 +2,8 @@
  * import/.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef IMPORT_KNOWN_H
-#define IMPORT_KNOWN_H
+#ifndef IMPORT_PRESENT_H
+#define IMPORT_PRESENT_H
 
 #include "base/err.h"
 #include "tape/reader.h"
@@ -13,7 +13,7 @@ struct poll_hash {
     uint8_t bytes[16];
 };
 
-struct known {
+struct present {
     struct tape_reader *reader;
     bool is_there;  /* the stream has records */
     bool is_pruned; /* what stood before the first record was removed */
@@ -24,16 +24,16 @@ struct known {
     struct poll_hash last;     /* of the one before */
 };
 
-enum known_state { KNOWN_NEW, KNOWN_ON_TAPE, KNOWN_LATE };
+enum present_state { PRESENT_NEW, PRESENT_ON_TAPE, PRESENT_LATE };
 
-enum st known_open(struct known *k, const char *data_dir, const char *job,
-                   struct err *err) MUST_USE;
-void known_close(struct known *k);
+enum st present_open(struct present *p, const char *data_dir, const char *job,
+                     struct err *err) MUST_USE;
+void present_close(struct present *p);
 
 /* Where a time stands against the stream; times must be asked for in ascending order. After
- * KNOWN_ON_TAPE and KNOWN_NEW k->last is the hash of the newest poll up to it. */
-enum st known_find(struct known *k, int64_t slot_us, enum known_state *ret_state,
-                   struct err *err) MUST_USE;
+ * PRESENT_ON_TAPE and PRESENT_NEW p->last is the hash of the newest poll up to it. */
+enum st present_find(struct present *p, int64_t slot_us, enum present_state *ret_state,
+                     struct err *err) MUST_USE;
 
 /* Add one more page: its body, or the hash of its body that a record has. */
 void poll_hash_add(struct poll_hash *h, const uint8_t body_hash[16]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "import/known.h"
+#include "import/present.h"
 
 #include "base/file.h"
 #include "tape/tape.h"
@@ -24,20 +24,20 @@ void poll_hash_add(struct poll_hash *h, const uint8_t body_hash[16])
 }
 
 /* Go to the next poll that has rows. */
-static enum st advance(struct known *k, struct err *err)
+static enum st advance(struct present *p, struct err *err)
 {
     struct poll_hash hash = {{0}};
     struct err why = ERR_INIT;
     struct tape_record r;
 
-    if (k->has_any)
-        k->last = k->hash;
+    if (p->has_any)
+        p->last = p->hash;
     for (;;) {
-        enum st st = tape_reader_next(k->reader, UINT64_MAX, &r, &why);
+        enum st st = tape_reader_next(p->reader, UINT64_MAX, &r, &why);
         if (st == ST_REJECT)
             continue; /* damage: tape verify tells; what is lost can be imported again */
         if (st == ST_AGAIN && why.sys == 0) {
-            k->is_over = true;
+            p->is_over = true;
             return ST_OK;
         }
         if (st != ST_OK)
@@ -50,50 +50,51 @@ static enum st advance(struct known *k, struct err *err)
             break;
         hash = (struct poll_hash){{0}};
     }
-    if (!k->has_any)
-        k->first_us = r.slot_us;
-    k->has_any = true;
-    k->slot_us = r.slot_us;
-    k->hash = hash;
+    if (!p->has_any)
+        p->first_us = r.slot_us;
+    p->has_any = true;
+    p->slot_us = r.slot_us;
+    p->hash = hash;
     return ST_OK;
 }
 
-enum st known_open(struct known *k, const char *data_dir, const char *job, struct err *err)
+enum st present_open(struct present *p, const char *data_dir, const char *job, struct err *err)
 {
     char dir[FILE_MAX_PATH];
     uint64_t first, last;
 
-    *k = (struct known){.reader = NULL};
+    *p = (struct present){.reader = NULL};
     enum st st = tape_stream_dir(data_dir, job, dir, err);
     if (st == ST_OK)
-        st = tape_reader_open(dir, &k->reader, err);
+        st = tape_reader_open(dir, &p->reader, err);
     if (st == ST_OK)
-        st = tape_reader_bounds(k->reader, &first, &last, err);
+        st = tape_reader_bounds(p->reader, &first, &last, err);
     if (st != ST_OK)
         return st;
-    k->is_there = last > 0;
-    k->is_pruned = first > 1;
-    tape_reader_seek(k->reader, 1);
-    return advance(k, err);
+    p->is_there = last > 0;
+    p->is_pruned = first > 1;
+    tape_reader_seek(p->reader, 1);
+    return advance(p, err);
 }
 
-void known_close(struct known *k)
+void present_close(struct present *p)
 {
-    tape_reader_close(k->reader);
-    k->reader = NULL;
+    tape_reader_close(p->reader);
+    p->reader = NULL;
 }
 
-enum st known_find(struct known *k, int64_t slot_us, enum known_state *ret_state, struct err *err)
+enum st present_find(struct present *p, int64_t slot_us, enum present_state *ret_state,
+                     struct err *err)
 {
-    while (!k->is_over && k->slot_us < slot_us) {
-        enum st st = advance(k, err);
+    while (!p->is_over && p->slot_us < slot_us) {
+        enum st st = advance(p, err);
         if (st != ST_OK)
             return st;
     }
-    bool is_there = !k->is_over && k->slot_us == slot_us;
-    bool is_removed = k->is_pruned && k->has_any && slot_us < k->first_us;
+    bool is_there = !p->is_over && p->slot_us == slot_us;
+    bool is_removed = p->is_pruned && p->has_any && slot_us < p->first_us;
     if (is_there)
-        k->last = k->hash;
-    *ret_state = is_there || is_removed ? KNOWN_ON_TAPE : k->is_over ? KNOWN_NEW : KNOWN_LATE;
+        p->last = p->hash;
+    *ret_state = is_there || is_removed ? PRESENT_ON_TAPE : p->is_over ? PRESENT_NEW : PRESENT_LATE;
     return ST_OK;
 }

@@ -216,11 +216,45 @@ static bool place(struct source *s, struct csv *c, size_t field, size_t *time_ra
     return true;
 }
 
+static bool is_given_before(const struct csv *c, size_t field)
+{
+    char text[MAX_NAME], other[MAX_NAME];
+    struct str name = plain_name(c->fields[field], text);
+    size_t i = 0;
+
+    while (i < field && !str_eq(plain_name(c->fields[i], other), name))
+        i++;
+    return i < field;
+}
+
+static void add_name(struct buf *names, struct str name)
+{
+    buf_add_z(names, names->len > 0 ? ", " : "");
+    buf_add_clean(names, name, 40);
+}
+
+/* Give all fields their places, and tell of those that have none. */
+static void place_all(struct source *s, struct csv *c)
+{
+    struct buf unused = BUF_INIT(400), twice = BUF_INIT(400);
+    size_t time_rank = 0;
+
+    for (size_t i = 0; i < c->n_columns; i++)
+        if (!place(s, c, i, &time_rank) && str_trim(c->fields[i]).len > 0)
+            add_name(is_given_before(c, i) ? &twice : &unused, c->fields[i]);
+    if (twice.len > 0)
+        source_note(s, "columns that are given twice, of which the first is used: %s",
+                    buf_z(&twice));
+    if (unused.len > 0)
+        source_note(s, "columns that are not used: %s; --map COLUMN=FIELD names their field",
+                    buf_z(&unused));
+    buf_release(&unused);
+    buf_release(&twice);
+}
+
 static enum st read_header(struct source *s, struct csv *c, struct str record, struct err *err)
 {
     static const struct str bom = STR("\xEF\xBB\xBF");
-    struct buf unused = BUF_INIT(400);
-    size_t time_rank = 0;
 
     if (str_starts(record, bom))
         record = (struct str){record.p + bom.len, record.len - bom.len};
@@ -234,16 +268,7 @@ static enum st read_header(struct source *s, struct csv *c, struct str record, s
         c->source[i] = NO_COLUMN;
     for (size_t i = 0; i < c->n_columns; i++)
         c->target[i] = NO_COLUMN;
-    for (size_t i = 0; i < c->n_columns; i++) {
-        if (place(s, c, i, &time_rank) || str_trim(c->fields[i]).len == 0)
-            continue;
-        buf_add_z(&unused, unused.len > 0 ? ", " : "");
-        buf_add_clean(&unused, c->fields[i], 40);
-    }
-    if (unused.len > 0)
-        source_note(s, "columns that are not used: %s; --map COLUMN=FIELD names their field",
-                    buf_z(&unused));
-    buf_release(&unused);
+    place_all(s, c);
     if (c->time == NO_COLUMN)
         return err_set(err, ST_REJECT,
                        "%.200s: no column of its header is a time; --map COLUMN=time names it",

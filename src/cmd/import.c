@@ -3,6 +3,7 @@
 #include "cmd/cmd.h"
 
 #include "base/file.h"
+#include "cmd/streams.h"
 #include "control/control.h"
 #include "import/import.h"
 #include "status/render.h"
@@ -185,6 +186,13 @@ static int import(struct words *w, const char *source)
     enum st st = read_words(w, source, &err);
     if (st != ST_OK)
         return cmd_fail(st, &err, EXIT_USAGE);
+    if (cmd_is_simulated(data_dir)) {
+        st = err_set(&err, ST_REJECT,
+                     "%s: holds simulated data, real history may not mix with it; give --data "
+                     "another directory",
+                     data_dir);
+        return cmd_fail(st, &err, EXIT_CONFIG);
+    }
     if (!w->config->is_dry_run) {
         if (hand_over(w, data_dir, &code))
             return code;

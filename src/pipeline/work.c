@@ -118,6 +118,11 @@ static enum st import(const struct request *r, struct err *err)
 
 enum st request_import(const struct request *r, struct err *err)
 {
+    if (r->p->setup.config->is_simulated)
+        return err_set(err, ST_REJECT,
+                       "%s: holds simulated data, real history may not mix with it; give --data "
+                       "another directory",
+                       r->p->setup.data_dir);
     if (pthread_mutex_trylock(&r->p->importing) != 0)
         return err_set(err, ST_AGAIN, "another import is at work; try again when it is done");
     enum st st = import(r, err);

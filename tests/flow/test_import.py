@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -424,7 +425,9 @@ def test_once_loads_what_was_imported(tmp_path):
 
 def test_a_collector_that_runs_imports_and_loads_at_once(tmp_path):
     source = folder_of(tmp_path / "raw", 1)
-    with Running("run", "--simulate", "--every", "1s", "--listen", "127.0.0.1:0", "--data", tmp_path / "data") as run:
+    with PlainServer(lambda request: Answer(body=market_body(20, request.n))) as api, \
+            Running("run", "--api-url", api.url, "--api-rate", 100000, "--top", 20, "--every", "1s", "--listen", "127.0.0.1:0",
+                    "--data", tmp_path / "data") as run:
         run.port()
         wait_for(lambda: list((tmp_path / "data/tape").glob("*/*.zst")), what="a poll on the tape")
         done = gecko("import", source, "--data", tmp_path / "data")
@@ -434,7 +437,36 @@ def test_a_collector_that_runs_imports_and_loads_at_once(tmp_path):
         run.stop()
     assert "1 on the tape already" in gecko("import", source, "--data", tmp_path / "data", check=0).stdout
     names = {r["job"] for r in records(tmp_path / "data")}
-    assert names == {"markets-usd", "import-raw"}
+    assert names == {"markets-usd-top20", "import-raw"}
+
+
+def refuse_simulated(source, data):
+    for more in ([], ["--dry-run"]):
+        refused = gecko("import", source, "--data", data, *more)
+        assert refused.returncode == 78 and "holds simulated data" in refused.stderr and "--data another" in refused.stderr
+    assert not (data / "tape/import-raw").exists()
+
+
+def ask(data, *words):
+    """A request without the verb's own checks, as another version would send it."""
+    with socket.socket(socket.AF_UNIX) as control:
+        control.connect(str(data / "control.sock"))
+        control.sendall(" ".join(words).encode() + b"\n")
+        return b"".join(iter(lambda: control.recv(65536), b"")).decode()
+
+
+def test_real_history_and_simulated_data_do_not_mix(tmp_path):
+    source = folder_of(tmp_path / "raw", 1)
+    with Running("run", "--simulate", "--every", "1s", "--listen", "127.0.0.1:0", "--data", tmp_path / "data") as run:
+        run.port()
+        wait_for((tmp_path / "data/control.sock").exists, what="a process that listens")
+        refuse_simulated(source, tmp_path / "data")
+        assert "holds simulated data" in ask(tmp_path / "data", "import", f"path={source}")
+        run.stop()
+    refuse_simulated(source, tmp_path / "data")
+    gecko("import", source, "--data", tmp_path / "real", check=0)
+    refused = gecko("run", "--simulate", "--data", tmp_path / "real", "--listen", "none")
+    assert refused.returncode == 78 and "holds real data" in refused.stderr
 
 
 def test_real_consecutive_captures(tmp_path):

@@ -21,7 +21,7 @@ struct reload {
     struct sink_url *urls; /* STATUS_MAX_SINKS */
     size_t n_urls;
     size_t n_added, n_changed, n_removed, n_refused; /* jobs */
-    size_t n_sinks_added, n_sinks_removed;
+    size_t n_sinks_added, n_sinks_removed, n_sinks_refused;
 };
 
 static void say(const struct reload *r, enum log_level level, const char *msg, const char *what)
@@ -78,7 +78,9 @@ static void apply_job(struct reload *r, const struct job_config *config, struct 
     bool is_new;
 
     setup_stream_id(config, &id);
-    enum st st = streams_open(&p->streams, &id, ret_stream, &is_new, &err);
+    enum st st = streams_check_room(&p->streams, &id, &err);
+    if (st == ST_OK)
+        st = streams_open(&p->streams, &id, ret_stream, &is_new, &err);
     if (st == ST_OK) {
         if (is_new && p->sinks)
             sinks_add_stream(p->sinks, *ret_stream);
@@ -136,22 +138,29 @@ static void note_sinks(const struct reload *r)
         log_warn("tape", "cannot note how far the sinks are", LOG_Z("error", err.msg));
 }
 
+static int64_t deadline(const struct reload *r)
+{
+    return clock_mono_us(r->p->clock) + r->p->setup.config->stop_timeout_us + US_PER_S;
+}
+
 static void add_sinks(struct reload *r)
 {
     struct sinks *sinks = r->p->sinks;
 
     for (size_t i = 0; i < r->n_urls; i++) {
-        struct err err = ERR_INIT;
+        struct err err = ERR_INIT, ignored = ERR_INIT;
         if (sinks_has(sinks, r->urls[i].text))
             continue;
         enum st st = sinks_add(sinks, &r->urls[i], &err);
         if (st == ST_OK) {
             note_sinks(r); /* before it begins: nothing is removed in front of it */
             st = sinks_start(sinks, &err);
+            if (st != ST_OK) /* it has no thread: the next reload shall try again */
+                err_ignore(sinks_remove(sinks, r->urls[i].text, deadline(r), &ignored));
         }
-        if (st == ST_OK)
-            r->n_sinks_added++;
-        else
+        r->n_sinks_added += st == ST_OK;
+        r->n_sinks_refused += st != ST_OK;
+        if (st != ST_OK)
             say(r, LOG_ERROR, "a sink is refused", err.msg);
     }
 }
@@ -159,7 +168,7 @@ static void add_sinks(struct reload *r)
 static void remove_sinks(struct reload *r)
 {
     struct pipeline *p = r->p;
-    int64_t deadline_us = clock_mono_us(p->clock) + p->setup.config->stop_timeout_us + US_PER_S;
+    int64_t deadline_us = deadline(r);
 
     for (size_t i = 0; i < STATUS_MAX_SINKS; i++) {
         const struct sink_url *url = sinks_at(p->sinks, i);
@@ -196,11 +205,14 @@ static void tell_done(const struct reload *r)
     log_info("reload", "configuration applied", LOG_I("jobs_added", r->n_added),
              LOG_I("jobs_changed", r->n_changed), LOG_I("jobs_removed", r->n_removed),
              LOG_I("jobs_refused", r->n_refused), LOG_I("sinks_added", r->n_sinks_added),
-             LOG_I("sinks_removed", r->n_sinks_removed));
+             LOG_I("sinks_removed", r->n_sinks_removed),
+             LOG_I("sinks_refused", r->n_sinks_refused));
     if (r->reply)
         control_say(r->reply,
-                    "jobs: %zu added, %zu changed, %zu removed; sinks: %zu added, %zu removed",
-                    r->n_added, r->n_changed, r->n_removed, r->n_sinks_added, r->n_sinks_removed);
+                    "jobs: %zu added, %zu changed, %zu removed, %zu refused; sinks: %zu added, "
+                    "%zu removed, %zu refused",
+                    r->n_added, r->n_changed, r->n_removed, r->n_refused, r->n_sinks_added,
+                    r->n_sinks_removed, r->n_sinks_refused);
 }
 
 static enum st apply(struct reload *r, struct err *err)
@@ -217,14 +229,14 @@ static enum st apply(struct reload *r, struct err *err)
     apply_log(r);
     apply_jobs(r);
     if (r->p->sinks) {
+        remove_sinks(r); /* first: there is room for so many */
         add_sinks(r);
-        remove_sinks(r);
     }
     tell_restart(r);
     tell_done(r);
-    if (r->n_refused > 0)
-        return err_set(err, ST_REJECT, "%zu job%s refused", r->n_refused,
-                       r->n_refused == 1 ? " was" : "s were");
+    if (r->n_refused + r->n_sinks_refused > 0)
+        return err_set(err, ST_REJECT, "refused: %zu jobs, %zu sinks; the rest was applied",
+                       r->n_refused, r->n_sinks_refused);
     return ST_OK;
 }
 

@@ -166,6 +166,23 @@ static enum st add(struct streams *s, const struct stream_id *id, struct stream 
     return ST_OK;
 }
 
+static enum st no_place(const char *job, struct err *err)
+{
+    return err_set(err, ST_REJECT,
+                   "job %s: %d jobs and streams of before are shown already; a restart shows the "
+                   "jobs first",
+                   job, STATUS_MAX_JOBS);
+}
+
+enum st streams_check_room(struct streams *s, const struct stream_id *id, struct err *err)
+{
+    if (streams_find(s, id->job))
+        return ST_OK;
+    bool has_room = status_lock(s->status)->n_jobs < STATUS_MAX_JOBS;
+    status_unlock(s->status);
+    return has_room ? ST_OK : no_place(id->job, err);
+}
+
 enum st streams_open(struct streams *s, const struct stream_id *id, struct stream **ret_stream,
                      bool *ret_is_new, struct err *err)
 {
@@ -218,10 +235,7 @@ enum st stream_configure(struct streams *s, struct stream *stream, const struct 
     struct status_job shown;
 
     if (stream->job.status == STREAM_NO_PLACE)
-        return err_set(err, ST_REJECT,
-                       "job %s: %d jobs and streams of before are shown already; a restart shows "
-                       "the jobs first",
-                       stream->job.id.job, STATUS_MAX_JOBS);
+        return no_place(stream->job.id.job, err);
     if (!stream->is_configured)
         setup_copy_selection(config, &stream->selected);
     stream->is_configured = true;

@@ -49,6 +49,10 @@ struct stream *streams_find(const struct streams *s, const char *job); /* NULL: 
 enum st streams_open(struct streams *s, const struct stream_id *id, struct stream **ret_stream,
                      bool *ret_is_new, struct err *err) MUST_USE;
 
+/* Can a job have this stream? To be asked before it is opened: that makes it on disk. ST_REJECT:
+ * there is no place in the snapshot for one more. */
+enum st streams_check_room(struct streams *s, const struct stream_id *id, struct err *err) MUST_USE;
+
 /* Open what else is on the tape. A stream that cannot be opened is logged and left out: the others
  * go on. */
 enum st streams_open_rest(struct streams *s, struct err *err) MUST_USE;

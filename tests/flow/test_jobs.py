@@ -165,6 +165,55 @@ def test_a_reload_adds_and_removes_sinks(tmp_path):
     check_exactly_once(data)
 
 
+def test_a_reload_exchanges_all_sinks_and_fails_for_those_refused(tmp_path):
+    data = tmp_path / "data"
+    job = {"one": {"top": 20, "every": "1s"}}
+    main = f"sqlite:{data}/market.db"
+    write_config(tmp_path, job, [main] + [f"null:{i}" for i in range(15)])
+    with PlainServer(market) as api, start(tmp_path, api) as run:
+        run.port()
+        wait_for_polls(data, "one")
+        write_config(tmp_path, job, [f"null:other-{i}" for i in range(15)] + [main])
+        done = gecko("reload", "--data", data, check=0)
+        assert "15 added, 15 removed, 0 refused" in done.stdout
+        assert run.stop() == 0
+    check_exactly_once(data)
+
+
+def test_a_reload_fails_when_a_sink_is_refused(tmp_path):
+    data = tmp_path / "data"
+    job, main = {"one": {"top": 20, "every": "1s"}}, f"sqlite:{data}/market.db"
+    others = [f"null:{i}" for i in range(14)]
+    write_config(tmp_path, job, [main, f"sqlite:{data}/stuck.db"] + others)
+    with PlainServer(market) as api, start(tmp_path, api, "--stop-timeout", "1ms") as run:
+        run.port()
+        wait_for_polls(data, "one")
+        with contextlib.closing(sqlite3.connect(data / "stuck.db", isolation_level=None)) as db:
+            db.execute("begin immediate")  # the sink waits for the lock, and keeps its place
+            wait_for_polls(data, "one")
+            write_config(tmp_path, job, [main, "null:new"] + others)
+            done = gecko("reload", "--data", data, check=1)
+        assert "0 added, 1 removed, 1 refused" in done.stdout and "null:new: there are 16" in done.stdout
+        assert "0 jobs, 1 sinks" in done.stderr and "sinks_refused=1" in run.read(0.2)
+        write_config(tmp_path, job, [main] + others)
+        gecko("reload", "--data", data, check=0)
+        run.stop()
+    check_exactly_once(data)
+
+
+def test_a_job_without_a_place_leaves_nothing_on_disk(tmp_path):
+    data = tmp_path / "data"
+    jobs = {f"job{i}": {"top": i + 1, "every": "1h"} for i in range(64)}
+    write_config(tmp_path, jobs, ["null:"])
+    with PlainServer(market) as api, start(tmp_path, api) as run:
+        run.port()
+        write_config(tmp_path, {"more": {"top": 99, "every": "1h"}}, ["null:"])
+        done = gecko("reload", "--data", data, check=1)
+        assert "64 removed, 1 refused" in done.stdout and "restart shows the jobs first" in done.stdout
+        assert not (data / "tape" / "more").exists()
+        assert run.stop() == 0
+
+
 def test_a_configuration_with_mistakes_changes_nothing(tmp_path):
     data = tmp_path / "data"
     write_config(tmp_path, {"one": {"top": 20, "every": "1s"}})

@@ -44,8 +44,11 @@ static enum st read_config(struct reload *r, struct err *err)
     config_load(r->p->setup.config->sources, r->p->setup.verb, &r->config, &settings, words,
                 MAX_WORDS, &n_words, &problems);
     settings_release(&settings);
-    for (rest = buf_str(&problems.warnings); str_cut(&rest, '\n', &line);)
+    for (rest = buf_str(&problems.warnings); str_cut(&rest, '\n', &line);) {
         log_warn("reload", "about the configuration", LOG_S("what", line));
+        if (r->reply)
+            control_say(r->reply, "warning: %.*s", STR_ARG(line));
+    }
     for (rest = buf_str(&problems.text); str_cut(&rest, '\n', &line);) {
         log_error("reload", "the configuration has a mistake", LOG_S("what", line));
         if (r->reply)

@@ -201,6 +201,18 @@ def test_a_reload_fails_when_a_sink_is_refused(tmp_path):
     check_exactly_once(data)
 
 
+def test_a_reload_says_what_it_warns_of(tmp_path):
+    data = tmp_path / "data"
+    write_config(tmp_path, {"one": {"top": 20, "every": "1s"}})
+    with PlainServer(market) as api, start(tmp_path, api) as run:
+        run.port()
+        (tmp_path / ".env").write_text("VS_CURRENCY=eur\n")
+        done = gecko("reload", "--data", data)
+        assert re.search(r"warning: .*VS_CURRENCY", done.stdout), done
+        assert re.search(r"WARN.*about the configuration.*VS_CURRENCY", run.read(0.2))
+        run.stop()
+
+
 def test_a_job_without_a_place_leaves_nothing_on_disk(tmp_path):
     data = tmp_path / "data"
     jobs = {f"job{i}": {"top": i + 1, "every": "1h"} for i in range(64)}

@@ -13,6 +13,7 @@
 
 struct report {
     const struct config *config;
+    const struct settings *settings;
     const struct sink_url *sinks;
     size_t n_sinks;
 };
@@ -89,7 +90,7 @@ typedef void add_setting(struct buf *b, const char *name, struct str value, stru
 /* Every setting with its value and origin; those of the file's jobs as they were written. */
 static void add_settings(struct buf *b, const struct report *report, add_setting *add)
 {
-    const struct settings *settings = report->config->settings;
+    const struct settings *settings = report->settings;
     bool has_file_jobs = report->config->jobs[0].name != NULL;
     struct buf value = BUF_INIT(MAX_OUTPUT), origin = BUF_INIT(MAX_OUTPUT);
 
@@ -260,14 +261,13 @@ static enum st print_report(const struct report *report, struct err *err)
     return st;
 }
 
-static int run(const struct config *config, const char *const *words, size_t n_words)
+static int explain(const struct config *config, const struct settings *settings)
 {
     struct sink_url *sinks = mem_new(STATUS_MAX_SINKS, sizeof(*sinks));
-    struct report report = {.config = config, .sinks = sinks};
+    struct report report = {.config = config, .settings = settings, .sinks = sinks};
     struct err err = ERR_INIT;
     int code = EXIT_CONFIG;
 
-    (void)words, (void)n_words;
     enum st st = setup_sinks(config, cmd_data_dir(config), sinks, &report.n_sinks, &err);
     if (st == ST_OK && config->output != OUTPUT_TABLE && config->output != OUTPUT_JSON) {
         st = err_set(&err, ST_REJECT, "--format: check prints table or json");
@@ -292,5 +292,5 @@ const struct verb verb_check = {
                 "      every mistake of the file at once; exit 78 when there is one\n"
                 "  geckotape check --all --every 20m --api-plan demo --format json\n"
                 "      would the calls fit?\n",
-    .run = run,
+    .explain = explain,
 };

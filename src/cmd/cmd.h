@@ -26,6 +26,8 @@ struct verb {
     size_t min_words, max_words;
     /* words: what stood behind the verb and is no option. Returns an enum exit_code. */
     int (*run)(const struct config *config, const char *const *words, size_t n_words);
+    /* In place of run, for who tells where each setting comes from. */
+    int (*explain)(const struct config *config, const struct settings *settings);
 };
 
 extern const struct verb verb_run, verb_once, verb_query, verb_tape, verb_import, verb_simulate,

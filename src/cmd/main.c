@@ -105,7 +105,7 @@ static int run_verb(const struct verb *verb, int argc, char **argv, char **env)
     } else if (n_words < verb->min_words || n_words > verb->max_words) {
         fprintf(stderr, "geckotape: %s: usage: %s\n", verb->name, verb->form);
     } else {
-        code = verb->run(&config, words, n_words);
+        code = verb->run ? verb->run(&config, words, n_words) : verb->explain(&config, &settings);
     }
     config_release(&config);
     settings_release(&settings);

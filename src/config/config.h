@@ -40,7 +40,6 @@ struct job_config {
 
 struct config {
     const struct config_sources *sources; /* where all this came from: for a reload */
-    const struct settings *settings;      /* as config_load() gave them, the same life */
     char *config_file;                    /* that was read; empty: none */
 
     /* what to keep, and where */

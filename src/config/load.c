@@ -197,7 +197,7 @@ void config_load(const struct config_sources *sources, uint32_t verb, struct con
 {
     struct config_read read = {.verb = verb, .settings = ret_settings, .problems = problems};
 
-    *ret_config = (struct config){.sources = sources, .settings = ret_settings};
+    *ret_config = (struct config){.sources = sources};
     opts_from_args(config_options, n_config_options, verb, sources->argc, sources->argv,
                    ret_settings, ret_words, max_words, ret_n_words, problems);
     read_variables(sources, &read);

@@ -101,6 +101,44 @@ void metric_observe_us(enum metric_id id, const char *label1, int64_t duration_u
     pthread_mutex_unlock(&lock);
 }
 
+/* Which of a metric's labels has this name? 2: none. */
+static size_t place_of(enum metric_id id, const char *label)
+{
+    struct str names = str_of(metric_defs[id].labels), name;
+    size_t i = 0;
+
+    while (i < 2 && names.len > 0) {
+        str_cut(&names, ',', &name);
+        if (str_eq(name, str_of(label)))
+            return i;
+        i++;
+    }
+    return 2;
+}
+
+static void release(struct series *s)
+{
+    mem_free(s->label[0]);
+    mem_free(s->label[1]);
+    mem_free(s->buckets);
+}
+
+void metric_drop(const char *label, const char *value)
+{
+    size_t n = 0;
+
+    pthread_mutex_lock(&lock);
+    for (size_t i = 0; i < n_all; i++) {
+        size_t place = place_of(all[i].id, label);
+        if (place < 2 && same(all[i].label[place], value))
+            release(&all[i]);
+        else
+            all[n++] = all[i];
+    }
+    n_all = n;
+    pthread_mutex_unlock(&lock);
+}
+
 double metric_get(enum metric_id id, const char *label1, const char *label2)
 {
     pthread_mutex_lock(&lock);
@@ -221,11 +259,8 @@ void metric_write(struct buf *b)
 void metric_reset(void)
 {
     pthread_mutex_lock(&lock);
-    for (size_t i = 0; i < n_all; i++) {
-        mem_free(all[i].label[0]);
-        mem_free(all[i].label[1]);
-        mem_free(all[i].buckets);
-    }
+    for (size_t i = 0; i < n_all; i++)
+        release(&all[i]);
     mem_free(all);
     all = NULL;
     n_all = 0;

@@ -3,8 +3,8 @@
  * (/metrics, docs/metrics.md) is derived from it.
  *
  * Threads: any thread may count, set, observe and write. A series (metric + label values) appears
- * at its first use and stays; at most METRIC_MAX_SERIES of them, later ones are dropped and
- * counted.
+ * at its first use and stays until metric_drop(); at most METRIC_MAX_SERIES of them, later ones are
+ * dropped and counted.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef BASE_METRIC_H
@@ -40,7 +40,7 @@ enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
     X(TAPE_HOLES, "tape_holes_total", COUNTER, "job", "Damaged places that a reader skipped.")                 \
     X(FRESHNESS, "newest_row_timestamp_seconds", GAUGE, "job", "When the newest row was fetched.")             \
     X(SINK_OFFSET, "sink_offset", GAUGE, "sink,job", "Offset up to which the sink has committed.")             \
-    X(SINK_LAG, "sink_lag_records", GAUGE, "sink,job", "Records between the sink and the head of the tape.")   \
+    X(SINK_LAG, "sink_lag_records", GAUGE, "sink,job", "Records between the sink and the last poll that ended.")   \
     X(SINK_UP, "sink_up", GAUGE, "sink", "1 while the sink works, 0 while it waits or has stopped.")           \
     X(SINK_ROWS, "sink_rows_total", COUNTER, "sink", "Rows stored.")                                           \
     X(SINK_UNCHANGED, "sink_rows_unchanged_total", COUNTER, "sink", "Rows not stored, as they had not "        \
@@ -79,6 +79,10 @@ extern const struct metric_def metric_defs[N_METRICS];
 void metric_add(enum metric_id id, const char *label1, const char *label2, double delta);
 void metric_set(enum metric_id id, const char *label1, const char *label2, double value);
 void metric_observe_us(enum metric_id id, const char *label1, int64_t duration_us);
+
+/* Forget the series in which the label of this name ("sink") has this value: what it was is no
+ * more. One that is counted again begins anew. */
+void metric_drop(const char *label, const char *value);
 
 /* The present value (a histogram: its count); 0 for a series that is not there. */
 double metric_get(enum metric_id id, const char *label1, const char *label2);

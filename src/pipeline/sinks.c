@@ -4,6 +4,7 @@
 #include "base/http_client.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metric.h"
 #include "load/known.h"
 
 #include <assert.h>
@@ -533,6 +534,15 @@ static bool join(struct one_sink *sink, int64_t deadline_us)
     return true;
 }
 
+/* Unless another has the same: two may differ in secrets alone. */
+static void drop_metrics(const struct sinks *s, const char *url_shown)
+{
+    for (size_t i = 0; i < STATUS_MAX_SINKS; i++)
+        if (s->at[i] && strcmp(s->at[i]->url.shown, url_shown) == 0)
+            return;
+    metric_drop("sink", url_shown);
+}
+
 static void show_gone(struct sinks *s, size_t place)
 {
     status_lock(s->setup.status)->sinks[place].is_gone = true;
@@ -556,6 +566,7 @@ enum st sinks_remove(struct sinks *s, const char *url, int64_t deadline_us, stru
                  LOG_Z("error", why.msg));
     put(s, sink->place, NULL);
     show_gone(s, sink->place);
+    drop_metrics(s, sink->url.shown);
     if (is_joined) {
         free_one(sink);
         return ST_OK;

@@ -90,6 +90,8 @@ void streams_show_idle(struct streams *s)
 {
     for (size_t i = 0; i < streams_count(s); i++) {
         const struct stream *stream = s->all[i];
+        if (atomic_load(&stream->is_removed))
+            metric_drop("job", stream->job.id.job);
         if (stream->job.status == STREAM_NO_PLACE || !atomic_load(&stream->is_idle))
             continue;
         uint64_t head = tape_head_get(tape_writer_head(stream->job.writer));
@@ -252,6 +254,7 @@ enum st stream_configure(struct streams *s, struct stream *stream, const struct 
     job->to_us = shown.to_us;
     job->is_idle = false;
     status_unlock(s->status);
+    atomic_store(&stream->is_removed, false);
     atomic_store(&stream->is_idle, false);
     return ST_OK;
 }
@@ -263,6 +266,8 @@ void stream_set_idle(struct streams *s, struct stream *stream)
     show_idle(job, &stream->job.id);
     status_unlock(s->status);
     atomic_store(&stream->is_idle, true);
+    atomic_store(&stream->is_removed, true);
+    metric_drop("job", stream->job.id.job);
 }
 
 struct loader_stream stream_for_loader(const struct stream *stream)

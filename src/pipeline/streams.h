@@ -25,6 +25,7 @@ struct stream {
     struct job_config selected; /* owner of what job.selection points to */
     bool is_configured;         /* job.selection is set */
     atomic_bool is_idle;        /* no job polls it */
+    atomic_bool is_removed;     /* … any more: a reload took the job away */
 };
 
 struct streams {
@@ -62,7 +63,8 @@ enum st stream_configure(struct streams *s, struct stream *stream, const struct 
                          struct err *err) MUST_USE;
 void stream_set_idle(struct streams *s, struct stream *stream);
 
-/* Show the heads of the streams that no job polls. Any thread. */
+/* Show the heads of the streams that no job polls, and drop the metrics of jobs that were removed:
+ * also what a last poll of theirs has counted since. Any thread. */
 void streams_show_idle(struct streams *s);
 
 struct loader_stream stream_for_loader(const struct stream *stream);

@@ -29,6 +29,30 @@ static void a_counter_adds_up_by_labels(void)
     CHECK_EQ(metric_get(METRIC_TAPE_HEAD, "a", NULL), 5);
 }
 
+static void what_is_no_more_is_dropped_by_its_label(void)
+{
+    struct buf b = BUF_INIT((size_t)1 << 20);
+
+    metric_reset();
+    metric_set(METRIC_SINK_UP, "null:", NULL, 1);
+    metric_set(METRIC_SINK_LAG, "null:", "a", 3);
+    metric_observe_us(METRIC_SINK_COMMIT_SECONDS, "null:", 1000);
+    metric_set(METRIC_SINK_LAG, "json:x", "a", 4);
+    metric_add(METRIC_SINK_ERRORS, "json:x", "fatal", 5);
+    metric_add(METRIC_POLLS, "fatal", "ok", 6);
+    metric_drop("sink", "null:");
+    CHECK_EQ(metric_get(METRIC_SINK_UP, "null:", NULL), 0);
+    CHECK_EQ(metric_get(METRIC_SINK_LAG, "json:x", "a"), 4);
+    metric_drop("job", "fatal"); /* a disposition is no job */
+    CHECK_EQ(metric_get(METRIC_POLLS, "fatal", "ok"), 0);
+    CHECK_EQ(metric_get(METRIC_SINK_ERRORS, "json:x", "fatal"), 5);
+    metric_drop("job", "a");
+    CHECK_EQ(metric_get(METRIC_SINK_LAG, "json:x", "a"), 0);
+    metric_write(&b);
+    CHECK(strstr(buf_z(&b), "null:") == NULL);
+    buf_release(&b);
+}
+
 static void the_text_is_what_prometheus_reads(void)
 {
     struct buf b = BUF_INIT((size_t)1 << 20);
@@ -121,7 +145,8 @@ static void every_metric_has_a_good_name_and_help(void)
     }
 }
 
-TAP_MAIN(TAP_CASE(a_counter_adds_up_by_labels), TAP_CASE(the_text_is_what_prometheus_reads),
-         TAP_CASE(every_family_is_announced_once), TAP_CASE(process_figures_are_read_when_written),
+TAP_MAIN(TAP_CASE(a_counter_adds_up_by_labels), TAP_CASE(what_is_no_more_is_dropped_by_its_label),
+         TAP_CASE(the_text_is_what_prometheus_reads), TAP_CASE(every_family_is_announced_once),
+         TAP_CASE(process_figures_are_read_when_written),
          TAP_CASE(series_beyond_the_limit_are_dropped_and_counted),
          TAP_CASE(every_metric_has_a_good_name_and_help))

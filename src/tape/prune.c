@@ -22,16 +22,22 @@ struct prune {
 
 /* ---- what must stay in any case ---- */
 
-static void need_poll(struct prune *p, uint64_t end_offset)
+/* What the disk cannot read now may be there tomorrow; what is damaged or gone is not. */
+static enum st need_poll(struct prune *p, uint64_t end_offset, struct err *err)
 {
+    struct err why = ERR_INIT;
     struct tape_record r;
-    struct err err;
 
-    if (end_offset == 0 || tape_reader_get(p->reader, end_offset, &r, &err) != ST_OK ||
-        r.type != TAPE_END) /* gone already */
-        return;
-    if (r.first_offset < p->needed)
+    if (end_offset == 0)
+        return ST_OK;
+    enum st st = tape_reader_get(p->reader, end_offset, &r, &why);
+    if (st != ST_OK && why.sys != 0 && why.sys != ENOENT) {
+        *err = why;
+        return ST_AGAIN;
+    }
+    if (st == ST_OK && r.type == TAPE_END && r.first_offset < p->needed)
         p->needed = r.first_offset;
+    return ST_OK;
 }
 
 /* The last `end` of the stream: its credits count, and the next poll is compared with it or those
@@ -58,12 +64,12 @@ static enum st find_needed(struct prune *p, struct err *err)
         }
     }
     p->needed = last.offset;
-    need_poll(p, last.offset);
-    if (!outcome_bears_rows(last.outcome))
-        need_poll(p, last.prev_rows_end);
-    if (last.outcome != POLL_OK)
-        need_poll(p, last.prev_ok_end);
-    return ST_OK;
+    enum st st = need_poll(p, last.offset, err);
+    if (st == ST_OK && !outcome_bears_rows(last.outcome))
+        st = need_poll(p, last.prev_rows_end, err);
+    if (st == ST_OK && last.outcome != POLL_OK)
+        st = need_poll(p, last.prev_ok_end, err);
+    return st;
 }
 
 /* ---- segments ---- */

@@ -329,8 +329,11 @@ enum st tape_reader_get(struct tape_reader *r, uint64_t offset, struct tape_reco
     }
     if (st == ST_OK)
         return give(r, &r->random, &r->random_hit, ret_record);
+    bool is_unreadable = r->random.n_unreadable > 0;
     cursor_close(&r->random);
     *err = why;
+    if (st != ST_FATAL && why.sys == 0 && is_unreadable)
+        return err_sys(err, ST_REJECT, EIO, "%s: offset %llu", r->dir, (unsigned long long)offset);
     if (st == ST_AGAIN && why.sys == 0)
         return err_set(err, ST_REJECT, "%s: offset %llu is not on the tape", r->dir,
                        (unsigned long long)offset);

@@ -31,7 +31,8 @@ enum st tape_reader_next(struct tape_reader *r, uint64_t max_offset, struct tape
                          struct err *err) MUST_USE;
 
 /* The record with exactly this offset; does not move the position of tape_reader_next(). ST_REJECT
- * when it is not on the tape (any more), or damaged. Borrowed as above. */
+ * when it is not on the tape (any more), or damaged, or what the disk cannot read (err->sys is
+ * EIO). Borrowed as above. */
 enum st tape_reader_get(struct tape_reader *r, uint64_t offset, struct tape_record *ret_record,
                         struct err *err) MUST_USE;
 

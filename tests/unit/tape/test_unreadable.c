@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 #include "base/mem.h"
+#include "tape/upkeep.h"
 
 #include <errno.h>
 #include <sys/syscall.h>
@@ -300,10 +301,35 @@ static void a_tape_of_which_nothing_is_readable_gets_no_new_identity(void)
     fixture_release(&f);
 }
 
+/* What cannot be read may be what the next poll refers to. */
+static void nothing_goes_while_what_is_needed_is_unreadable(void)
+{
+    struct fixture f;
+    struct tape_prune_setup setup = {.dir = f.dir, .before_us = INT64_MAX, .below = UINT64_MAX};
+    struct tape_pruned pruned;
+    char path[FILE_MAX_PATH];
+    uint64_t offset;
+    off_t size;
+
+    make_tape(&f, path, &size);
+    f.max_bytes = 1;
+    CHECK_OK(fixture_open(&f), f.err);
+    CHECK_OK(put_end(&f, POLL_FAILED, NULL, 0, &offset), f.err);
+    make_bad(path, (size - 1) / BLOCK * BLOCK, size); /* the last ok poll */
+    CHECK_EQ(tape_prune(&setup, &pruned, &f.err), ST_AGAIN);
+    CHECK_EQ(f.err.sys, EIO);
+    CHECK_EQ(count_segments(f.dir), 2);
+    make_good();
+    CHECK_OK(tape_prune(&setup, &pruned, &f.err), f.err);
+    CHECK_EQ(count_segments(f.dir), 2);
+    fixture_release(&f);
+}
+
 TAP_MAIN(TAP_CASE(an_unreadable_block_of_an_older_segment_is_one_hole),
          TAP_CASE(an_unreadable_block_is_told_with_segment_and_bytes),
          TAP_CASE(a_body_that_cannot_be_read_costs_that_body),
          TAP_CASE(other_errors_of_the_disk_are_a_reason_to_try_again),
          TAP_CASE(a_newest_segment_with_an_unreadable_block_is_left_as_it_is),
          TAP_CASE(a_newest_segment_that_is_unreadable_throughout_is_left),
+         TAP_CASE(nothing_goes_while_what_is_needed_is_unreadable),
          TAP_CASE(a_tape_of_which_nothing_is_readable_gets_no_new_identity))

@@ -72,6 +72,7 @@ static enum st compact_job(struct upkeep *u, struct err *err)
     struct sealed_totals t = {.n = 0};
     struct tape_sealed sealed;
     struct tape_usage usage;
+    uint64_t n_before = u->problems;
     char after[64] = "";
 
     enum st st = tape_usage(u->dir, clock_wall_us(clock_system()), &usage, err);
@@ -90,7 +91,8 @@ static enum st compact_job(struct upkeep *u, struct err *err)
         }
     }
     wipe_progress();
-    print_totals(u, &t);
+    if (t.n > 0 || (st == ST_OK && u->problems == n_before))
+        print_totals(u, &t);
     return st;
 }
 

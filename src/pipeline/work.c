@@ -212,6 +212,8 @@ static enum st compact_stream(const struct request *r, const struct stream *stre
     if (st != ST_OK)
         return st;
     st = seal_all(r, stream, (int)level, &totals, err);
+    if (st != ST_OK && totals.n == 0)
+        return st;
     upkeep_add_sealed(&line, stream->job.id.job, &totals);
     say(r, &line);
     return st;

@@ -2,10 +2,11 @@
 """Upkeep of the tape by hand: tape compact, tape prune, tape verify --deep."""
 import json
 import re
+import shutil
 import subprocess
 
 import pytest
-from gecko import an_hour_ago, check_exactly_once, clean_env, gecko, market_body, records
+from gecko import BINARY, an_hour_ago, check_exactly_once, clean_env, gecko, market_body, records
 from server import Answer, PlainServer
 
 
@@ -90,6 +91,15 @@ def test_a_damaged_segment_is_named_and_stays_as_it_is(data):
     assert victim.name in done.stderr
     assert "1 segment sealed" in done.stdout
     assert victim.read_bytes() == damaged
+
+
+def test_compact_that_fails_says_only_that(data):
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    done = subprocess.run(["strace", "-f", "-o", "/dev/null", "-e", "inject=rename:error=EIO", BINARY, "tape", "compact", "--data", data],
+                          capture_output=True, text=True, env=clean_env(), timeout=120, check=False)
+    assert done.returncode == 75 and "rename" in done.stderr
+    assert done.stdout == ""
 
 
 def make_old(tmp_path):

@@ -144,6 +144,11 @@ def an_hour_ago(segment):
     segment.rename(segment.with_name(f"{first}-{begun:%Y%m%dT%H%M%SZ}.jsonl.zst"))
 
 
+def old_polls(data, job, *days):
+    """Polls of as many days ago, one in a segment; "failed:N": a failed one."""
+    subprocess.run([os.environ["GECKOTAPE_OLD_TAPE"], data, job, *map(str, days)], check=True)
+
+
 def records(data):
     """Every record header on the tape, as `tape cat --headers` prints them."""
     out = gecko("tape", "cat", "--headers", "--data", data, check=0).stdout

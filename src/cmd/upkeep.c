@@ -22,6 +22,7 @@ struct upkeep {
     const struct config *config;
     const char *data_dir, *job; /* the one at hand */
     char dir[FILE_MAX_PATH];    /* its stream */
+    int64_t reference_us;       /* what old counts from; 0: not looked for yet */
     uint64_t problems;
 };
 
@@ -99,8 +100,8 @@ static enum st compact_job(struct upkeep *u, struct err *err)
 /* ---- prune ---- */
 
 /* The stream of the job; false when there is none yet. */
-static enum st read_stream(const struct upkeep *u, bool *ret_has, char ret_uuid[SINK_UUID_TEXT],
-                           struct err *err)
+static enum st read_stream(const struct upkeep *u, bool *ret_has, bool *ret_is_import,
+                           char ret_uuid[SINK_UUID_TEXT], struct err *err)
 {
     struct tape_reader *reader;
     struct tape_record record;
@@ -114,6 +115,7 @@ static enum st read_stream(const struct upkeep *u, bool *ret_has, char ret_uuid[
     while (st == ST_REJECT);
     if (st == ST_OK) {
         *ret_has = true;
+        *ret_is_import = stream_is_import(record.stream);
         sink_uuid_text(record.stream, ret_uuid);
     }
     tape_reader_close(reader);
@@ -129,20 +131,36 @@ static void print_pruned(const struct upkeep *u, const struct tape_pruned *p, co
     buf_release(&line);
 }
 
+static void print_import(const struct upkeep *u)
+{
+    struct buf line = BUF_INIT(256);
+
+    upkeep_add_import(&line, u->job);
+    puts(buf_z(&line));
+    buf_release(&line);
+}
+
 static enum st prune_job(struct upkeep *u, struct err *err)
 {
     const struct config *config = u->config;
     int64_t keep_us = config->keep_us > 0 ? config->keep_us : config->tape_keep_us;
     struct tape_prune_setup setup = {
         .dir = u->dir,
-        .before_us = clock_wall_us(clock_system()) - keep_us,
+        .keep_us = keep_us,
         .is_dry_run = config->is_dry_run,
     };
     char uuid[SINK_UUID_TEXT], holder[MAX_HOLDER] = "";
     struct tape_pruned pruned = {.n_segments = 0};
-    bool has_stream;
+    bool has_stream, is_import = false;
 
-    enum st st = read_stream(u, &has_stream, uuid, err);
+    enum st st = read_stream(u, &has_stream, &is_import, uuid, err);
+    if (st == ST_OK && is_import && config->only_job[0] == '\0') {
+        print_import(u);
+        return ST_OK;
+    }
+    if (st == ST_OK && u->reference_us == 0)
+        st = tape_reference(u->data_dir, clock_wall_us(clock_system()), &u->reference_us, err);
+    setup.reference_us = u->reference_us;
     if (st == ST_OK && has_stream)
         st = known_below(u->data_dir, uuid, &setup.below, holder, sizeof(holder), err);
     if (st == ST_OK && has_stream)

@@ -35,7 +35,7 @@ static enum st open_writer(struct run *run, struct err *err)
     struct tape_writer_setup w = {
         .tape = setup->tape,
         .clock = setup->clock,
-        .id = {.endpoint = "coins/markets", .selection = "import"},
+        .id = {.endpoint = "coins/markets", .selection = TAPE_IMPORT},
         .segment_span_us = SEGMENT_SPAN_US,
         .segment_max_bytes = SEGMENT_MAX_BYTES,
     };

@@ -99,14 +99,14 @@ static void report_held(struct housekeeper *h, bool is_held, const char *job, co
     h->is_held = is_held;
 }
 
-static enum st prune_stream(struct housekeeper *h, const struct stream *stream, bool *is_held,
-                            struct err *err)
+static enum st prune_stream(struct housekeeper *h, const struct stream *stream,
+                            int64_t reference_us, bool *is_held, struct err *err)
 {
     struct tape_pruned pruned;
     char holder[UPKEEP_HOLDER];
 
-    enum st st =
-        upkeep_prune_stream(h->setup.upkeep, stream, h->setup.keep_us, false, &pruned, holder, err);
+    enum st st = upkeep_prune_stream(h->setup.upkeep, stream, reference_us, h->setup.keep_us, false,
+                                     &pruned, holder, err);
     if (st == ST_OK && pruned.is_held_by_sinks && !*is_held)
         report_held(h, *is_held = true, stream->job.id.job, holder);
     return st;
@@ -207,12 +207,15 @@ static void keep_up(struct housekeeper *h, size_t n)
 {
     struct err prune_err = ERR_INIT, seal_err = ERR_INIT;
     enum st prune_st = ST_OK, seal_st = ST_OK;
+    int64_t reference_us = 0;
     bool is_held = false;
 
+    if (h->setup.keep_us > 0)
+        prune_st = upkeep_reference(h->setup.upkeep, &reference_us, &prune_err);
     for (size_t i = 0; i < n; i++) {
         const struct stream *stream = streams_at(h->setup.streams, i);
-        if (h->setup.keep_us > 0 && prune_st == ST_OK)
-            prune_st = prune_stream(h, stream, &is_held, &prune_err);
+        if (h->setup.keep_us > 0 && prune_st == ST_OK && !stream_is_import(&stream->job.id))
+            prune_st = prune_stream(h, stream, reference_us, &is_held, &prune_err);
         if (seal_st == ST_OK)
             seal_st = seal_stream(h, i, &seal_err);
         if (is_stopping(h))

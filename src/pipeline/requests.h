@@ -9,6 +9,7 @@ struct request {
     struct pipeline *p;
     const struct control_request *words;
     struct control_reply *reply;
+    int64_t reference_us; /* prune: what old counts from */
 };
 
 /* The handler of the control socket; on the client's thread. */

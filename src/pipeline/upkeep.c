@@ -21,6 +21,8 @@ struct work {
     struct tape_sealed sealed;
     struct tape_prune_setup prune;
     struct tape_pruned pruned;
+    const char *data_dir;
+    int64_t now_us, reference_us;
     enum st st;
     struct err err;
 };
@@ -33,6 +35,11 @@ static enum st run_seal(struct work *work)
 static enum st run_prune(struct work *work)
 {
     return tape_prune(&work->prune, &work->pruned, &work->err);
+}
+
+static enum st run_reference(struct work *work)
+{
+    return tape_reference(work->data_dir, work->now_us, &work->reference_us, &work->err);
 }
 
 static void *work_main(void *arg)
@@ -104,14 +111,30 @@ enum st upkeep_seal_stream(struct upkeep *u, const struct stream *stream, int le
     return ST_OK;
 }
 
-enum st upkeep_prune_stream(struct upkeep *u, const struct stream *stream, int64_t keep_us,
-                            bool is_dry_run, struct tape_pruned *ret_pruned,
+enum st upkeep_reference(struct upkeep *u, int64_t *ret_us, struct err *err)
+{
+    struct work work = {
+        .run = run_reference,
+        .data_dir = u->data_dir,
+        .now_us = clock_wall_us(u->clock),
+        .err = ERR_INIT,
+    };
+
+    enum st st = run_idle(u, &work, err);
+    if (st == ST_OK)
+        *ret_us = work.reference_us;
+    return st;
+}
+
+enum st upkeep_prune_stream(struct upkeep *u, const struct stream *stream, int64_t reference_us,
+                            int64_t keep_us, bool is_dry_run, struct tape_pruned *ret_pruned,
                             char ret_holder[UPKEEP_HOLDER], struct err *err)
 {
     struct work work = {
         .run = run_prune,
         .prune = {.dir = stream->dir,
-                  .before_us = clock_wall_us(u->clock) - keep_us,
+                  .reference_us = reference_us,
+                  .keep_us = keep_us,
                   .is_dry_run = is_dry_run},
         .err = ERR_INIT,
     };

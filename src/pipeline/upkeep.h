@@ -29,10 +29,14 @@ void upkeep_release(struct upkeep *u);
 enum st upkeep_seal_stream(struct upkeep *u, const struct stream *stream, int level, char after[64],
                            struct tape_sealed *ret_sealed, struct err *err) MUST_USE;
 
-/* Remove what is older than keep_us and loaded by all known sinks; logged and counted. ret_holder:
- * who holds back more, "" when nobody is known. */
-enum st upkeep_prune_stream(struct upkeep *u, const struct stream *stream, int64_t keep_us,
-                            bool is_dry_run, struct tape_pruned *ret_pruned,
+/* What "old" counts from: tape_reference(). */
+enum st upkeep_reference(struct upkeep *u, int64_t *ret_us, struct err *err) MUST_USE;
+
+/* Remove what is older than keep_us, counted from reference_us and never from a clock, and loaded
+ * by all known sinks; logged and counted. ret_holder: who holds back more, "" when nobody is known.
+ * Not for imports, unless somebody asks for that very one: all of their records are old. */
+enum st upkeep_prune_stream(struct upkeep *u, const struct stream *stream, int64_t reference_us,
+                            int64_t keep_us, bool is_dry_run, struct tape_pruned *ret_pruned,
                             char ret_holder[UPKEEP_HOLDER], struct err *err) MUST_USE;
 
 #endif

@@ -52,3 +52,8 @@ void upkeep_add_pruned(struct buf *b, const char *job, const struct tape_pruned 
     if (p->is_held_by_sinks)
         buf_addf(b, "; the rest stays until %s has loaded it", holder);
 }
+
+void upkeep_add_import(struct buf *b, const char *job)
+{
+    buf_addf(b, "%s: an import, which stays; --job %s removes of it", job, job);
+}

@@ -21,4 +21,7 @@ void upkeep_add_sealed(struct buf *b, const char *job, const struct sealed_total
 void upkeep_add_pruned(struct buf *b, const char *job, const struct tape_pruned *p, bool is_dry_run,
                        const char *holder);
 
+/* Why an import is left alone. */
+void upkeep_add_import(struct buf *b, const char *job);
+
 #endif

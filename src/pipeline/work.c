@@ -228,15 +228,22 @@ static enum st prune_stream(const struct request *r, const struct stream *stream
 {
     bool is_dry_run = request_is_set(r, "dry_run");
     struct buf line = BUF_INIT(UPKEEP_HOLDER + 512);
+    int64_t keep_us;
     char holder[UPKEEP_HOLDER];
     struct tape_pruned pruned;
-    int64_t keep_us;
+
+    if (stream_is_import(&stream->job.id) && request_word(r, "job") == NULL) {
+        upkeep_add_import(&line, stream->job.id.job);
+        say(r, &line);
+        return ST_OK;
+    }
 
     enum st st = request_number(r, "keep_us", 0, &keep_us, err);
     if (st == ST_OK && keep_us <= 0)
         st = err_set(err, ST_REJECT, "keep_us: say how long to keep the tape");
     if (st == ST_OK)
-        st = upkeep_prune_stream(&r->p->upkeep, stream, keep_us, is_dry_run, &pruned, holder, err);
+        st = upkeep_prune_stream(&r->p->upkeep, stream, r->reference_us, keep_us, is_dry_run,
+                                 &pruned, holder, err);
     if (st != ST_OK)
         return st;
     upkeep_add_pruned(&line, stream->job.id.job, &pruned, is_dry_run, holder);
@@ -250,8 +257,11 @@ enum st request_prune(const struct request *r, struct err *err)
 
     /* what the sinks have loaded a moment ago counts too */
     enum st st = r->p->sinks ? sinks_note(r->p->sinks, err) : ST_OK;
+    struct request words = *r;
 
-    return st == ST_OK ? for_streams(r, n, prune_stream, err) : st;
+    if (st == ST_OK)
+        st = upkeep_reference(&r->p->upkeep, &words.reference_us, err);
+    return st == ST_OK ? for_streams(&words, n, prune_stream, err) : st;
 }
 
 /* ---- replay ---- */

@@ -21,6 +21,8 @@ enum poll_outcome {
     POLL_ABORTED, /* the collector stopped or died before the end */
 };
 
+#define TAPE_IMPORT "import" /* selection of a stream of history that somebody had */
+
 /* What a stream is a stream of: fixed for ever by the first record. */
 struct stream_id {
     char job[TAPE_MAX_JOB + 1];
@@ -67,6 +69,11 @@ struct tape_record {
     uint64_t credits_spent;  /* in it, so far, by this stream */
     struct str error;        /* why not ok; empty when ok */
 };
+
+static inline bool stream_is_import(const struct stream_id *id)
+{
+    return strcmp(id->selection, TAPE_IMPORT) == 0;
+}
 
 static inline bool outcome_bears_rows(enum poll_outcome outcome)
 {

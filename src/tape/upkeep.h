@@ -39,10 +39,21 @@ struct tape_seal_setup {
 enum st tape_seal_next(const struct tape_seal_setup *setup, char after[64],
                        struct tape_sealed *ret_sealed, struct err *err) MUST_USE;
 
+/* What "old" counts from: when the newest poll with rows of all streams of data_dir was written,
+ * and at most now_us. Its answers carried a Date that agreed with the clock (with a wrong clock all
+ * polls fail), so that no jump of the clock makes anything old; and a stream that is polled no more
+ * ages by the others. Imports do not count, as their times are those of history; where there is
+ * nothing else, it is now_us. 0: there is no such poll, and nothing is old. A stream that cannot be
+ * read is left out: it could only make more old. ST_AGAIN when the directory cannot be read. */
+enum st tape_reference(const char *data_dir, int64_t now_us, int64_t *ret_us,
+                       struct err *err) MUST_USE;
+
 struct tape_prune_setup {
     const char *dir;
-    int64_t before_us; /* only segments whose records were all fetched before it */
-    uint64_t below;    /* … and whose offsets are all below this: what every sink has loaded */
+    int64_t reference_us; /* tape_reference(); a record's time beyond it is not believed: such a one
+                             is as old as what came behind it */
+    int64_t keep_us;      /* only segments whose records are all older than that by then */
+    uint64_t below;       /* … and whose offsets are all below this: what every sink has loaded */
     bool is_dry_run;
 };
 
@@ -50,7 +61,7 @@ struct tape_pruned {
     size_t n_segments;
     uint64_t bytes;
     uint64_t first_kept;   /* offset; 0: the tape is empty */
-    bool is_held_by_sinks; /* there was more before before_us, not loaded by all */
+    bool is_held_by_sinks; /* there was more that is old, not loaded by all */
 };
 
 /* Remove whole segments from the oldest on; never the one that is written, nor what the next poll

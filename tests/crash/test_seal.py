@@ -14,7 +14,7 @@ IS_FULL = os.environ.get("GECKOTAPE_CRASH") == "full"
 CALLS = ["write", "pwrite64", "pread64", "fsync", "fdatasync", "rename", "unlink", "unlinkat", "openat", "ftruncate", "fchmod", "lseek"]
 FAULTS = ["signal=KILL", "error=ENOSPC", "error=EIO"]
 SAMPLE = 9
-VERBS = {"compact": ["compact"], "prune": ["prune", "--keep", "1d"]}
+VERBS = {"compact": ["compact"], "prune": ["prune", "--keep", "1d", "--job", "import-old"]}
 
 
 @pytest.fixture(scope="module", name="origin")

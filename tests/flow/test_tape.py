@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from gecko import BINARY, an_hour_ago, check_exactly_once, clean_env, gecko, market_body, records
+from gecko import BINARY, an_hour_ago, check_exactly_once, clean_env, gecko, market_body, old_polls, records
 from server import Answer, PlainServer
 
 
@@ -119,14 +119,36 @@ def test_prune_removes_old_segments_that_no_sink_needs(tmp_path):
     before = records(data)
     n = len(segments(data, "import-old"))
     assert n == 4
-    dry = gecko("tape", "prune", "--keep", "90d", "--dry-run", "--data", data, check=0).stdout
+    # whose times are those of history: only who names it means it
+    left = gecko("tape", "prune", "--keep", "90d", "--data", data, check=0).stdout
+    assert left == "import-old: an import, which stays; --job import-old removes of it\n" and records(data) == before
+    prune = ["tape", "prune", "--keep", "90d", "--job", "import-old", "--data", data]
+    dry = gecko(*prune, "--dry-run", check=0).stdout
     assert "to remove" in dry and len(segments(data, "import-old")) == n
-    done = gecko("tape", "prune", "--keep", "90d", "--data", data, check=0).stdout
+    done = gecko(*prune, check=0).stdout
     assert "removed" in done and "no sink" in done
     after = records(data)
     assert 0 < len(after) < len(before) and after == before[-len(after):]
     gecko("tape", "verify", "--deep", "--data", data, check=0)
-    assert "nothing to remove" in gecko("tape", "prune", "--keep", "90d", "--data", data, check=0).stdout
+    assert "nothing to remove" in gecko(*prune, check=0).stdout
+
+
+def test_old_counts_from_the_newest_poll_and_not_from_a_clock(tmp_path):
+    data = tmp_path / "data"
+
+    def prune(keep):
+        return gecko("tape", "prune", "--keep", keep, "--data", data, check=0).stdout
+
+    # by the clock of today, as by one that is wrong, all of it is old
+    old_polls(data, "one", 500, 450, "failed:-900", "failed:-901", 420, 400)
+    assert prune("101d") == "one: nothing to remove\n"
+    assert prune("40d").startswith("one: 2 segments, ")
+    # those of the future were written before the one of 420 days ago
+    assert prune("10d").startswith("one: 3 segments, ")
+    # a stream that is polled no more ages by the others
+    old_polls(data, "idle", 900, 800, 700)
+    assert prune("30d").startswith("idle: 2 segments, ")
+    gecko("tape", "verify", "--deep", "--data", data, check=0)
 
 
 def test_prune_leaves_what_is_young(data):

@@ -6,7 +6,7 @@ import re
 import sqlite3
 
 import pytest
-from gecko import Running, an_hour_ago, check_exactly_once, database, gecko, get, market_body, records, wait_for
+from gecko import Running, an_hour_ago, check_exactly_once, database, gecko, get, market_body, old_polls, records, wait_for
 from server import Answer, PlainServer
 
 JOB = "markets-usd-top60"
@@ -98,6 +98,7 @@ def test_a_damaged_segment_is_told_once_and_the_others_are_sealed(data, api):
 
 def test_what_is_older_than_tape_keep_goes_when_every_sink_has_it(tmp_path, api):
     data = tmp_path / "data"
+    old_polls(data, "old", 900, 800, 700, 600)
     make_old(data, tmp_path)
     (tmp_path / "file").touch()
     never = f"sqlite:{tmp_path}/file/x.db"
@@ -105,26 +106,28 @@ def test_what_is_older_than_tape_keep_goes_when_every_sink_has_it(tmp_path, api)
     with start(api, data, *keep, "--sink", never) as run:
         run.port()
         run.expect("tape.keep is over, but a sink has not loaded")
-        wait_for(lambda: loaded(data, "import-old") == 4, what="the import in SQLite")
+        wait_for(lambda: loaded(data, "old") == 4, what="the old polls in SQLite")
         assert run.stop() == 0
-    assert len(segments(data, "import-old")) == 4
+    assert len(segments(data, "old")) == 4
     # the sink is not configured any more, but nobody said that it never comes back
     with start(api, data, *keep) as run:
         run.port()
         assert "file/x.db" in run.expect(r"tape.keep is over.*")[0]
         assert run.stop() == 0
-    assert len(segments(data, "import-old")) == 4
+    assert len(segments(data, "old")) == 4
     for known in (data / "sinks").iterdir():
         if "x.db" in known.read_text():
             known.unlink()
     with start(api, data, *keep) as run:
         port = run.port()
-        wait_for(lambda: len(segments(data, "import-old")) < 4, what="old segments to go")
-        wait_for(lambda: metric(port, "geckotape_tape_pruned_bytes_total", job="import-old"), what="the metric")
+        wait_for(lambda: len(segments(data, "old")) < 4, what="old segments to go")
+        wait_for(lambda: metric(port, "geckotape_tape_pruned_bytes_total", job="old"), what="the metric")
         assert run.stop() == 0
     assert "tape.keep is over" not in run.output
     gecko("tape", "verify", "--deep", "--data", data, check=0)
-    assert loaded(data, "import-old") == 4
+    assert loaded(data, "old") == 4
+    # an import's times are those of history: nobody said that it is not wanted any more
+    assert len(segments(data, "import-old")) == 4
 
 
 def test_prune_asks_the_running_process(tmp_path, api):
@@ -134,7 +137,9 @@ def test_prune_asks_the_running_process(tmp_path, api):
         run.port()
         wait_for(lambda: loaded(data, "import-old") == 4, what="the import in SQLite")
         wait_for(lambda: len(api.requests) >= 2, what="polls")
-        dry = gecko("tape", "prune", "--keep", "90d", "--dry-run", "--data", data, check=0).stdout
+        dry = gecko("tape", "prune", "--keep", "90d", "--job", "import-old", "--dry-run", "--data", data, check=0).stdout
+        left = gecko("tape", "prune", "--keep", "90d", "--data", data, check=0).stdout
+        assert "import-old: an import, which stays" in left
         assert "to remove" in dry and len(segments(data, "import-old")) == 4
         done = gecko("tape", "prune", "--keep", "90d", "--job", "import-old", "--data", data, check=0).stdout
         assert "removed" in done and len(segments(data, "import-old")) < 4

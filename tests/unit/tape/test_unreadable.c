@@ -305,7 +305,7 @@ static void a_tape_of_which_nothing_is_readable_gets_no_new_identity(void)
 static void nothing_goes_while_what_is_needed_is_unreadable(void)
 {
     struct fixture f;
-    struct tape_prune_setup setup = {.dir = f.dir, .before_us = INT64_MAX, .below = UINT64_MAX};
+    struct tape_prune_setup setup = {.dir = f.dir, .reference_us = INT64_MAX, .below = UINT64_MAX};
     struct tape_pruned pruned;
     char path[FILE_MAX_PATH];
     uint64_t offset;

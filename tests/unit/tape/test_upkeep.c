@@ -3,6 +3,8 @@
 
 #include "tape/upkeep.h"
 
+#define HOUR (3600 * US_PER_S)
+
 static void usage_counts_segments_and_what_the_last_day_took(void)
 {
     struct fixture f;
@@ -49,7 +51,8 @@ static void make_hours(struct fixture *f, int n)
 static struct tape_pruned prune(struct fixture *f, int hours, uint64_t below, bool is_dry_run)
 {
     const struct tape_prune_setup setup = {.dir = f->dir,
-                                           .before_us = NOON + hours * 3600 * US_PER_S,
+                                           .reference_us = NOON + 2000 * HOUR,
+                                           .keep_us = (2000 - hours) * HOUR,
                                            .below = below,
                                            .is_dry_run = is_dry_run};
     struct tape_pruned pruned;
@@ -182,7 +185,7 @@ static void sealed_and_damaged_segments_can_go(void)
 static void an_empty_tape_is_not_pruned(void)
 {
     const struct tape_prune_setup setup = {
-        .dir = "/nonexistent", .before_us = INT64_MAX, .below = UINT64_MAX};
+        .dir = "/nonexistent", .reference_us = INT64_MAX, .below = UINT64_MAX};
     struct tape_pruned p;
     struct fixture f;
 
@@ -194,8 +197,129 @@ static void an_empty_tape_is_not_pruned(void)
     fixture_release(&f);
 }
 
+static int64_t reference(struct fixture *f, int64_t now_us)
+{
+    int64_t us = -1;
+
+    if (tape_reference(f->data, now_us, &us, &f->err) != ST_OK)
+        abort();
+    return us;
+}
+
+static enum st put_failed(struct fixture *f)
+{
+    uint64_t offset;
+    return put_end(f, POLL_FAILED, NULL, 0, &offset);
+}
+
+static void open_another(struct fixture *f, const char *job, const char *selection)
+{
+    struct stream_id id = test_id();
+
+    tape_writer_close(f->writer);
+    f->writer = NULL;
+    snprintf(id.job, sizeof(id.job), "%s", job);
+    snprintf(id.selection, sizeof(id.selection), "%s", selection);
+    if (fixture_open_as(f, id) != ST_OK)
+        abort();
+}
+
+static void old_counts_from_the_newest_poll_with_rows(void)
+{
+    struct fixture f;
+
+    fixture_init(&f);
+    int64_t later = NOON + 100000 * HOUR;
+    CHECK_EQ(reference(&f, later), 0); /* a stream without a record: who knows */
+    CHECK_OK(put_failed(&f), f.err);
+    CHECK_EQ(reference(&f, later), 0);
+    int64_t ok_us = f.clock.now_us;
+    CHECK_OK(put_poll(&f), f.err);
+    CHECK_EQ(reference(&f, later), ok_us); /* a clock that jumped makes nothing old */
+    CHECK_EQ(reference(&f, NOON - HOUR), NOON - HOUR);
+    f.clock.now_us = later;
+    CHECK_OK(put_failed(&f), f.err);
+    CHECK_EQ(reference(&f, later + HOUR), ok_us);
+    /* another stream goes on: the first ages by it */
+    open_another(&f, "other", "top=250");
+    f.clock.now_us = ok_us + 50 * HOUR;
+    CHECK_OK(put_poll(&f), f.err);
+    CHECK_EQ(reference(&f, later), ok_us + 50 * HOUR);
+    /* an import does not count beside them */
+    open_another(&f, "import-x", TAPE_IMPORT);
+    f.clock.now_us = ok_us + 60 * HOUR;
+    CHECK_OK(put_poll(&f), f.err);
+    CHECK_EQ(reference(&f, later), ok_us + 50 * HOUR);
+    fixture_release(&f);
+}
+
+static void imports_alone_count_from_now(void)
+{
+    struct fixture f;
+
+    CHECK_EQ(reference(&(struct fixture){.data = "/nonexistent"}, NOON), NOON);
+    fixture_init(&f);
+    CHECK_EQ(rmdir(f.dir), 0);
+    open_another(&f, "import-x", TAPE_IMPORT);
+    CHECK_OK(put_poll(&f), f.err);
+    CHECK_EQ(reference(&f, NOON + 5 * HOUR), NOON + 5 * HOUR);
+    fixture_release(&f);
+}
+
+/* Prune by what the tape itself says. */
+static size_t prune_by_reference(struct fixture *f, int hours)
+{
+    const struct tape_prune_setup setup = {.dir = f->dir,
+                                           .reference_us = reference(f, INT64_MAX),
+                                           .keep_us = hours * HOUR,
+                                           .below = UINT64_MAX};
+    struct tape_pruned pruned;
+
+    if (tape_prune(&setup, &pruned, &f->err) != ST_OK)
+        abort();
+    return pruned.n_segments;
+}
+
+static void records_of_the_future_hold_back_nothing(void)
+{
+    struct fixture f;
+
+    make_hours(&f, 2);
+    for (int i = 0; i < 2; i++) { /* years ahead, polls fail */
+        f.clock.now_us = NOON + (90000 + i) * HOUR;
+        CHECK_OK(put_failed(&f), f.err);
+    }
+    for (int i = 4; i < 8; i++) {
+        f.clock.now_us = NOON + i * HOUR;
+        CHECK_OK(put_poll(&f), f.err);
+    }
+    CHECK_EQ(count_segments(f.dir), 8);
+    /* the newest is of 19:00; those of the future were before 16:00 */
+    CHECK_EQ(prune_by_reference(&f, 3), 2);
+    CHECK_EQ(prune_by_reference(&f, 2), 3);
+    CHECK_EQ(prune_by_reference(&f, 1), 1);
+    CHECK_EQ(count_segments(f.dir), 2);
+    fixture_release(&f);
+}
+
+static void without_a_poll_with_rows_nothing_is_old(void)
+{
+    struct fixture f;
+
+    fixture_init(&f);
+    for (int i = 0; i < 4; i++) {
+        f.clock.now_us = NOON + i * HOUR;
+        CHECK_OK(put_failed(&f), f.err);
+    }
+    CHECK_EQ(prune_by_reference(&f, 1), 0);
+    fixture_release(&f);
+}
+
 TAP_MAIN(TAP_CASE(usage_counts_segments_and_what_the_last_day_took),
          TAP_CASE(old_segments_go_from_the_oldest_on), TAP_CASE(what_a_sink_has_not_loaded_stays),
          TAP_CASE(what_the_next_poll_refers_to_stays),
          TAP_CASE(an_empty_segment_at_the_end_saves_the_one_before),
-         TAP_CASE(sealed_and_damaged_segments_can_go), TAP_CASE(an_empty_tape_is_not_pruned))
+         TAP_CASE(sealed_and_damaged_segments_can_go), TAP_CASE(an_empty_tape_is_not_pruned),
+         TAP_CASE(old_counts_from_the_newest_poll_with_rows),
+         TAP_CASE(imports_alone_count_from_now), TAP_CASE(records_of_the_future_hold_back_nothing),
+         TAP_CASE(without_a_poll_with_rows_nothing_is_old))

@@ -37,6 +37,15 @@ int64_t time_floor(int64_t ts_us, int64_t step_us)
     return ts_us - (rest < 0 ? rest + step_us : rest);
 }
 
+bool time_is_in_hours(int64_t ts_us, int64_t from_us, int64_t to_us)
+{
+    int64_t at_us = ts_us - time_floor(ts_us, 86400 * US_PER_S);
+
+    if (from_us <= to_us)
+        return from_us == to_us || (at_us >= from_us && at_us < to_us);
+    return at_us >= from_us || at_us < to_us;
+}
+
 struct civil {
     int year, month, day, hour, minute, second, us;
 };

@@ -63,4 +63,8 @@ size_t duration_format(int64_t us, char ret_text[TIME_TEXT]);
 /* The last point at or before ts of the grid whose points are k * step. */
 int64_t time_floor(int64_t ts_us, int64_t step_us);
 
+/* Whether ts lies in some hours of its UTC day, given in microseconds since midnight: from is
+ * included, to is not, from beyond to is over midnight, both equal is always. */
+bool time_is_in_hours(int64_t ts_us, int64_t from_us, int64_t to_us);
+
 #endif

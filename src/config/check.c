@@ -218,9 +218,8 @@ static bool is_active(const struct job_config *job, int64_t at_us)
     struct err err = ERR_INIT;
     int64_t from_us, to_us;
 
-    if (config_between(job->between, &from_us, &to_us, &err) != ST_OK || from_us == to_us)
-        return true;
-    return from_us < to_us ? at_us >= from_us && at_us < to_us : at_us >= from_us || at_us < to_us;
+    return config_between(job->between, &from_us, &to_us, &err) != ST_OK ||
+           time_is_in_hours(at_us, from_us, to_us);
 }
 
 static double calls_per_minute(const struct job_config *job)

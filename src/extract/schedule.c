@@ -21,12 +21,7 @@ void schedule_took(struct schedule *s, int64_t slot_us)
 
 bool schedule_is_within_hours(const struct schedule *s, int64_t slot_us)
 {
-    const struct schedule_plan *p = &s->plan;
-    int64_t time_us = slot_us - time_floor(slot_us, DAY_US);
-
-    if (p->from_us <= p->to_us)
-        return p->from_us == p->to_us || (time_us >= p->from_us && time_us < p->to_us);
-    return time_us >= p->from_us || time_us < p->to_us;
+    return time_is_in_hours(slot_us, s->plan.from_us, s->plan.to_us);
 }
 
 bool schedule_is_due(const struct schedule *s, int64_t wall_us, int64_t *ret_slot_us)

@@ -16,8 +16,7 @@
 
 #define SCHEDULE_MEMORY 8 /* polled slots remembered */
 
-/* When: the grid, and its hours, in microseconds since midnight; from is included, to is not, from
- * beyond to is over midnight, both equal is always. */
+/* When: the grid, and its hours as time_is_in_hours() takes them. */
 struct schedule_plan {
     int64_t every_us, from_us, to_us;
 };

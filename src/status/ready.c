@@ -63,17 +63,6 @@ int64_t ready_job_age_us(const struct status_job *job, int64_t since_us, int64_t
     return is_over_midnight ? now_us - since_us - within_us : within_us;
 }
 
-static bool is_in_hours(const struct status_job *job, int64_t now_us)
-{
-    const int64_t today_us = now_us - time_floor(now_us, DAY_US);
-
-    if (is_always(job))
-        return true;
-    if (job->from_us < job->to_us)
-        return today_us >= job->from_us && today_us < job->to_us;
-    return today_us >= job->from_us || today_us < job->to_us;
-}
-
 /* extract's word for why polls fail, and what helps. */
 static const char *mend_of(const char *cause)
 {
@@ -104,7 +93,7 @@ static size_t add_job(struct buf *b, const struct status_job *job, int64_t start
     const int64_t age_us = ready_job_age_us(job, at_least(job->last_ok_us, started_us), now_us);
     const bool is_clock = job->failed_in_row > 0 && strcmp(job->last_cause, "clock") == 0;
 
-    if (job->is_gone || job->is_idle || !is_in_hours(job, now_us))
+    if (job->is_gone || job->is_idle || !time_is_in_hours(now_us, job->from_us, job->to_us))
         return 0;
     if (job->last_ok_us != 0 && age_us <= limit_us && !is_clock)
         return 0;

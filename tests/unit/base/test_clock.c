@@ -224,6 +224,26 @@ static void a_grid_has_its_points_before_1970_too(void)
     CHECK_EQ(time_floor(-30, 30), -30);
 }
 
+static void hours_of_the_day_may_go_over_midnight(void)
+{
+    static const struct {
+        int64_t from_h, to_h, at_h;
+        bool is_in;
+    } rows[] = {
+        {8, 18, 7, false},   {8, 18, 8, true},  {8, 18, 17, true},  {8, 18, 18, false},
+        {22, 4, 21, false},  {22, 4, 22, true}, {22, 4, 3, true},   {22, 4, 4, false},
+        {0, 0, 5, true},     {0, 24, 23, true}, {18, 24, 0, false}, {8, 18, -16, true},
+        {8, 18, -17, false},
+    };
+    const int64_t hour_us = 3600 * US_PER_S;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        for (int64_t day = -1; day <= 20000; day += 10000)
+            CHECK_EQ(time_is_in_hours((day * 24 + rows[i].at_h) * hour_us, rows[i].from_h * hour_us,
+                                      rows[i].to_h * hour_us),
+                     rows[i].is_in);
+}
+
 static void the_clocks_run(void)
 {
     struct clock *c = clock_system();
@@ -237,4 +257,4 @@ TAP_MAIN(TAP_CASE(a_time_is_read_as_rfc_3339), TAP_CASE(what_is_no_time_is_refus
          TAP_CASE(a_formatted_time_is_read_back), TAP_CASE(each_form_of_a_time_has_its_text),
          TAP_CASE(an_http_date_is_read), TAP_CASE(a_duration_is_a_number_and_a_unit),
          TAP_CASE(a_part_of_a_second_is_rounded), TAP_CASE(a_grid_has_its_points_before_1970_too),
-         TAP_CASE(the_clocks_run))
+         TAP_CASE(hours_of_the_day_may_go_over_midnight), TAP_CASE(the_clocks_run))

@@ -186,11 +186,29 @@ static void check_selection(const struct job_config *job, const struct file_job 
                     place_of(read, file, "category").text, job->category);
 }
 
+static void check_hours(const struct job_config *job, const struct file_job *file,
+                        const struct config_read *read)
+{
+    const struct place place = place_of(read, file, "between");
+    struct err err = ERR_INIT;
+    int64_t from_us, to_us, next_us;
+    char every[TIME_TEXT];
+
+    if (config_between(job->between, &from_us, &to_us, &err) != ST_OK) {
+        opt_problem(read->problems, "%s: %s", place.text, err.msg);
+    } else if (!config_has_slot(job, &next_us)) {
+        duration_format(config_every_us(job), every);
+        opt_problem(read->problems,
+                    "%s: no poll of every %s falls in %.40s, the next one is at %02d:%02d UTC; let "
+                    "the hours hold it, or poll more often",
+                    place.text, every, job->between, (int)(next_us / (3600 * US_PER_S)),
+                    (int)(next_us / (60 * US_PER_S) % 60));
+    }
+}
+
 static void check_job(const struct job_config *job, const struct file_job *file,
                       const struct config_read *read)
 {
-    struct err err = ERR_INIT;
-    int64_t from_us, to_us;
     char name[64];
 
     if (!is_currency(str_of(job->vs)))
@@ -198,8 +216,7 @@ static void check_job(const struct job_config *job, const struct file_job *file,
                     "%s: \"%.60s\" is not a currency; write it like usd, eur or btc",
                     place_of(read, file, "vs").text, job->vs);
     check_selection(job, file, read);
-    if (config_between(job->between, &from_us, &to_us, &err) != ST_OK)
-        opt_problem(read->problems, "%s: %s", place_of(read, file, "between").text, err.msg);
+    check_hours(job, file, read);
     config_job_name(job, name);
     if (file && !is_name(str_of(file->name)))
         opt_problem(

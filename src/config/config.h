@@ -140,7 +140,11 @@ bool config_is_default_selection(const struct job_config *job);
 int64_t config_pages(const struct job_config *job);
 uint32_t config_rate(const struct config *config);
 
-/* Calls of a job in so many days, in its hours; rounded up. */
+/* Whether any slot k * every of the UTC days lies in the hours of the job; *ret_next_us is the time
+ * of the day of the first one at or after their begin. */
+bool config_has_slot(const struct job_config *job, int64_t *ret_next_us);
+
+/* Calls of a job in so many days, of the slots in its hours; rounded up. */
 int64_t config_calls(const struct job_config *job, int64_t days);
 
 /* The calls a minute that all jobs make together at the busiest time of the day, and when that

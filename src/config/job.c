@@ -7,8 +7,9 @@
 #include <ctype.h>
 #include <stdio.h>
 
-#define ALL_PAGES      70   /* 17,400 coins in 2026-11 */
-#define CATEGORY_PAGES 8    /* the largest categories have some 2,000 coins */
+#define ALL_PAGES      70 /* 17,400 coins in 2026-11 */
+#define CATEGORY_PAGES 8  /* the largest categories have some 2,000 coins */
+#define DAY_US         (86400 * US_PER_S)
 #define IDS_ROOM       1900 /* bytes of ids in a URL, as extract/ splits them or a little less */
 
 bool config_is_default_selection(const struct job_config *job)
@@ -67,15 +68,48 @@ int64_t config_pages(const struct job_config *job)
     return config_top(job) > 0 ? pages_of(config_top(job)) : CATEGORY_PAGES;
 }
 
+/* Over the days a grid comes round to the same times of the day: the multiples of this. */
+static int64_t step_of_day(int64_t every_us)
+{
+    int64_t step_us = every_us, rest_us = DAY_US % every_us;
+
+    while (rest_us != 0) {
+        int64_t before_us = step_us;
+        step_us = rest_us;
+        rest_us = before_us % step_us;
+    }
+    return step_us;
+}
+
+static int64_t divide_up(int64_t n, int64_t by)
+{
+    return (n + by - 1) / by;
+}
+
+bool config_has_slot(const struct job_config *job, int64_t *ret_next_us)
+{
+    struct err err = ERR_INIT;
+    int64_t from_us, to_us, step_us = step_of_day(config_every_us(job));
+
+    if (config_between(job->between, &from_us, &to_us, &err) != ST_OK)
+        return true;
+    int64_t first_us = divide_up(from_us, step_us) * step_us % DAY_US;
+    *ret_next_us = first_us;
+    return time_is_in_hours(first_us, from_us, to_us);
+}
+
 int64_t config_calls(const struct job_config *job, int64_t days)
 {
-    const int64_t day_us = 24 * 3600 * US_PER_S;
     struct err err = ERR_INIT;
-    int64_t from_us, to_us, every_us = config_every_us(job), active_us = day_us;
+    int64_t from_us, to_us, every_us = config_every_us(job), step_us = step_of_day(every_us);
 
-    if (config_between(job->between, &from_us, &to_us, &err) == ST_OK && from_us != to_us)
-        active_us = from_us < to_us ? to_us - from_us : day_us - from_us + to_us;
-    return config_pages(job) * ((days * active_us + every_us - 1) / every_us);
+    if (config_between(job->between, &from_us, &to_us, &err) != ST_OK)
+        from_us = to_us = 0;
+    /* the times of the day within the hours; each has its turn once in every_us / step_us days */
+    int64_t n_times = divide_up(to_us, step_us) - divide_up(from_us, step_us);
+    if (to_us <= from_us)
+        n_times += DAY_US / step_us;
+    return config_pages(job) * divide_up(days * n_times * step_us, every_us);
 }
 
 /* FNV-1a, 32 bit, of the ids joined by commas. */
@@ -133,7 +167,7 @@ enum st config_between(const char *text, int64_t *ret_from_us, int64_t *ret_to_u
     if (rest.len > 0) {
         bool is_good = str_cut(&rest, '-', &from) && parse_hour(str_trim(from), &from_us) &&
                        parse_hour(str_trim(rest), &to_us);
-        if (!is_good || from_us == to_us || from_us == 24 * 3600 * US_PER_S)
+        if (!is_good || from_us == to_us || from_us == DAY_US)
             return err_set(err, ST_REJECT,
                            "\"%.40s\" are no hours of the UTC day; write 08:00-18:00", text);
     }

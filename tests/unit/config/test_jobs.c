@@ -220,6 +220,59 @@ static void a_plan_that_does_not_last_the_month_is_warned_of(void)
     finish();
 }
 
+static void hours_without_a_poll_are_a_mistake(void)
+{
+    static const struct {
+        const char *every, *between, *next; /* NULL: there is one */
+    } rows[] = {
+        {"--every=12h", "--between=08:00-11:00", "12:00"},
+        {"--every=1h", "--between=08:10-08:50", "09:00"},
+        {"--every=1h", "--between=23:10-23:50", "00:00"},
+        {"--every=2h", "--between=23:10-00:00", "00:00"},
+        {"--every=7d", "--between=08:00-18:00", "00:00"},
+        {"--every=36h", "--between=13:00-23:00", "00:00"},
+        {"--every=7h", "--between=08:01-08:59", "09:00"},
+        {"--every=12h", "--between=08:00-12:01", NULL},
+        {"--every=12h", "--between=23:00-00:01", NULL},
+        {"--every=7h", "--between=08:00-08:01", NULL},
+        {"--every=36h", "--between=12:00-13:00", NULL},
+        {"--every=7d", "--between=18:00-08:00", NULL},
+        {"--every=1m", "--between=08:10-08:11", NULL},
+    };
+    char want[64];
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        CHECK_EQ(load(VERB_RUN, ARGS(rows[i].every, rows[i].between), NULL), rows[i].next != NULL);
+        snprintf(want, sizeof(want), "the next one is at %s UTC; ", rows[i].next);
+        CHECK(rows[i].next == NULL || (says("--between: no poll of every") && says(want)));
+    }
+    finish();
+}
+
+/* Some days that are whole weeks and whole rounds of every grid here. */
+static void calls_are_those_of_the_slots(void)
+{
+    static const char *const every[] = {"--every=1h",  "--every=5h",  "--every=7h", "--every=12h",
+                                        "--every=36h", "--every=50m", "--every=7d", "--every=45s"};
+    static const char *const between[] = {"--between=00:00-24:00", "--between=08:00-18:00",
+                                          "--between=22:30-04:10", "--between=00:00-00:01",
+                                          "--between=11:59-12:01", "--between=18:00-24:00"};
+    const int64_t days = 105, day_us = 86400 * US_PER_S;
+
+    for (size_t e = 0; e < sizeof(every) / sizeof(every[0]); e++)
+        for (size_t b = 0; b < sizeof(between) / sizeof(between[0]); b++) {
+            int64_t from_us, to_us, n = 0;
+            struct err err = ERR_INIT;
+            load(VERB_RUN, ARGS(every[e], between[b]), NULL);
+            CHECK_EQ(config_between(config.job.between, &from_us, &to_us, &err), ST_OK);
+            for (int64_t at = 0; at < days * day_us; at += config.job.every_us)
+                n += time_is_in_hours(at, from_us, to_us);
+            CHECK_EQ(config_calls(&config.jobs[0], days), n);
+            CHECK_EQ(problems.n, n == 0);
+        }
+    finish();
+}
+
 static void calls_are_counted_within_the_hours(void)
 {
     CHECK_EQ(load(VERB_RUN, ARGS("--every=1h", "--between=08:00-18:00", "--top=500"), NULL), 0);
@@ -256,6 +309,8 @@ int main(void)
         TAP_CASE(all_jobs_together_have_to_fit),
         TAP_CASE(long_lists_of_ids_take_several_calls),
         TAP_CASE(a_plan_that_does_not_last_the_month_is_warned_of),
+        TAP_CASE(hours_without_a_poll_are_a_mistake),
+        TAP_CASE(calls_are_those_of_the_slots),
         TAP_CASE(calls_are_counted_within_the_hours),
         TAP_CASE(once_takes_one_of_the_jobs_by_name),
     };

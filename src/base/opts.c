@@ -158,7 +158,10 @@ void opts_from_args(const struct opt_def *defs, size_t n_defs, uint32_t verb, in
             continue;
         }
         if (!str_starts(arg, STR("--"))) {
-            opt_problem(problems, "%s: options start with two dashes; --help lists them", argv[i]);
+            value = arg;
+            str_cut(&value, '=', &name); /* behind it there may be a secret */
+            opt_problem(problems, "%.*s: options start with two dashes; --help lists them",
+                        STR_ARG(name));
             continue;
         }
         value = (struct str){arg.p + 2, arg.len - 2};

@@ -95,6 +95,7 @@ static bool is_name(struct str s)
     return true;
 }
 
+/* Never shown when it is wrong: it may be, or hold, a key or a password. */
 static void check_url(const struct config *config, const struct config_read *read)
 {
     struct str url = str_of(config->api_url);
@@ -108,8 +109,8 @@ static void check_url(const struct config *config, const struct config_read *rea
         opt_problem(read->problems, "%s: more than 500 bytes", place.text);
     else if (!str_starts(url, STR("http://")) && !str_starts(url, STR("https://")))
         opt_problem(read->problems,
-                    "%s: \"%.*s\" is not a URL; write https://api.coingecko.com/api/v3", place.text,
-                    STR_ARG(url));
+                    "%s: not a URL of http or https; write https://api.coingecko.com/api/v3",
+                    place.text);
     else if (memchr(url.p, '?', url.len) || memchr(url.p, '#', url.len) ||
              memchr(url.p, '@', url.len))
         opt_problem(read->problems,

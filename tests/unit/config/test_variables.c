@@ -133,6 +133,30 @@ static void the_seeds_names_work(void)
     finish();
 }
 
+static void a_wrong_url_is_not_repeated(void)
+{
+    static const char *const urls[] = {
+        "ftp://u:SECRET@h/api",
+        "x_cg_pro_api_key=SECRET",
+        "SECRET",
+        "http://u:SECRET@h/api",
+        "https://h/api?x_cg_pro_api_key=SECRET",
+        "https://h/api#SECRET",
+    };
+    char variable[128];
+
+    for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+        CHECK_EQ(load(VERB_RUN, ARGS("--api-url", urls[i]), NULL), 1);
+        CHECK(says("--api-url: ") && !says("SECRET"));
+        snprintf(variable, sizeof(variable), "COINGECKO_URL=%s", urls[i]);
+        CHECK_EQ(load(VERB_RUN, NULL, ARGS(variable)), 1);
+        CHECK(says("COINGECKO_URL: ") && !says("SECRET"));
+    }
+    CHECK_EQ(load(VERB_RUN, ARGS("-api-key=SECRET"), NULL), 1);
+    CHECK(says("-api-key: options start with two dashes") && !says("SECRET"));
+    finish();
+}
+
 static void what_a_url_of_the_seed_cannot_have_is_said(void)
 {
     CHECK_EQ(load(VERB_RUN, NULL, ARGS("COINGECKO_URL=https://h/api?x=y")), 1);
@@ -140,7 +164,7 @@ static void what_a_url_of_the_seed_cannot_have_is_said(void)
     CHECK_EQ(load(VERB_RUN, NULL, ARGS("COINGECKO_URL=https://h/coins/markets?per_page=251")), 1);
     CHECK(says("from 1 to 250"));
     CHECK_EQ(load(VERB_RUN, NULL, ARGS("COINGECKO_URL=ftp://h/api")), 1);
-    CHECK(says("COINGECKO_URL: \"ftp://h/api\" is not a URL"));
+    CHECK(says("COINGECKO_URL: not a URL of http or https; write https://"));
     CHECK_EQ(load(VERB_RUN, NULL, ARGS("COINGECKO_URL=https://h/coins/markets?ids=%zz")), 1);
     CHECK_EQ(
         load(VERB_RUN, NULL, ARGS("COINGECKO_URL=https://h/coins/markets?order=id_asc&page=2")), 0);
@@ -189,6 +213,7 @@ int main(void)
         TAP_CASE(a_dollar_is_kept_where_no_variable_is_meant),
         TAP_CASE(a_dotenv_that_is_a_directory_is_somebody_elses),
         TAP_CASE(the_seeds_names_work),
+        TAP_CASE(a_wrong_url_is_not_repeated),
         TAP_CASE(what_a_url_of_the_seed_cannot_have_is_said),
         TAP_CASE(a_key_in_the_seeds_url_is_taken_and_not_shown),
         TAP_CASE(postgres_is_one_warning_and_no_sink),

@@ -353,6 +353,24 @@ struct map {
     size_t n_seen;
 };
 
+/* "api.url" would be the path of another way to write the same key. */
+static void dotted_key(struct reader *r, const struct map *map, const yaml_event_t *key)
+{
+    struct buf nested = BUF_INIT(6 * (size_t)MAX_KEY);
+    struct str rest = scalar_of(key), part;
+    size_t depth = 0;
+
+    for (; str_cut(&rest, '.', &part); depth++)
+        buf_addf(&nested, "%.*s: {", STR_ARG(part));
+    buf_addf(&nested, "%.*s: …", STR_ARG(part));
+    while (depth-- > 0)
+        buf_add_char(&nested, '}');
+    opt_problem(r->read->problems, "%s:%zu: %s%s%.*s: a key holds no dot; write %s", r->path,
+                line_of(key), map->prefix, map->prefix[0] ? "." : "", STR_ARG(scalar_of(key)),
+                buf_z(&nested));
+    buf_release(&nested);
+}
+
 /* True for a key that can be looked at; named as a mistake when it cannot. */
 static bool key_fits(struct reader *r, const struct map *map, const yaml_event_t *key)
 {
@@ -363,6 +381,10 @@ static bool key_fits(struct reader *r, const struct map *map, const yaml_event_t
                     "%s:%zu: \"%.*s\": no such key; keys have 1 to %d characters", r->path,
                     line_of(key), (int)(name.len < MAX_KEY ? name.len : MAX_KEY), name.p,
                     MAX_KEY - 1);
+        return false;
+    }
+    if (map->each != read_job && memchr(name.p, '.', name.len)) {
+        dotted_key(r, map, key);
         return false;
     }
     for (size_t i = 0; i < map->n_seen; i++)

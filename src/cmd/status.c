@@ -21,9 +21,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_TEXT ((size_t)4 * 1024 * 1024)
-#define CLEAR    "\x1b[?1049h\x1b[?25l" /* another screen, no cursor */
-#define RESTORE  "\x1b[?25h\x1b[?1049l"
+#define MAX_TEXT    ((size_t)4 * 1024 * 1024)
+#define PATIENCE_US (2 * US_PER_S)         /* with a process that says: try again */
+#define CLEAR       "\x1b[?1049h\x1b[?25l" /* another screen, no cursor */
+#define RESTORE     "\x1b[?25h\x1b[?1049l"
 
 /* One look at the state. */
 struct look {
@@ -225,13 +226,29 @@ static void add_verdict(struct buf *b, const struct look *l)
     buf_add_char(b, '\n');
 }
 
+/* A process that is busy with others, or just starts or stops, is asked again for a while. */
+static enum st look_patiently(struct look *l, bool needs_text, struct err *err)
+{
+    const struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
+    const int64_t until_us = clock_mono_us(clock_system()) + PATIENCE_US;
+    enum st st = look(l, needs_text, err);
+
+    while (st == ST_AGAIN && clock_mono_us(clock_system()) < until_us) {
+        nanosleep(&pause, NULL);
+        buf_clear(&l->text);
+        buf_clear(&l->reasons);
+        st = look(l, needs_text, err);
+    }
+    return st;
+}
+
 static int show_once(const struct config *config)
 {
     struct err err = ERR_INIT;
     struct look l;
 
     look_init(&l, config);
-    enum st st = look(&l, !config->is_healthcheck, &err);
+    enum st st = look_patiently(&l, !config->is_healthcheck, &err);
     if (st == ST_OK && config->is_healthcheck)
         add_verdict(&l.text, &l);
     else if (st == ST_OK && !config->is_json)

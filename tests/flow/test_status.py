@@ -170,6 +170,22 @@ def test_status_exits_1_while_it_is_not_ready(tmp_path):
         assert done.stdout == "not ready: job a: no ok poll yet; wait (and 2 more)\n"
 
 
+@pytest.mark.parametrize("form", [["--healthcheck"], ["--json"], []])
+def test_status_asks_again_while_others_are_asking(tmp_path, form):
+    def busy(words):
+        return b".again too many ask at once; try again when one is done\n" if len(seen) < 4 else says(READY)(words)
+
+    with holder(tmp_path, busy) as seen:
+        gecko("status", *form, "--data", tmp_path, check=0)
+    assert len(seen) >= 4
+
+
+def test_status_does_not_ask_for_ever(tmp_path):
+    with holder(tmp_path, lambda words: b".again too many ask at once\n") as seen:
+        done = gecko("status", "--healthcheck", "--data", tmp_path)
+    assert done.returncode != 0 and "too many ask at once" in done.stderr and len(seen) > 1
+
+
 NONSENSE = {
     "nothing": b"", "no line": b".done\n", "no JSON": b"nonsense\n.done\n", "an array": b"[]\n.done\n",
     "half an object": b'{"ready":true\n.done\n', "a text": b'{"ready":"true"}\n.done\n',

@@ -26,6 +26,13 @@ def test_each_verb_has_help_with_examples(verb):
     assert max(map(len, out.splitlines())) <= 110
 
 
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_columns_of_help_are_aligned(verb):
+    options = gecko(verb, "--help", check=0).stdout.split("Options:\n")[1].split("\nExamples:")[0]
+    for line in options.splitlines():
+        assert re.fullmatch(r".{28}  \S.*|  --\S+( \S+)?", line), line
+
+
 MISTAKES = [
     (["nonsense"], 2, "nonsense", "--help"),
     (["run", "--evry", "30s"], 2, "--evry", "did you mean --every?"),

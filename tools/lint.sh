@@ -52,6 +52,10 @@ long_functions() {
         awk '$2 != "total" && $1 > 700 { print $2 ": " $1 " lines"; bad = 1 } END { exit bad }'
 }
 
+long_lines() { # of what people read as it is; characters, not bytes
+    LC_ALL=C.UTF-8 awk 'length > 140 { print FILENAME ":" FNR ": " length " columns"; bad = 1 } END { exit bad }' CHANGELOG.md
+}
+
 banned() {
     ! git grep -nE '\b(strcpy|strcat|sprintf|vsprintf|strtok|atoi|atol|atof|gets|gmtime|localtime|alloca|setjmp|longjmp)\(' -- 'src/*.c' 'src/*.h' 'src/*.cc' &&
         ! git grep -nE '\b(malloc|calloc|realloc|free)\(' -- 'src/*.c' 'src/*.cc' ':!src/base/mem.c' &&
@@ -75,6 +79,7 @@ check format format
 check clang-tidy tidy
 check layers python3 tools/layers.py
 check sizes long_functions
+check changelog long_lines
 check banned-functions banned
 check unfinished-work unfinished
 check spelling sh -c "git ls-files ':!LICENSE' ':!tests/fuzz/corpus/*' ':!*.zst' | xargs codespell -L upto,nulll,crate,fo,te,ot,nd,thi,inout,wan"

@@ -4,6 +4,7 @@
 #include "cmd/cmd.h"
 
 #include "base/mem.h"
+#include "pipeline/setup.h"
 
 #include <stdio.h>
 #include <sys/resource.h>
@@ -95,13 +96,16 @@ static int run_verb(const struct verb *verb, int argc, char **argv, char **env)
     int code = EXIT_USAGE;
 
     config_load(&sources, verb->bit, &config, &settings, words, CMD_MAX_WORDS, &n_words, &problems);
+    const int config_code = problems.n > 0 ? exit_of(&problems, &settings) : EXIT_CONFIG;
+    if (verb->bit & (VERB_RUN | VERB_ONCE | VERB_CHECK))
+        setup_check_sinks(&config, &problems);
     print_lines("warning: ", &problems.warnings);
     raise_descriptors();
     if (problems.n > 0) {
         print_lines("", &problems.text);
         if (problems.text.len + 1024 > problems.text.max)
             fprintf(stderr, "geckotape: … %zu mistakes in all\n", problems.n);
-        code = exit_of(&problems, &settings);
+        code = config_code;
     } else if (n_words < verb->min_words || n_words > verb->max_words) {
         fprintf(stderr, "geckotape: %s: usage: %s\n", verb->name, verb->form);
     } else {

@@ -189,14 +189,14 @@ int64_t setup_poll_budget_us(const struct config *config, const struct job_confi
     return config_pages(job) * MINUTE_US / config_rate(config) + 2 * MINUTE_US;
 }
 
-static enum st add_sink(const char *text, struct sink_url *urls, size_t *n, struct err *err)
+static enum st add_sink(struct str text, struct sink_url *urls, size_t *n, struct err *err)
 {
     const struct sink_driver *driver;
 
     assert(urls != NULL);
     if (*n == STATUS_MAX_SINKS)
-        return err_set(err, ST_REJECT, "--sink: more than %d sinks", STATUS_MAX_SINKS);
-    enum st st = sink_url_parse(str_of(text), &urls[*n], err);
+        return err_set(err, ST_REJECT, "more than %d sinks", STATUS_MAX_SINKS);
+    enum st st = sink_url_parse(text, &urls[*n], err);
     if (st == ST_OK)
         st = sink_driver_find(str_of(urls[*n].scheme), &driver, err);
     if (st == ST_OK)
@@ -205,7 +205,29 @@ static enum st add_sink(const char *text, struct sink_url *urls, size_t *n, stru
         if (strcmp(urls[i].text, urls[*n].text) == 0)
             st = err_set(err, ST_REJECT, "%s: given twice", urls[*n].shown);
     *n += st == ST_OK;
-    return st == ST_OK ? st : err_wrap(err, st, "--sink: ");
+    return st;
+}
+
+void setup_check_sinks(const struct config *config, struct opt_problems *problems)
+{
+    const struct setting *wins = settings_find(config->settings, "sink");
+    struct sink_url *urls = mem_new(STATUS_MAX_SINKS, sizeof(*urls));
+    size_t n = 0;
+
+    for (size_t i = 0; wins && i < config->settings->n; i++) {
+        const struct setting *s = &config->settings->all[i];
+        const bool is_variable = s->rank == RANK_DOTENV || s->rank == RANK_ENVIRONMENT;
+        struct str rest = str_of(s->value), text;
+        if (s->rank != wins->rank || strcmp(s->name, wins->name) != 0)
+            continue;
+        while (rest.len > 0) {
+            struct err err = ERR_INIT;
+            str_cut(&rest, is_variable ? ' ' : '\0', &text);
+            if (text.len > 0 && add_sink(text, urls, &n, &err) != ST_OK)
+                opt_problem(problems, "%s: %s", s->origin, err.msg);
+        }
+    }
+    mem_free(urls);
 }
 
 enum st setup_sinks(const struct config *config, const char *data_dir, struct sink_url *ret_urls,
@@ -217,7 +239,7 @@ enum st setup_sinks(const struct config *config, const char *data_dir, struct si
 
     *ret_n = 0;
     for (size_t i = 0; st == ST_OK && i < config->sinks.n; i++)
-        st = add_sink(config->sinks.items[i], ret_urls, ret_n, err);
+        st = add_sink(str_of(config->sinks.items[i]), ret_urls, ret_n, err);
     for (size_t i = 0; st == ST_OK && config->sinks.n == 0 && i < 2; i++) {
         struct buf url = BUF_INIT(FILE_MAX_PATH - 1);
         struct str format = str_of(defaults[i]), head;
@@ -235,9 +257,9 @@ enum st setup_sinks(const struct config *config, const char *data_dir, struct si
         snprintf(text, sizeof(text), "%s", buf_z(&url));
         buf_release(&url);
         if (st == ST_OK)
-            st = add_sink(text, ret_urls, ret_n, err);
+            st = add_sink(str_of(text), ret_urls, ret_n, err);
     }
-    return st;
+    return st == ST_OK ? st : err_wrap(err, st, "--sink: ");
 }
 
 enum st setup_simulator(const struct config *config, struct sim_setup *setup, struct err *err)

@@ -65,6 +65,21 @@ def test_mistakes_in_the_file_are_all_named_and_nothing_starts(tmp_path):
     assert gecko("tape", "ls", cwd=tmp_path).returncode != 78
 
 
+def test_sinks_that_cannot_be_are_named_with_the_other_mistakes(tmp_path):
+    (tmp_path / "geckotape.yaml").write_text(
+        "api: {rate: many}\nsinks:\n  - nonsense\n  - sqlite:a.db\n  - postgres://u:geheim@h/db\n  - sqlite:a.db?colour=red\n")
+    for verb in ["check", "run", "once"]:
+        done = gecko(verb, cwd=tmp_path, check=78)
+        places = re.findall(r"^geckotape: (geckotape.yaml:\d+: [a-z.]+): ", done.stderr, re.MULTILINE)
+        assert places == [f"geckotape.yaml:{at}" for at in ["1: api.rate", "3: sinks", "5: sinks", "6: sinks"]], done.stderr
+        assert "geheim" not in done.stderr and done.stdout == ""
+    # those that are not used are no business of anybody
+    done = gecko("check", "--api-rate", "4", cwd=tmp_path, check=78, env=clean_env(GECKOTAPE_SINKS="null: nope: sqlite:x nada:"))
+    lines = [line for line in done.stderr.splitlines() if "GECKOTAPE_SINKS: " in line]
+    assert len(lines) == 2 and "nope:" in lines[0] and "nada:" in lines[1] and "yaml:3" not in done.stderr
+    gecko("tape", "ls", cwd=tmp_path)
+
+
 def test_a_flag_among_the_mistakes_is_one_of_usage(tmp_path):
     (tmp_path / "geckotape.yaml").write_text("api: {rate: many}\n")
     done = gecko("check", "--top", "none", cwd=tmp_path, check=2)

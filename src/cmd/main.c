@@ -98,7 +98,7 @@ static int run_verb(const struct verb *verb, int argc, char **argv, char **env)
     config_load(&sources, verb->bit, &config, &settings, words, CMD_MAX_WORDS, &n_words, &problems);
     const int config_code = problems.n > 0 ? exit_of(&problems, &settings) : EXIT_CONFIG;
     if (verb->bit & (VERB_RUN | VERB_ONCE | VERB_CHECK))
-        setup_check_sinks(&config, &problems);
+        setup_check_sinks(&settings, &problems);
     print_lines("warning: ", &problems.warnings);
     raise_descriptors();
     if (problems.n > 0) {

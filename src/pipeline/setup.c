@@ -208,14 +208,14 @@ static enum st add_sink(struct str text, struct sink_url *urls, size_t *n, struc
     return st;
 }
 
-void setup_check_sinks(const struct config *config, struct opt_problems *problems)
+void setup_check_sinks(const struct settings *settings, struct opt_problems *problems)
 {
-    const struct setting *wins = settings_find(config->settings, "sink");
+    const struct setting *wins = settings_find(settings, "sink");
     struct sink_url *urls = mem_new(STATUS_MAX_SINKS, sizeof(*urls));
     size_t n = 0;
 
-    for (size_t i = 0; wins && i < config->settings->n; i++) {
-        const struct setting *s = &config->settings->all[i];
+    for (size_t i = 0; wins && i < settings->n; i++) {
+        const struct setting *s = &settings->all[i];
         const bool is_variable = s->rank == RANK_DOTENV || s->rank == RANK_ENVIRONMENT;
         struct str rest = str_of(s->value), text;
         if (s->rank != wins->rank || strcmp(s->name, wins->name) != 0)

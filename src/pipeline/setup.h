@@ -31,9 +31,9 @@ int64_t setup_poll_budget_us(const struct config *config, const struct job_confi
 enum st setup_sinks(const struct config *config, const char *data_dir, struct sink_url *ret_urls,
                     size_t *ret_n, struct err *err) MUST_USE;
 
-/* Name every sink of config that cannot be one, each by where it was given; for after
+/* Name every sink of the settings that cannot be one, each by where it was given; for after
  * config_load(), which does not know the drivers. */
-void setup_check_sinks(const struct config *config, struct opt_problems *problems);
+void setup_check_sinks(const struct settings *settings, struct opt_problems *problems);
 
 enum st setup_simulator(const struct config *config, struct sim_setup *setup,
                         struct err *err) MUST_USE;

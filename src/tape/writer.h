@@ -29,8 +29,8 @@ struct tape_recovery {
 struct tape_writer_setup {
     struct tape *tape;
     struct clock *clock;
-    /* uuid is ignored: read from the tape, or made. Only job, endpoint empty: the stream as it is on
-     * the tape; ST_REJECT with err->sys ENOENT when it has no record. */
+    /* uuid is ignored: read from the tape, or made. Only job, endpoint empty: the stream as it is
+     * on the tape; ST_REJECT with err->sys ENOENT when it has no record. */
     struct stream_id id;
     int64_t segment_span_us; /* a segment is closed between two polls when the UTC clock has passed
                                 a multiple of it (1 h) … */

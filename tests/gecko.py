@@ -50,8 +50,8 @@ def verbs():
 class Running:
     """A geckotape that keeps running; its stdout is read as it comes."""
 
-    def __init__(self, *args, env=None, cwd=None):
-        self.process = subprocess.Popen([BINARY, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    def __init__(self, *args, env=None, cwd=None, under=()):
+        self.process = subprocess.Popen([*under, BINARY, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                         env=env or clean_env(), cwd=cwd)
         self.output = ""
         os.set_blocking(self.process.stdout.fileno(), False)

@@ -112,6 +112,12 @@ static enum st prune_stream(struct housekeeper *h, const struct stream *stream,
     return st;
 }
 
+static bool can_prune(const struct housekeeper *h, size_t i)
+{
+    return h->setup.keep_us > 0 && !stream_is_import(&streams_at(h->setup.streams, i)->job.id) &&
+           (h->setup.sinks == NULL || sinks_are_noted(h->setup.sinks, i));
+}
+
 /* ---- the disk ---- */
 
 /* Bytes of the files right in DATA: the default database. */
@@ -214,7 +220,7 @@ static void keep_up(struct housekeeper *h, size_t n)
         prune_st = upkeep_reference(h->setup.upkeep, &reference_us, &prune_err);
     for (size_t i = 0; i < n; i++) {
         const struct stream *stream = streams_at(h->setup.streams, i);
-        if (h->setup.keep_us > 0 && prune_st == ST_OK && !stream_is_import(&stream->job.id))
+        if (can_prune(h, i) && prune_st == ST_OK)
             prune_st = prune_stream(h, stream, reference_us, &is_held, &prune_err);
         if (seal_st == ST_OK)
             seal_st = seal_stream(h, i, &seal_err);

@@ -22,6 +22,7 @@ struct one_sink {
     struct loader *loader;
     pthread_t thread;
     size_t place;                   /* in the snapshot, and in sinks.at */
+    atomic_size_t n_noted;          /* of the streams; what it lacks of the others may be removed */
     bool is_running;                /* its thread was started and not joined */
     atomic_bool has_left;           /* its thread has nothing more to do */
     bool is_down;                   /* a failure was logged, its end was not */
@@ -33,6 +34,7 @@ struct sinks {
     struct sinks_setup setup;
     pthread_rwlock_t
         lock; /* of the array alone: written for a moment, read for as long as needed */
+    pthread_mutex_t noting; /* a sink is noted by one at a time */
     struct one_sink *at[STATUS_MAX_SINKS];
     struct one_sink *stuck;
 };
@@ -199,6 +201,7 @@ struct sinks *sinks_new(const struct sinks_setup *setup)
 
     s->setup = *setup;
     pthread_rwlock_init(&s->lock, NULL);
+    pthread_mutex_init(&s->noting, NULL);
     return s;
 }
 
@@ -215,6 +218,7 @@ void sinks_free(struct sinks *s)
     for (size_t i = 0; i < STATUS_MAX_SINKS; i++)
         if (s->at[i])
             free_one(s->at[i]);
+    pthread_mutex_destroy(&s->noting);
     pthread_rwlock_destroy(&s->lock);
     mem_free(s);
 }
@@ -381,7 +385,7 @@ void sinks_show_lag(struct sinks *s)
 }
 
 /* Every stream is kept for every sink, also for one that cannot be reached or has not begun. */
-static enum st expect(const struct sinks *s, const struct sink_url *url, struct err *err)
+static enum st expect(const struct sinks *s, struct one_sink *sink, struct err *err)
 {
     size_t n = streams_count(s->setup.streams);
     struct known_stream *all = mem_new(n, sizeof(*all));
@@ -391,7 +395,8 @@ static enum st expect(const struct sinks *s, const struct sink_url *url, struct 
         sink_uuid_text(id, all[i].uuid);
         snprintf(all[i].job, sizeof(all[i].job), "%s", id->job);
     }
-    enum st st = known_expect(tape_data_dir(s->setup.tape), url, all, n, err);
+    enum st st = known_expect(tape_data_dir(s->setup.tape), &sink->url, all, n, err);
+    atomic_store(&sink->n_noted, st == ST_OK ? n : 0);
     mem_free(all);
     return st;
 }
@@ -400,12 +405,13 @@ enum st sinks_note(struct sinks *s, struct err *err)
 {
     enum st st = ST_OK;
 
+    pthread_mutex_lock(&s->noting);
     pthread_rwlock_rdlock(&s->lock);
     for (size_t i = 0; i < STATUS_MAX_SINKS; i++) {
         struct err why = ERR_INIT;
         if (s->at[i] == NULL)
             continue;
-        enum st one_st = expect(s, &s->at[i]->url, &why);
+        enum st one_st = expect(s, s->at[i], &why);
         if (one_st == ST_OK)
             one_st = loader_note(s->at[i]->loader, tape_data_dir(s->setup.tape), &why);
         if (one_st != ST_OK && st == ST_OK) {
@@ -414,7 +420,19 @@ enum st sinks_note(struct sinks *s, struct err *err)
         }
     }
     pthread_rwlock_unlock(&s->lock);
+    pthread_mutex_unlock(&s->noting);
     return st;
+}
+
+bool sinks_are_noted(struct sinks *s, size_t stream)
+{
+    bool are_noted = true;
+
+    pthread_rwlock_rdlock(&s->lock);
+    for (size_t i = 0; i < STATUS_MAX_SINKS; i++)
+        are_noted &= s->at[i] == NULL || atomic_load(&s->at[i]->n_noted) > stream;
+    pthread_rwlock_unlock(&s->lock);
+    return are_noted;
 }
 
 bool sinks_are_caught_up(struct sinks *s)
@@ -561,7 +579,10 @@ enum st sinks_remove(struct sinks *s, const char *url, int64_t deadline_us, stru
     while (!is_joined && !atomic_load(s->setup.is_stopping) &&
            clock_mono_us(s->setup.clock) < deadline_us)
         is_joined = join(sink, clock_mono_us(s->setup.clock) + 10 * NAP_US);
-    if (loader_note(sink->loader, tape_data_dir(s->setup.tape), &why) != ST_OK)
+    pthread_mutex_lock(&s->noting);
+    enum st st = loader_note(sink->loader, tape_data_dir(s->setup.tape), &why);
+    pthread_mutex_unlock(&s->noting);
+    if (st != ST_OK)
         log_warn("tape", "cannot note how far a sink is", LOG_Z("sink", sink->url.shown),
                  LOG_Z("error", why.msg));
     put(s, sink->place, NULL);

@@ -61,6 +61,10 @@ void sinks_show_lag(struct sinks *s);
  * tape; to be called before anything is. The first failure is returned after all had their turn. */
 enum st sinks_note(struct sinks *s, struct err *err) MUST_USE;
 
+/* Any thread: did that succeed for every sink there is, with the stream at this place? If not, none
+ * of it may be removed. */
+bool sinks_are_noted(struct sinks *s, size_t stream);
+
 /* All that can work now have loaded everything. */
 bool sinks_are_caught_up(struct sinks *s);
 

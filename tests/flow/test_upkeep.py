@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import shutil
 import sqlite3
 
 import pytest
@@ -49,9 +50,9 @@ def make_old(data, tmp_path):
         an_hour_ago(segments(data, "import-old")[-1])
 
 
-def start(api, data, *more):
+def start(api, data, *more, under=()):
     return Running("run", "--api-url", api.url, "--data", data, "--top", 60, "--every", "1s", "--api-rate", 100000,
-                   "--listen", "127.0.0.1:0", *more)
+                   "--listen", "127.0.0.1:0", *more, under=under)
 
 
 def metric(port, name, **labels):
@@ -128,6 +129,32 @@ def test_what_is_older_than_tape_keep_goes_when_every_sink_has_it(tmp_path, api)
     assert loaded(data, "old") == 4
     # an import's times are those of history: nobody said that it is not wanted any more
     assert len(segments(data, "import-old")) == 4
+
+
+def test_nothing_goes_while_a_sink_cannot_be_noted(tmp_path, api):
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    data = tmp_path / "data"
+    old_polls(data, "old", 900, 800, 700, 600)
+    (tmp_path / "file").touch()
+    never = f"sqlite:{tmp_path}/file/x.db"
+    keep = ["--tape-keep", "90d", "--sink", f"sqlite:{data}/market.db"]
+    # where the sink that cannot be reached is noted
+    gecko("load", "--from", f"tape:{data}", "--sink", never)
+    note, = (data / "sinks").iterdir()
+    note.unlink()
+    gecko("load", "--from", f"tape:{data}", "--sink", keep[-1], check=0)
+    with start(api, data, *keep, "--sink", never, under=["strace", "-D", "-f", "-o", "/dev/null", "-P", f"{note}.tmp", "-e",
+                                                          "inject=openat:error=ENOSPC"]) as run:
+        port = run.port()
+        run.expect("upkeep does not succeed.*note how far")
+        wait_for(lambda: metric(port, "geckotape_tape_sealed_total", job="old") == 3, what="the round's end")
+        assert len(segments(data, "old")) == 4
+        prune = gecko("tape", "prune", "--keep", "90d", "--data", data)
+        assert prune.returncode != 0 and note.name in prune.stderr
+        assert len(segments(data, "old")) == 4
+        assert run.stop() == 0
+    assert len(segments(data, "old")) == 4
 
 
 def test_prune_asks_the_running_process(tmp_path, api):

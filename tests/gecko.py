@@ -52,7 +52,7 @@ class Running:
 
     def __init__(self, *args, env=None, cwd=None, under=()):
         self.process = subprocess.Popen([*under, BINARY, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                        env=env or clean_env(), cwd=cwd)
+                                        env=env or clean_env(**({"ASAN_OPTIONS": "detect_leaks=0"} if under else {})), cwd=cwd)
         self.output = ""
         os.set_blocking(self.process.stdout.fileno(), False)
 

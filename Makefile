@@ -6,7 +6,7 @@ ARGS ?=
 SIM ?=
 
 .DEFAULT_GOAL := build
-.PHONY: help build run test check lint docs interop bench crash-sweep fuzz-long coverage valgrind clean install
+.PHONY: help build run test check lint docs interop containers bench crash-sweep fuzz-long differential chaos coverage valgrind clean install
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -34,21 +34,37 @@ lint: ## format, static analysis, layers, docs, scripts
 docs: build ## write the docs that are made from the tables of options and metrics anew
 	@tools/docs.sh $(BUILD)
 
-interop: ## what needs packages of other registries
+interop: ## CoinGecko's own clients, schemathesis and other versions of PostgreSQL; they come from other registries
 	@tools/interop.sh
 
-bench: ## ratios against raw limits, measured in the same run
-	@tools/deps.sh build test
+containers: ## opt-in, as root: image and compose file in front of a real Docker Engine, some ten minutes
+	@tools/containers.sh
+
+bench: ## ratios against raw limits and nginx, measured in the same run
+	@tools/deps.sh build test bench
 	@tools/bench.sh
 
-crash-sweep: ## opt-in: kill, ENOSPC and EIO at every single I/O call; kill -9 at 60 random moments
+crash-sweep: ## opt-in: kill and fail every single I/O call; kill -9 at 60 random moments; PostgreSQL that goes away
 	@tools/deps.sh build test
 	@tools/build.sh $(BUILD)
-	@GECKOTAPE_CRASH=full /usr/bin/python3 -m pytest -q tests/crash
+	@GECKOTAPE_CRASH=full GECKOTAPE=$(abspath $(BUILD))/geckotape GECKOTAPE_MADE_TAPE=$(abspath $(BUILD))/tests/made_tape \
+		PYTHONPATH=tests:tests/golden /usr/bin/python3 -m pytest -q -s tests/crash $(ARGS)
 
 fuzz-long: ## opt-in: SECONDS_EACH=3600 of each fuzz target
 	@tools/deps.sh build test
 	@tools/fuzz.sh $(or $(SECONDS_EACH),3600)
+
+differential: ## opt-in: CASES=1000 of each kind of made-up polls, the transform against Python's json, and WORLDS=20, the stores against an oracle
+	@tools/deps.sh build test
+	@tools/build.sh $(BUILD)
+	@GECKOTAPE_CASES=$(or $(CASES),1000) meson test -C $(BUILD) --no-rebuild --print-errorlogs -t 0 golden_transform
+	@GECKOTAPE_CASES=$(or $(WORLDS),20) meson test -C $(BUILD) --no-rebuild --print-errorlogs -t 0 golden_stores golden_queries
+
+chaos: ## opt-in: CASES=40 random mixes of faults, each lived through and compared with what was served
+	@tools/deps.sh build test
+	@tools/build.sh $(BUILD)
+	@GECKOTAPE=$(BUILD)/geckotape GECKOTAPE_CASES=$(or $(CASES),40) \
+		PYTHONPATH=tests:tests/golden /usr/bin/python3 -m pytest -q tests/flow/test_chaos.py
 
 coverage: ## opt-in: line coverage by file
 	@tools/deps.sh build test lint

@@ -43,6 +43,8 @@ def pytest_runtest_logreport(report):
         tap.comment(report.longrepr)
     elif report.when == "call":
         tap.case("ok", name)
+        for what, figure in report.user_properties:  # record_property()
+            tap.comment(f"{what}: {figure}")
 
 
 def pytest_collectreport(report):

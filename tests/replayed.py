@@ -25,7 +25,8 @@ def tape_of(tmp_path, n, first=0):
     return tmp_path / "data"
 
 
-TABLES = ["market", "latest", "poll", "absence", "quarantine", "coin_name", "coin", "job"]
+ROWS = ["market", "latest", "listing", "latest_listing", "global", "latest_global", "vs_currency", "latest_vs_currency", "history", "ohlc"]
+TABLES = [*ROWS, "poll", "absence", "quarantine", "quality_flag", "coin_name", "coin", "job"]
 
 
 def dump(path):
@@ -35,11 +36,14 @@ def dump(path):
     return held
 
 
+AGE = ("update poll set transform_version = 0 where transform_version > 0; update market set current_price = -1; update latest set current_price = -1;"
+       "update coin_name set name = 'old'; update coin set name = 'old'")
+
+
 def age(path):
     """As another version of the transform would have left it."""
     db = sqlite3.connect(path)
-    db.executescript("update poll set transform_version = 0; update market set current_price = -1;"
-                     "update latest set current_price = -1; update coin_name set name = 'old'; update coin set name = 'old'")
+    db.executescript(AGE)
     db.close()
 
 

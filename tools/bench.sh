@@ -5,6 +5,10 @@ set -eu
 cd "$(dirname "$0")/.."
 tools/build.sh build-bench -Dbuildtype=release
 for bench in build-bench/bench/*_bench; do
-    "$bench"
+    case $bench in
+        */postgres_bench) /usr/bin/python3 tests/postgres.py --fsync "$bench" ;;
+        *) "$bench" ;;
+    esac
 done
-GECKOTAPE=build-bench/geckotape exec /usr/bin/python3 bench/process_bench.py
+GECKOTAPE=build-bench/geckotape /usr/bin/python3 bench/process_bench.py
+GECKOTAPE=build-bench/geckotape exec /usr/bin/python3 bench/http_bench.py

@@ -20,3 +20,4 @@ if ! ninja -C "$dir" --quiet >"$log" 2>&1; then
     cat "$log" >&2
     exit 1
 fi
+grep '^geckotape: ' "$log" >&2 || true

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Make sure that the packages of the named groups are there; say which ones are installed.
-#   tools/deps.sh build [test] [lint]
+#   tools/deps.sh build [test] [lint] [interop] [bench] [containers]
 # Debian 12 (tested) and Ubuntu 24.04 name them alike, but for the versions of clang.
 set -eu
 
@@ -15,22 +15,39 @@ clang_version() {
     echo 19
 }
 
+node() { # who has it from elsewhere keeps it
+    command -v node >/dev/null || echo nodejs
+    command -v npm >/dev/null || echo npm
+}
+
 packages() {
     case $1 in
     build)
         echo gcc g++ make meson ninja-build pkgconf python3 ca-certificates libsimdjson-dev libcurl4-openssl-dev \
-            libmicrohttpd-dev libsqlite3-dev libzstd-dev libxxhash-dev libyaml-dev zlib1g-dev scdoc
+            libmicrohttpd-dev libgnutls28-dev libsqlite3-dev libpq-dev libzstd-dev libxxhash-dev libyaml-dev zlib1g-dev scdoc
+        node
         ;;
     test)
         v=$(clang_version)
-        echo python3-pytest git strace zstd jq sqlite3 procps mandoc zsh fish "clang-$v" "libclang-rt-$v-dev"
+        echo python3-pytest python3-yaml git strace zstd jq sqlite3 postgresql pgbouncer openssl procps faketime mandoc zsh fish chromium \
+            "clang-$v" "libclang-rt-$v-dev"
+        ;;
+    interop)
+        echo python3-venv
+        node
         ;;
     lint)
         v=$(clang_version)
-        echo "clang-format-$v" "clang-tidy-$v" codespell shellcheck git valgrind gcovr
+        echo "clang-format-$v" "clang-tidy-$v" codespell shellcheck yamllint git valgrind gcovr
+        ;;
+    bench)
+        echo wrk nginx-light
+        ;;
+    containers)
+        echo docker.io docker-compose iptables iproute2 mmdebstrap slirp4netns postgresql-client
         ;;
     *)
-        echo "tools/deps.sh: $1: no such group; build, test, lint" >&2
+        echo "tools/deps.sh: $1: no such group; build, test, lint, interop, bench, containers" >&2
         exit 2
         ;;
     esac
@@ -57,8 +74,26 @@ need=$(missing $(want "$@"))
 [ -n "$need" ] || exit 0
 echo "geckotape: installing Debian packages:$need"
 
+case $need in # the tests start their own servers; Debian's package would start one, too
+*postgresql*)
+    $root mkdir -p /etc/postgresql-common
+    grep -qs '^create_main_cluster' /etc/postgresql-common/createcluster.conf ||
+        echo 'create_main_cluster = false' | $root tee -a /etc/postgresql-common/createcluster.conf >/dev/null
+    ;;
+esac
+
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+policy=
+trap 'rm -f "$log"; [ -z "$policy" ] || $root rm -f "$policy"' EXIT
+case $need in # the benchmark starts a server of its own; Debian's package would start one on port 80
+*nginx*)
+    if [ ! -e /usr/sbin/policy-rc.d ]; then
+        policy=/usr/sbin/policy-rc.d
+        printf '#!/bin/sh\nexit 101\n' | $root tee "$policy" >/dev/null
+        $root chmod 755 "$policy"
+    fi
+    ;;
+esac
 export DEBIAN_FRONTEND=noninteractive
 # what versions of clang there are can only be told once apt has its lists
 $root apt-get update -qq >"$log" 2>&1 || true

@@ -5,7 +5,7 @@
 set -eu
 
 cd "$(dirname "$0")/.."
-for part in options metrics; do
+for part in options metrics quality simulator; do
     new=docs/.$part.new
     trap 'rm -f "$new"' EXIT
     "$1/tools/docgen" "$part" >"$new"

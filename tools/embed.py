@@ -26,6 +26,11 @@ def literal(line):
     return f'"{text}"'
 
 
+def literals(content):
+    """Bytes as C string literals, a line each."""
+    return "\n".join(literal(line) for line in content.splitlines(keepends=True)) or '""'
+
+
 def main(args):
     if len(args) < 3 or not all("=" in arg for arg in args[2:]):
         sys.exit(__doc__)
@@ -37,9 +42,8 @@ def main(args):
         name, path = pair.split("=", 1)
         with open(path, "rb") as file:
             content = file.read()
-        lines = "\n".join(literal(line) for line in content.splitlines(keepends=True)) or '""'
         header += f"extern const struct str {name};\n"
-        source += f"\nconst struct str {name} = {{\n{lines},\n{len(content)}}};\n"
+        source += f"\nconst struct str {name} = {{\n{literals(content)},\n{len(content)}}};\n"
     note = "/* Made by tools/embed.py; do not edit. */\n"
     with open(out_c, "w", encoding="ascii") as file:
         file.write(note + source)

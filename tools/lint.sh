@@ -28,7 +28,7 @@ tool() { # the newest of a versioned tool
     command -v "$1"
 }
 
-sources() { git ls-files 'src/*.c' 'src/*.h' 'src/*.cc' 'tests/*.c' 'tests/*.h' 'bench/*.c' 'tools/*.[ch]'; }
+sources() { git ls-files 'src/*.c' 'src/*.h' 'src/*.cc' 'tests/*.c' 'tests/*.h' 'bench/*.[ch]' 'tools/*.[ch]'; }
 
 format() { sources | xargs "$(tool clang-format)" --dry-run --Werror; }
 
@@ -56,6 +56,16 @@ long_lines() { # of what people read as it is; characters, not bytes
     LC_ALL=C.UTF-8 awk 'length > 140 { print FILENAME ":" FNR ": " length " columns"; bad = 1 } END { exit bad }' CHANGELOG.md
 }
 
+numbered() { # decision records: of one number each, which the heading has too
+    git ls-files 'docs/design/[0-9]*.md' | awk '{
+        n = substr($0, 13, 4)
+        if (n in seen) { print $0 ": the number is taken by " seen[n]; bad = 1 }
+        seen[n] = $0
+        getline first <$0
+        if (index(first, "# " n + 0 ". ") != 1) { print $0 ":1: the heading should begin with \"# " n + 0 ". \""; bad = 1 }
+    } END { exit bad }'
+}
+
 banned() {
     ! git grep -nE '\b(strcpy|strcat|sprintf|vsprintf|strtok|atoi|atol|atof|gets|gmtime|localtime|alloca|setjmp|longjmp)\(' -- 'src/*.c' 'src/*.h' 'src/*.cc' &&
         ! git grep -nE '\b(malloc|calloc|realloc|free)\(' -- 'src/*.c' 'src/*.cc' ':!src/base/mem.c' &&
@@ -68,7 +78,8 @@ unfinished() {
 
 subjects() {
     git log --format=%s -50 | awk '
-        !/^[a-z0-9_, .\/-]+: [^A-Z]/ { print "subject is not \"area: what it does\": " $0; bad = 1 }
+        !/^[a-z0-9_, .\/-]+: ([^A-Z]|[A-Z]+[a-z]*[A-Z]|[A-Z]+ )/ { # a name such as SQLite may come first
+            print "subject is not \"area: what it does\": " $0; bad = 1 }
         length($0) > 72 { print "longer than 72: " $0; bad = 1 }
         END { exit bad }'
 }
@@ -79,12 +90,15 @@ check format format
 check clang-tidy tidy
 check layers python3 tools/layers.py
 check sizes long_functions
+check decision-records numbered
 check changelog long_lines
 check banned-functions banned
 check unfinished-work unfinished
-check spelling sh -c "git ls-files ':!LICENSE' ':!tests/fuzz/corpus/*' ':!*.zst' | xargs codespell -L upto,nulll,crate,fo,te,ot,nd,thi,inout,wan"
-check scripts sh -c "git ls-files 'tools/*.sh' .ci/run | xargs shellcheck -x"
+check spelling sh -c "git ls-files ':!LICENSE' ':!tests/fuzz/corpus/*' ':!*.zst' | xargs codespell -L upto,nulll,crate,fo,te,ot,nd,thi,inout,wan,zar"
+check scripts sh -c "git ls-files '*.sh' .ci/run | xargs shellcheck -x"
+check yaml yamllint -s -d '{extends: relaxed, rules: {line-length: {max: 140}}}' docker-compose.yml geckotape.yaml.example
 check python sh -c "git ls-files '*.py' | xargs -n 20 python3 -m py_compile"
+check typescript sh -c 'tools/dashboard.py install && cd web && npm run --silent check'
 check commit-subjects subjects
 
 echo "$passed passed, $failed failed, 0 skipped"

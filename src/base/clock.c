@@ -244,11 +244,22 @@ bool time_parse(struct str s, int64_t *ret_ts_us)
     return true;
 }
 
+static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
+size_t time_format_http(int64_t ts_us, char ret_text[TIME_TEXT])
+{
+    static const char days[7][4] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"}; /* of 1970 */
+    const struct civil c = civil_clamped(ts_us);
+    const int64_t day = days_of(c.year, c.month, c.day);
+
+    return (size_t)snprintf(ret_text, TIME_TEXT, "%s, %02d %s %04d %02d:%02d:%02d GMT",
+                            days[(day % 7 + 7) % 7], c.day % 100, months[(c.month - 1) % 12],
+                            c.year % 10000, c.hour % 100, c.minute % 100, c.second % 100);
+}
+
 static int month_of(const char **p, const char *end)
 {
-    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-
     for (int i = 0; i < 12 && end - *p >= 3; i++)
         if (memcmp(*p, months[i], 3) == 0) {
             *p += 3;

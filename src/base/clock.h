@@ -13,6 +13,10 @@
 #define US_PER_S  INT64_C(1000000)
 #define US_PER_MS INT64_C(1000)
 
+/* 2025-01-01: before geckotape was made. A clock that says less is wrong, as that of a machine
+ * without a battery, which begins in 1970. */
+#define CLOCK_LEAST_US INT64_C(1735689600000000)
+
 /* The clocks as the core sees them; tests own another one. */
 struct clock {
     int64_t (*wall_us)(struct clock *c);
@@ -49,6 +53,9 @@ size_t time_format_ms(int64_t ts_us, char ret_text[TIME_TEXT]);
 /* Parse RFC 3339 ("T", "t" or a space between date and time; 0-9 fraction digits, those beyond
  * microseconds dropped; "Z" or an offset). False when s is anything else. */
 bool time_parse(struct str s, int64_t *ret_ts_us);
+
+/* An HTTP date: "Mon, 23 Nov 2026 14:30:00 GMT". */
+size_t time_format_http(int64_t ts_us, char ret_text[TIME_TEXT]);
 
 /* Parse an HTTP date (RFC 9110 IMF-fixdate: "Mon, 23 Nov 2026 14:30:00 GMT"). */
 bool time_parse_http(struct str s, int64_t *ret_ts_us);

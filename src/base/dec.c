@@ -81,10 +81,10 @@ enum dec_result dec_parse(struct str lexeme, struct dec *ret_dec)
     struct digits d = {0};
     bool is_negative;
 
+    if (lexeme.len == 0 || !scan(lexeme, &d, &is_negative))
+        return DEC_NOT_A_NUMBER; /* however long: a text with it is not JSON */
     if (lexeme.len > DEC_MAX_LEXEME)
         return DEC_OUT_OF_RANGE;
-    if (lexeme.len == 0 || !scan(lexeme, &d, &is_negative))
-        return DEC_NOT_A_NUMBER;
     while (d.mant != 0 && d.mant % 10 == 0) {
         d.mant /= 10;
         d.exp++;
@@ -110,6 +110,23 @@ struct dec dec_of(int64_t value)
         exp++;
     }
     return (struct dec){.mant = value, .exp = (int16_t)exp, .is_exact = true};
+}
+
+struct dec dec_round(struct dec d, int places)
+{
+    int64_t unit = 1;
+
+    if (d.exp >= -places)
+        return d;
+    if (-places - d.exp > MAX_DIGITS)
+        return dec_of(0);
+    for (int i = d.exp; i < -places; i++)
+        unit *= 10;
+    const int64_t digit = d.mant / (unit / 10) % 10; /* the first one lost */
+    struct dec rounded = dec_of(d.mant / unit + (digit >= 5) - (digit <= -5));
+    if (rounded.mant != 0)
+        rounded.exp = (int16_t)(rounded.exp - places);
+    return rounded;
 }
 
 bool dec_to_i64(struct dec d, int64_t *ret_value)
@@ -151,7 +168,9 @@ double dec_to_double(struct dec d, struct str lexeme, bool *ret_is_same)
             (d.mant < fifteen_digits && d.mant > -fifteen_digits) || shortest_equals(x, d);
         return x;
     }
-    double x = shortest_parse(lexeme);
+    char text[DEC_MAX_TEXT];
+    double x = shortest_parse(
+        lexeme.len > 0 ? lexeme : (struct str){text, dec_format(d, text)}); /* exact without one */
     bool is_normal = x >= DBL_MIN || x <= -DBL_MIN || x == 0;
     bool is_finite = x <= DBL_MAX && x >= -DBL_MAX;
     *ret_is_same = is_normal && is_finite && d.is_exact && shortest_equals(x, d);

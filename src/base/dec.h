@@ -35,11 +35,16 @@ enum dec_result dec_parse(struct str lexeme, struct dec *ret_dec) MUST_USE;
 /* A decimal of an integer; always exact. */
 struct dec dec_of(int64_t value);
 
+/* Rounded to that many decimal places (>= 0), halves away from zero. Exact, unless d was not and
+ * had no digits to lose. */
+struct dec dec_round(struct dec d, int places);
+
 /* True when the decimal is an integer that int64_t holds. */
 bool dec_to_i64(struct dec d, int64_t *ret_value);
 
 /* The nearest double. Sets *ret_is_same when the double's shortest text is the same number again
- * (so that storing the double loses nothing). lexeme: the text d was parsed from. */
+ * (so that storing the double loses nothing). lexeme: the text d was parsed from; an exact d may
+ * have none. */
 double dec_to_double(struct dec d, struct str lexeme, bool *ret_is_same);
 
 /* Text of an exact decimal: "-12.5", "0.0000026", "4.2e30" beyond 21 places. Returns its length. */

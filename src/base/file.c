@@ -260,7 +260,8 @@ enum st file_lock(const char *path, int *ret_fd, pid_t *ret_holder, struct err *
     /* An open-file-description lock: it belongs to fd, so a second open() in this very process is
      * refused too and closing some other descriptor of the file does not drop it. */
     if (fcntl(fd, F_OFD_SETLK, &lock) == 0) {
-        if (ftruncate(fd, 0) == 0)
+        *ret_holder = read_holder(fd);
+        if (lseek(fd, 0, SEEK_SET) == 0 && ftruncate(fd, 0) == 0)
             dprintf(fd, "%ld\n", (long)getpid());
         *ret_fd = fd;
         return ST_OK;
@@ -273,6 +274,13 @@ enum st file_lock(const char *path, int *ret_fd, pid_t *ret_holder, struct err *
     if (*ret_holder == 0)
         return err_set(err, ST_REJECT, "%s: held by another process", path);
     return err_set(err, ST_REJECT, "%s: held by process %ld", path, (long)*ret_holder);
+}
+
+void file_unlock(int fd)
+{
+    if (ftruncate(fd, 0) != 0)
+        errno = 0; /* then it looks as if we had been killed: nothing worse */
+    close(fd);
 }
 
 bool file_is_locked(const char *path, pid_t *ret_holder)

@@ -40,9 +40,11 @@ enum st file_read_at(int fd, void *ret_bytes, size_t len, int64_t at, const char
                      struct err *err) MUST_USE;
 
 /* Take an exclusive lock on `path` (created; our pid written into it) for as long as *ret_fd is
- * open, also across kill -9. ST_REJECT when somebody else holds it: *ret_holder is then its pid, 0
- * when unreadable. */
+ * open, also across kill -9; *ret_holder is then the pid of the holder before if that one was
+ * killed, or else did not use file_unlock(); 0: none. ST_REJECT when somebody else holds it:
+ * *ret_holder is its pid, 0 when unreadable. */
 enum st file_lock(const char *path, int *ret_fd, pid_t *ret_holder, struct err *err) MUST_USE;
+void file_unlock(int fd);
 
 /* Does somebody hold that lock now? *ret_holder as above. */
 bool file_is_locked(const char *path, pid_t *ret_holder);

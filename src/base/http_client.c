@@ -9,10 +9,11 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 struct http_client {
-    CURLM *multi;
-    CURL *easy;
+    CURLM *multi; /* keeps the connections */
+    CURL *model;  /* what is the same for all requests; makes none itself */
     size_t max_body;
     atomic_bool is_cancelled;
 
@@ -131,28 +132,29 @@ static CURLcode set_up(struct http_client *c, const struct http_client_setup *se
         CURLoption option;
         const char *value;
     } texts[] = {
-        {CURLOPT_PROTOCOLS_STR, "http,https"},
-        {CURLOPT_ACCEPT_ENCODING, "gzip"},
-        {CURLOPT_USERAGENT, setup->user_agent},
+        {CURLOPT_PROTOCOLS_STR, "http,https"},    {CURLOPT_ACCEPT_ENCODING, "gzip"},
+        {CURLOPT_USERAGENT, setup->user_agent},   {CURLOPT_CAINFO, getenv("SSL_CERT_FILE")},
+        {CURLOPT_CAPATH, getenv("SSL_CERT_DIR")},
     };
     CURLcode code = CURLE_OK;
 
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]) && code == CURLE_OK; i++)
-        code = curl_easy_setopt(c->easy, numbers[i].option, numbers[i].value);
+        code = curl_easy_setopt(c->model, numbers[i].option, numbers[i].value);
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]) && code == CURLE_OK; i++)
-        code = curl_easy_setopt(c->easy, texts[i].option, texts[i].value);
+        if (texts[i].value && texts[i].value[0])
+            code = curl_easy_setopt(c->model, texts[i].option, texts[i].value);
     if (code == CURLE_OK)
-        code = curl_easy_setopt(c->easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)setup->max_body);
+        code = curl_easy_setopt(c->model, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)setup->max_body);
     if (code == CURLE_OK)
-        code = curl_easy_setopt(c->easy, CURLOPT_WRITEFUNCTION, on_body);
+        code = curl_easy_setopt(c->model, CURLOPT_WRITEFUNCTION, on_body);
     if (code == CURLE_OK)
-        code = curl_easy_setopt(c->easy, CURLOPT_WRITEDATA, c);
+        code = curl_easy_setopt(c->model, CURLOPT_WRITEDATA, c);
     if (code == CURLE_OK)
-        code = curl_easy_setopt(c->easy, CURLOPT_HEADERFUNCTION, on_header);
+        code = curl_easy_setopt(c->model, CURLOPT_HEADERFUNCTION, on_header);
     if (code == CURLE_OK)
-        code = curl_easy_setopt(c->easy, CURLOPT_HEADERDATA, c);
+        code = curl_easy_setopt(c->model, CURLOPT_HEADERDATA, c);
     if (code == CURLE_OK)
-        code = curl_easy_setopt(c->easy, CURLOPT_ERRORBUFFER, c->curl_text);
+        code = curl_easy_setopt(c->model, CURLOPT_ERRORBUFFER, c->curl_text);
     return code;
 }
 
@@ -168,8 +170,8 @@ enum st http_client_new(const struct http_client_setup *setup, struct http_clien
     c->max_body = setup->max_body;
     atomic_init(&c->is_cancelled, false);
     c->multi = curl_multi_init();
-    c->easy = curl_easy_init();
-    CURLcode code = c->multi && c->easy ? set_up(c, setup) : CURLE_OUT_OF_MEMORY;
+    c->model = curl_easy_init();
+    CURLcode code = c->multi && c->model ? set_up(c, setup) : CURLE_OUT_OF_MEMORY;
     if (code != CURLE_OK) {
         http_client_free(c);
         return err_set(err, ST_FATAL, "libcurl: %s", curl_easy_strerror(code));
@@ -182,7 +184,7 @@ void http_client_free(struct http_client *c)
 {
     if (c == NULL)
         return;
-    curl_easy_cleanup(c->easy);
+    curl_easy_cleanup(c->model);
     curl_multi_cleanup(c->multi);
     mem_free(c);
 }
@@ -217,12 +219,12 @@ static enum st check_request(const char *url, const char *extra_header, struct e
 }
 
 /* Drive the transfer to its end, or to the cancellation. */
-static CURLcode transfer(struct http_client *c)
+static CURLcode transfer(struct http_client *c, CURL *easy)
 {
     CURLcode result = CURLE_ABORTED_BY_CALLBACK;
     int n_running = 1, n_left;
 
-    CURLMcode code = curl_multi_add_handle(c->multi, c->easy);
+    CURLMcode code = curl_multi_add_handle(c->multi, easy);
     while (code == CURLM_OK && n_running > 0 && !atomic_load(&c->is_cancelled)) {
         code = curl_multi_perform(c->multi, &n_running);
         if (code == CURLM_OK && n_running > 0)
@@ -233,8 +235,32 @@ static CURLcode transfer(struct http_client *c)
     for (const CURLMsg *m; (m = curl_multi_info_read(c->multi, &n_left)) != NULL;)
         if (m->msg == CURLMSG_DONE)
             result = m->data.result;
-    curl_multi_remove_handle(c->multi, c->easy);
+    curl_multi_remove_handle(c->multi, easy);
     return result;
+}
+
+#define MAX_CURL_TEXT 110 /* of its words, so that the mend has room in an error of a poll */
+
+static const char *mend_of(CURLcode code)
+{
+    static const struct {
+        CURLcode code;
+        const char *mend;
+    } mends[] = {
+        {CURLE_COULDNT_RESOLVE_HOST, "look at the host's name and at DNS (/etc/resolv.conf)"},
+        {CURLE_COULDNT_RESOLVE_PROXY, "look at https_proxy and at DNS (/etc/resolv.conf)"},
+        {CURLE_PROXY, "look at https_proxy"},
+        {CURLE_PEER_FAILED_VERIFICATION, "look at the clock, at the CA certificates "
+                                         "(SSL_CERT_FILE), and for a proxy that opens TLS"},
+        {CURLE_SSL_CACERT_BADFILE, "look at SSL_CERT_FILE, or install ca-certificates"},
+        {CURLE_SSL_CONNECT_ERROR, "look at scheme and port, and for a proxy that opens TLS"},
+        {CURLE_UNSUPPORTED_PROTOCOL, "what answers is no HTTP/1.1 server: look at host and port"},
+    };
+
+    for (size_t i = 0; i < sizeof(mends) / sizeof(mends[0]); i++)
+        if (mends[i].code == code)
+            return mends[i].mend;
+    return "look at the network, a firewall, https_proxy";
 }
 
 /* Why no whole answer came; libcurl's texts begin with a capital, ours do not. */
@@ -249,14 +275,46 @@ static enum st no_answer(struct http_client *c, CURLcode code, struct err *err)
         snprintf(text, sizeof(c->curl_text), "%s", curl_easy_strerror(code));
     if (text[0] >= 'A' && text[0] <= 'Z' && text[1] >= 'a' && text[1] <= 'z')
         text[0] = (char)(text[0] + ('a' - 'A'));
-    return err_set(err, ST_AGAIN, "%s", text);
+    return err_set(err, ST_AGAIN, "%.*s; %s", MAX_CURL_TEXT, text, mend_of(code));
+}
+
+/* One request by a handle of its own: what an answer leaves behind in one can be read after it was
+ * freed when the next answer begins with a folded header (libcurl before 8.1.1). */
+static CURLcode request(struct http_client *c, const char *url, struct curl_slist *headers,
+                        int64_t timeout_us, struct http_answer *answer)
+{
+    curl_off_t latency_us = 0;
+    CURL *easy = curl_easy_duphandle(c->model);
+    CURLcode code = easy ? curl_easy_setopt(easy, CURLOPT_URL, url) : CURLE_OUT_OF_MEMORY;
+
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, ms_of(timeout_us));
+    if (code == CURLE_OK)
+        code = transfer(c, easy);
+    answer->is_sent = false;
+    if (easy) {
+        long sent_bytes = 0;
+        curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
+        answer->is_sent = sent_bytes > 0;
+    }
+    if (code == CURLE_OK) {
+        curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &answer->status);
+        curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &latency_us);
+        answer->latency_us = latency_us;
+        if (answer->status < 100 || answer->status > 999) { /* libcurl takes digits without end */
+            c->refusal = "the answer's status is none of HTTP's";
+            code = CURLE_WEIRD_SERVER_REPLY;
+        }
+    }
+    curl_easy_cleanup(easy);
+    return code;
 }
 
 enum st http_client_get(struct http_client *c, const char *url, const char *extra_header,
                         int64_t timeout_us, struct http_answer *ret_answer, struct err *err)
 {
-    curl_off_t latency_us = 0;
-
     if (atomic_load(&c->is_cancelled))
         return err_set(err, ST_REJECT, "cancelled");
     enum st st = check_request(url, extra_header, err);
@@ -264,19 +322,13 @@ enum st http_client_get(struct http_client *c, const char *url, const char *extr
         return st;
     buf_clear(&ret_answer->body);
     buf_clear(&ret_answer->headers);
+    ret_answer->is_sent = false;
     c->answer = ret_answer;
     c->refusal = NULL;
     c->curl_text[0] = '\0';
     struct curl_slist *headers = extra_header ? curl_slist_append(NULL, extra_header) : NULL;
     CURLcode code = extra_header && !headers ? CURLE_OUT_OF_MEMORY
-                                             : curl_easy_setopt(c->easy, CURLOPT_URL, url);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, headers);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(c->easy, CURLOPT_TIMEOUT_MS, ms_of(timeout_us));
-    if (code == CURLE_OK)
-        code = transfer(c);
-    curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, NULL);
+                                             : request(c, url, headers, timeout_us, ret_answer);
     curl_slist_free_all(headers);
     if (code == CURLE_ABORTED_BY_CALLBACK)
         return err_set(err, ST_REJECT, "cancelled");
@@ -286,8 +338,5 @@ enum st http_client_get(struct http_client *c, const char *url, const char *extr
     if (padding == NULL)
         return err_set(err, ST_AGAIN, "no memory for the answer");
     memset(padding, 0, JSON_PADDING);
-    curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &ret_answer->status);
-    curl_easy_getinfo(c->easy, CURLINFO_TOTAL_TIME_T, &latency_us);
-    ret_answer->latency_us = latency_us;
     return ST_OK;
 }

@@ -3,7 +3,8 @@
  *
  * TLS is verified, redirects are not followed (a key must not travel elsewhere), body and headers
  * have ceilings, there are time limits for connecting, for silence and in total; keep-alive and
- * gzip are on. Proxies come from the environment, as in every program over libcurl.
+ * gzip are on. Proxies come from the environment, as in every program over libcurl, and so do
+ * SSL_CERT_FILE and SSL_CERT_DIR in place of the system's certificates, as with curl(1).
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef BASE_HTTP_CLIENT_H
@@ -31,6 +32,7 @@ void http_client_free(struct http_client *c); /* NULL is fine; nobody may be abo
 
 struct http_answer {
     long status;
+    bool is_sent;       /* also when no answer came: the server may have had the request */
     int64_t latency_us; /* from the call to the last byte */
     struct buf body;    /* decompressed; JSON_PADDING bytes of room follow it */
     struct buf headers; /* "name: value\n", names in lower case, as sent */
@@ -45,8 +47,8 @@ struct str http_answer_header(struct str headers, const char *name);
 /* GET url within timeout_us. extra_header: one "Name: value" or NULL (a key: never logged, never in
  * errors).
  * Returns: ST_OK for every complete answer, whatever its status; ST_AGAIN when no or no whole
- * answer came (timeouts, resets, a body beyond the ceiling, bad gzip); ST_REJECT when cancelled;
- * ST_FATAL for a URL or header that can never work. */
+ * answer came (timeouts, resets, TLS, a body beyond the ceiling, bad gzip): err ends in what helps;
+ * ST_REJECT when cancelled; ST_FATAL for a URL or header that can never work. */
 enum st http_client_get(struct http_client *c, const char *url, const char *extra_header,
                         int64_t timeout_us, struct http_answer *ret_answer,
                         struct err *err) MUST_USE;

@@ -28,6 +28,11 @@ enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
     X(RETRIES, "retries_total", COUNTER, "job", "Requests sent again within a poll.")                          \
     X(LIMITER_WAIT_SECONDS, "limiter_wait_seconds_total", COUNTER, "", "Time requests waited for the pace.")   \
     X(MISSED_SLOTS, "missed_slots_total", COUNTER, "job", "Slots that passed unpolled, as polls took too long.") \
+    X(SKIPPED_SLOTS, "skipped_slots_total", COUNTER, "job", "Slots left out on purpose, so that the budget lasts.") \
+    X(BUDGET_CALLS, "budget_calls", GAUGE, "", "Calls that may be made in the billing period; 0: no bound.")   \
+    X(BUDGET_SPENT, "budget_spent_calls", GAUGE, "spender", "Calls spent in it, by this collector (own) and "  \
+                                                            "others with the key (others).")                   \
+    X(BUDGET_ENDS, "budget_period_end_timestamp_seconds", GAUGE, "", "When the billing period ends.")          \
     X(TAPE_HEAD, "tape_head_offset", GAUGE, "job", "Offset of the newest synced record.")                      \
     X(TAPE_BYTES, "tape_written_bytes_total", COUNTER, "job", "Bytes written to the tape.")                    \
     X(TAPE_ERRORS, "tape_errors_total", COUNTER, "job", "Failed writes or syncs of the tape.")                 \
@@ -47,10 +52,16 @@ enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
                                                                     "changed.")                                \
     X(SINK_TEXT_NUMBERS, "sink_text_numbers_total", COUNTER, "sink", "Numbers stored as text, as no number " \
                                                                      "type of the sink holds them.")           \
+    X(SINK_DEFAULT_ROWS, "sink_default_rows", GAUGE, "sink", "Rows in the default partition, as no other "      \
+                                                             "could be made.")                                 \
     X(SINK_ERRORS, "sink_errors_total", COUNTER, "sink,disposition", "Failed loads: again, reject, fatal.")    \
     X(SINK_COMMIT_SECONDS, "sink_commit_seconds", HISTOGRAM, "sink", "Time one load took, commit included.")   \
     X(QUARANTINED, "quarantined_total", COUNTER, "sink", "Values that the transform or a sink refused.")       \
+    X(DRIFT, "drift_total", COUNTER, "job,kind", "Changes of the API's answers that began or happened, by kind.") \
+    X(QUALITY_FLAGS, "quality_flags_total", COUNTER, "job,rule", "Rows flagged as hardly true, by rule.")      \
     X(HTTP_REQUESTS, "http_requests_total", COUNTER, "code", "Requests served, by status code.")               \
+    X(UPSTREAM_ANSWERS, "upstream_answers_total", COUNTER, "from", "Answers of /api/v3 with --upstream, by what "  \
+                                                        "they are: own, kept, fetched, stale.")                 \
     X(PROCESS_CPU, "process_cpu_seconds_total", COUNTER, "", "User and system time of the process.")           \
     X(PROCESS_RSS, "process_resident_memory_bytes", GAUGE, "", "Resident memory.")                             \
     X(PROCESS_FDS, "process_open_fds", GAUGE, "", "Open file descriptors.")                                    \

@@ -36,8 +36,10 @@ struct opt_def {
     const char *choices;  /* OPT_CHOICE: "text|json"; OPT_INT, OPT_DURATION: a word that means 0 */
     uint32_t verbs;       /* bits of the verbs that take it */
     bool is_reloadable;
-    bool is_secret; /* shown as ***; also read from the file that NAME_FILE names */
-    char separator; /* OPT_LIST: ',' parts items from any source; 0: spaces do, in variables */
+    bool is_secret;    /* shown as ***; also read from the file that NAME_FILE names */
+    char separator;    /* OPT_LIST: ',' parts items from any source; 0: spaces do, in variables */
+    const char *parts; /* OPT_TEXT: in the file it may be a map of these keys, "from-to every": what
+                          is between two of them stands between their values; NULL: it may not */
     const char *help;
     size_t offset; /* of the field in the bound struct */
 };

@@ -11,6 +11,14 @@ size_t shortest_format(double x, char ret_text[SHORTEST_TEXT])
     return (size_t)(std::to_chars(ret_text, ret_text + SHORTEST_TEXT, x).ptr - ret_text);
 }
 
+size_t shortest_format_e(double x, char ret_text[SHORTEST_TEXT])
+{
+    return (
+        size_t)(std::to_chars(ret_text, ret_text + SHORTEST_TEXT, x, std::chars_format::scientific)
+                    .ptr -
+                ret_text);
+}
+
 double shortest_parse(struct str number)
 {
     double x = 0;

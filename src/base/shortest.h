@@ -11,6 +11,9 @@
  * NUL. */
 size_t shortest_format(double x, char ret_text[SHORTEST_TEXT]);
 
+/* The same with an exponent always: "1.9026007997779706e+37", "1e+00". */
+size_t shortest_format_e(double x, char ret_text[SHORTEST_TEXT]);
+
 /* The double nearest to a JSON number's text; beyond the range of doubles 0 or
  * infinity (without its sign). */
 double shortest_parse(struct str number);

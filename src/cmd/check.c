@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "pipeline/setup.h"
+#include "status/render.h"
 
 #include <stdio.h>
 
@@ -20,9 +21,13 @@ struct report {
 
 /* ---- what there is to say ---- */
 
-/* "top 250 in usd", "3 ids in btc". */
+/* "top 250 in usd", "3 ids in btc", "coins/list". */
 static void add_what(struct buf *b, const struct job_config *job)
 {
+    if (job->endpoint != ENDPOINT_MARKETS) {
+        buf_addf(b, "%s%s", job->is_inactive ? "inactive of " : "", config_endpoint(job));
+        return;
+    }
     if (job->is_all)
         buf_add_z(b, "all coins");
     else if (job->ids.n > 0)
@@ -138,22 +143,55 @@ static void add_setting_row(struct buf *b, const char *name, struct str value, s
     buf_add_char(b, '\n');
 }
 
-static void add_job_row(struct buf *b, const struct job_config *job)
+/* "; the budget leaves one slot in 8.6, about every 4m 19s". */
+static void add_share(struct buf *b, const struct forecast_job *of)
+{
+    if (of->share >= 1)
+        return;
+    buf_addf(b, "; the budget leaves %lld polls, one slot in %.1f, about every ",
+             (long long)of->kept, 1 / of->share);
+    status_add_span(b, of->apart_us);
+}
+
+static void add_job_row(struct buf *b, const struct job_config *job, const struct forecast_job *of)
 {
     struct buf what = BUF_INIT(256);
-    char name[64], every[TIME_TEXT];
+    char name[64];
 
     config_job_name(job, name);
-    duration_format(config_every_us(job), every);
     add_what(&what, job);
-    buf_addf(b, "  %-20s  %s, every %s", name, buf_z(&what), every);
-    if (job->between[0])
-        buf_addf(b, " between %s UTC", job->between);
-    buf_addf(b, ": %s%lld call%s a poll, %lld a day, %lld a month\n",
+    buf_addf(b, "  %-20s  %s, ", name, buf_z(&what));
+    config_add_times(job, b);
+    buf_addf(b, ": %s%lld call%s a poll, %lld a day, %lld a month",
              job->is_all || job->category[0] ? "about " : "", (long long)config_pages(job),
              config_pages(job) == 1 ? "" : "s", (long long)config_calls(job, 1),
              (long long)config_calls(job, 30));
+    add_share(b, of);
+    buf_add_char(b, '\n');
     buf_release(&what);
+}
+
+static void add_budget(struct buf *b, const struct config *config, const struct forecast *f)
+{
+    if (f->budget == 0) {
+        buf_addf(b, "budget\n  no bound%s\n",
+                 config->api_plan == PLAN_KEYLESS && strcmp(config->api_budget, "plan") == 0
+                     ? ": calls without a key are not counted by the month"
+                 : strcmp(config->api_budget, "plan") == 0 ? " known: the API tells at the start"
+                                                           : "");
+        return;
+    }
+    buf_addf(b,
+             "budget\n  %lld calls a period, which begins on day %lld of the month; all slots "
+             "make %lld in 30 days: ",
+             (long long)f->budget, (long long)config->api_budget_day, (long long)f->calls);
+    if (f->calls <= f->budget)
+        buf_add_z(b, "fits\n");
+    else
+        buf_addf(b,
+                 "they would last %.1f days, so slots are left out, those of the lowest "
+                 "priority first\n",
+                 f->days);
 }
 
 static void add_table(struct buf *b, const struct report *report)
@@ -162,12 +200,14 @@ static void add_table(struct buf *b, const struct report *report)
     const char *file = config->config_file;
     int64_t at_us;
     double calls = config_calls_per_minute(config, &at_us);
+    struct forecast f;
 
+    config_forecast(config, &f);
     buf_addf(b, "file\n  %s\n",
              file[0] ? file : "none: no geckotape.yaml here nor in /etc/geckotape");
     buf_add_z(b, "jobs\n");
     for (size_t i = 0; i < config->n_jobs; i++)
-        add_job_row(b, &config->jobs[i]);
+        add_job_row(b, &config->jobs[i], &f.jobs[i]);
     if (config->n_jobs_replaced > 0)
         buf_addf(b, "  (in place of the %zu of the file)\n", config->n_jobs_replaced);
     buf_add_z(b, "sinks\n");
@@ -177,6 +217,7 @@ static void add_table(struct buf *b, const struct report *report)
     add_url(b, config);
     buf_addf(b, ", %s: at most %u calls a minute, the jobs make %.1f: fits\n",
              config_plan(config->api_plan)->name, config_rate(config), calls);
+    add_budget(b, config, &f);
     buf_addf(b, "data\n  %s\nsettings\n", cmd_data_dir(config));
     add_settings(b, report, add_setting_row);
 }
@@ -196,7 +237,7 @@ static void add_setting_json(struct buf *b, const char *name, struct str value, 
     buf_add_char(b, '}');
 }
 
-static void add_job_json(struct buf *b, const struct job_config *job)
+static void add_job_json(struct buf *b, const struct job_config *job, const struct forecast_job *of)
 {
     struct buf what = BUF_INIT(256);
     char name[64], every[TIME_TEXT];
@@ -208,9 +249,16 @@ static void add_job_json(struct buf *b, const struct job_config *job)
     buf_add_json_str(b, buf_str(&what));
     buf_addf(b, ", \"every\": \"%s\", \"between\": ", every);
     buf_add_json_str(b, str_of(job->between));
-    buf_addf(b, ", \"calls_per_poll\": %lld, \"calls_per_day\": %lld, \"calls_per_month\": %lld}",
-             (long long)config_pages(job), (long long)config_calls(job, 1),
-             (long long)config_calls(job, 30));
+    buf_add_z(b, ", \"cron\": ");
+    buf_add_json_str(b, str_of(job->cron));
+    buf_add_z(b, ", \"offpeak\": ");
+    buf_add_json_str(b, str_of(job->offpeak));
+    buf_addf(b,
+             ", \"priority\": %lld, \"calls_per_poll\": %lld, \"calls_per_day\": %lld, "
+             "\"calls_per_month\": %lld, \"polls_kept\": %lld, \"share\": %.4f}",
+             (long long)job->priority, (long long)config_pages(job),
+             (long long)config_calls(job, 1), (long long)config_calls(job, 30), (long long)of->kept,
+             of->share);
     buf_release(&what);
 }
 
@@ -218,14 +266,17 @@ static void add_json(struct buf *b, const struct report *report)
 {
     const struct config *config = report->config;
     struct buf url = BUF_INIT(1024);
+    struct forecast f;
     int64_t at_us;
+
+    config_forecast(config, &f);
 
     buf_add_z(b, "{\"file\": ");
     buf_add_json_str(b, str_of(config->config_file));
     buf_add_z(b, ",\n \"jobs\": [");
     for (size_t i = 0; i < config->n_jobs; i++) {
         buf_add_z(b, i > 0 ? "," : "");
-        add_job_json(b, &config->jobs[i]);
+        add_job_json(b, &config->jobs[i], &f.jobs[i]);
     }
     buf_addf(b, "],\n \"jobs_replaced\": %zu,\n \"sinks\": [", config->n_jobs_replaced);
     for (size_t i = 0; i < report->n_sinks; i++) {
@@ -238,6 +289,10 @@ static void add_json(struct buf *b, const struct report *report)
     buf_addf(b, ", \"plan\": \"%s\", \"calls_per_minute\": %u, \"jobs_calls_per_minute\": %.2f},\n",
              config_plan(config->api_plan)->name, config_rate(config),
              config_calls_per_minute(config, &at_us));
+    buf_addf(b,
+             " \"budget\": {\"calls\": %lld, \"day\": %lld, \"jobs_calls\": %lld, "
+             "\"days_without_leaving_out\": %.1f},\n",
+             (long long)f.budget, (long long)config->api_budget_day, (long long)f.calls, f.days);
     buf_add_z(b, " \"data\": ");
     buf_add_json_str(b, str_of(cmd_data_dir(config)));
     buf_add_z(b, ",\n \"settings\": [");

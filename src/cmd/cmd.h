@@ -17,12 +17,17 @@ enum exit_code {
 
 #define CMD_MAX_WORDS 8
 
+struct query;
+struct sink_url;
+
 struct verb {
     const char *name;
     uint32_t bit; /* enum verb_bit */
     const char *summary;
     const char *form;     /* "geckotape tape ls|cat|verify [options]" */
     const char *examples; /* lines, indented by two */
+    /* Appends what --help says after the options, with its headline; NULL: nothing. */
+    void (*add_help)(struct buf *b);
     size_t min_words, max_words;
     /* words: what stood behind the verb and is no option. Returns an enum exit_code. */
     int (*run)(const struct config *config, const char *const *words, size_t n_words);
@@ -32,8 +37,8 @@ struct verb {
 
 extern const struct verb verb_run, verb_once, verb_query, verb_tape, verb_import, verb_simulate,
     verb_check, verb_status, verb_doctor;
-extern const struct verb verb_load, verb_replay, verb_sink;
-extern const struct verb verb_extract, verb_run_now, verb_reload, verb_log_level;
+extern const struct verb verb_load, verb_replay, verb_backfill, verb_sink, verb_migrate;
+extern const struct verb verb_serve, verb_extract, verb_run_now, verb_reload, verb_log_level;
 
 /* All of them, in the order of --help. */
 extern const struct verb *const cmd_verbs[];
@@ -49,6 +54,11 @@ enum st cmd_start_log(const struct config *config, int fd, bool is_simulated,
 
 /* The data directory that config means. */
 const char *cmd_data_dir(const struct config *config);
+
+/* The store of --from, else that of the data directory, for reading. ST_REJECT: it is none, or
+ * cannot be read back. */
+enum st cmd_open_store(const struct config *config, struct sink_url *url, struct query **ret_query,
+                       struct err *err) MUST_USE;
 
 /* Block SIGINT, SIGTERM, SIGHUP and SIGPIPE in this and all later threads; cmd_wait_signal() takes
  * them. */

@@ -57,8 +57,9 @@ static void greet(struct pipeline *p, const struct config *config)
     printf("geckotape %s%s\n", GECKOTAPE_VERSION,
            s->is_simulated ? " · SIMULATED data, not the real market" : "");
     if (pipeline_port(p) != 0 && config_listen(config->listen, address, &port, &err) == ST_OK)
-        printf("  page   http://%s%s%s:%u/\n", strchr(address, ':') ? "[" : "", address,
-               strchr(address, ':') ? "]" : "", pipeline_port(p));
+        printf("  page   http%s://%s%s%s:%u/\n", config->http_tls_cert[0] ? "s" : "",
+               strchr(address, ':') ? "[" : "", address, strchr(address, ':') ? "]" : "",
+               pipeline_port(p));
     printf("  api    %s, at most %u calls a minute\n", pipeline_api_url(p), config_rate(config));
     printf("  data   %s (tape: %s/tape)\n", s->data_dir, s->data_dir);
     print_jobs(s, config);

@@ -4,24 +4,23 @@
 #include "base/json.h"
 #include "cmd/doctor.h"
 #include "extract/answer.h"
+#include "extract/limiter.h"
 #include "pipeline/setup.h"
 #include "sim/sim.h"
 #include "status/render.h"
 
 #include <stdio.h>
 
-#define MAX_BODY     ((size_t)1024 * 1024)
-#define CLOCK_IS_OLD INT64_C(1735689600000000) /* 2025-01-01: before geckotape was made */
+#define MAX_BODY ((size_t)1024 * 1024)
 
 /* ---- the clock ---- */
 
-/* A machine without a battery begins in 1970. */
 static bool say_clock(struct doctor *d)
 {
     const int64_t now_us = clock_wall_us(clock_system());
     char text[TIME_TEXT];
 
-    if (now_us >= CLOCK_IS_OLD)
+    if (now_us >= CLOCK_LEAST_US)
         return true;
     time_format(time_floor(now_us, US_PER_S), text);
     doctor_say(d, FINDING_FAIL, "clock",
@@ -50,16 +49,6 @@ static void compare_clocks(struct doctor *d, struct str headers)
 
 /* ---- the API ---- */
 
-static const char *mend_of(const char *error)
-{
-    if (strcasestr(error, "resolve"))
-        return "look at the name in --api-url and at DNS (/etc/resolv.conf)";
-    if (strcasestr(error, "certificate") || strcasestr(error, "SSL") || strcasestr(error, "TLS"))
-        return "look at the clock, at the CA certificates (package ca-certificates), and for a "
-               "proxy that opens TLS";
-    return "look at the network, a firewall, https_proxy and --api-url";
-}
-
 static bool is_json_object(struct str body)
 {
     struct json *json = json_new();
@@ -81,12 +70,13 @@ static void judge_answer(struct doctor *d, const struct extract_api *api,
 {
     const char *url = api->base_url;
 
+    if (api->key_path && (answer->status == 400 || answer->status == 401))
+        return; /* the key's line says it */
     if (answer->status == 401 || answer->status == 403)
-        doctor_say(d, FINDING_FAIL, "API", "%s answers %ld; %s", url, answer->status,
-                   api->key[0] ? "look at the key (GECKOTAPE_API_KEY), and at --api-plan: demo and "
-                                 "pro keys go to different hosts"
-                               : "it wants a key (GECKOTAPE_API_KEY and --api-plan), or refuses "
-                                 "this address");
+        doctor_say(d, FINDING_FAIL, "API",
+                   "%s answers %ld; it wants a key (GECKOTAPE_API_KEY and --api-plan), or refuses "
+                   "this address",
+                   url, answer->status);
     else if (answer->status == 429)
         doctor_say(d, FINDING_WARN, "API",
                    "%s answers 429: too many calls by this key or address; it is tried again, "
@@ -135,7 +125,7 @@ static void try_api(struct doctor *d, const struct extract_api *api, bool is_clo
 
     http_answer_init(&answer, MAX_BODY);
     if (ping(api, &answer, &err) != ST_OK) {
-        doctor_say(d, FINDING_FAIL, "API", "%s: %s; %s", api->base_url, err.msg, mend_of(err.msg));
+        doctor_say(d, FINDING_FAIL, "API", "%s: %s", api->base_url, err.msg);
     } else {
         judge_answer(d, api, &answer);
         if (is_clock_sane)
@@ -162,19 +152,57 @@ static void try_simulator(struct doctor *d, struct extract_api *api, bool is_clo
     sim_stop(sim);
 }
 
-static void say_plan(struct doctor *d, const struct extract_api *api)
+/* ---- the key ---- */
+
+/* As `run` does before its first poll; *ret_finding is what a paid plan has. */
+static void try_key(struct doctor *d, const struct extract_api *api,
+                    struct key_finding *ret_finding)
 {
+    static const enum finding findings[] = {[KEY_UNASKED] = FINDING_OK,
+                                            [KEY_UNKNOWN] = FINDING_WARN,
+                                            [KEY_GOOD] = FINDING_OK,
+                                            [KEY_REFUSED] = FINDING_FAIL,
+                                            [KEY_IGNORED] = FINDING_FAIL};
+    const struct extract_setup setup = {.api = *api, .clock = clock_system()};
     const char *plan = config_plan(d->config->api_plan)->name;
+    struct err err = ERR_INIT;
+    struct extract *extract;
+
+    if (extract_new(&setup, &extract, &err) != ST_OK) {
+        doctor_say(d, FINDING_FAIL, "key", "%s", err.msg);
+        return;
+    }
+    extract_check_key(extract, ret_finding);
+    extract_free(extract);
+    if (ret_finding->state == KEY_GOOD)
+        doctor_say(d, FINDING_OK, "key", "*** of %zu bytes, for plan %s: the API knows it",
+                   strlen(api->key), plan);
+    else
+        doctor_say(d, findings[ret_finding->state], "key", "*** of %zu bytes, for plan %s%s%s",
+                   strlen(api->key), plan, ret_finding->text[0] ? ": " : "", ret_finding->text);
+}
+
+static void say_key(struct doctor *d, const struct extract_api *api)
+{
+    struct key_finding finding = {.state = KEY_UNASKED};
+    uint32_t pace = api->calls_per_minute;
     int64_t at_us;
 
     if (api->key[0])
-        doctor_say(d, FINDING_OK, "key", "*** of %zu bytes, for plan %s", strlen(api->key), plan);
+        try_key(d, api, &finding);
     else
         doctor_say(d, FINDING_OK, "key", "none%s",
                    d->config->is_simulated ? ": the simulator needs none"
                                            : ", plan keyless: shared with all behind this address");
-    doctor_say(d, FINDING_OK, "rate", "%u calls a minute at most, the jobs make %.1f",
-               api->calls_per_minute, config_calls_per_minute(d->config, &at_us));
+    if (finding.credits > 0)
+        doctor_say(d, finding.credits_left > 0 ? FINDING_OK : FINDING_WARN, "credits",
+                   "%llu of %llu are left this month", (unsigned long long)finding.credits_left,
+                   (unsigned long long)finding.credits);
+    if (finding.calls_per_minute > 0 && !api->is_pace_fixed)
+        pace = limiter_pace(finding.calls_per_minute);
+    const double calls = config_calls_per_minute(d->config, &at_us);
+    doctor_say(d, calls > pace ? FINDING_WARN : FINDING_OK, "rate",
+               "%u calls a minute at most, the jobs make %.1f", pace, calls);
 }
 
 void doctor_api(struct doctor *d)
@@ -183,11 +211,13 @@ void doctor_api(struct doctor *d)
     struct extract_api api;
 
     setup_api(d->config, &api);
+    if (d->config->is_offline)
+        api.key_path = NULL;
     if (d->config->is_simulated)
         try_simulator(d, &api, is_clock_sane);
     else if (!d->config->is_offline)
         try_api(d, &api, is_clock_sane);
     else
         doctor_say(d, FINDING_OK, "API", "not tried (--offline)");
-    say_plan(d, &api);
+    say_key(d, &api);
 }

@@ -117,17 +117,27 @@ static enum st try_reading(const struct sink_driver *driver, const struct sink_u
     return st;
 }
 
+/* Looking makes no schema, and opening does: a sink is opened only where it has its own. */
 static enum st try_opening(struct doctor *d, const struct sink_driver *driver,
-                           const struct sink_url *url, struct err *err)
+                           const struct sink_url *url, struct sink_schema *ret_schema,
+                           struct err *err)
 {
     struct sink sink = {.driver = driver,
                         .url = url,
                         .clock = clock_system(),
                         .is_simulated = d->config->is_simulated,
                         .state = mem_new(driver->state_size + 1, 1)};
+    enum st st = ST_OK;
 
-    enum st st = driver->open(&sink, err);
-    driver->close(&sink);
+    *ret_schema = (struct sink_schema){.from = 0, .to = 0};
+    if (driver->migrate) {
+        st = driver->migrate(&sink, &(struct sink_migrate){.is_dry_run = true}, ret_schema, err);
+        driver->close(&sink);
+    }
+    if (st == ST_OK && ret_schema->from == ret_schema->to) {
+        st = driver->open(&sink, err);
+        driver->close(&sink);
+    }
     mem_free(sink.state);
     return st;
 }
@@ -162,6 +172,7 @@ static void try_path(struct doctor *d, const struct sink_driver *driver, const s
 static void try_sink(struct doctor *d, const struct sink_url *url)
 {
     const struct sink_driver *driver;
+    struct sink_schema schema;
     struct err err = ERR_INIT;
 
     enum st st = sink_driver_find(str_of(url->scheme), &driver, &err);
@@ -170,11 +181,17 @@ static void try_sink(struct doctor *d, const struct sink_url *url)
         return;
     }
     if (st == ST_OK)
-        st = try_opening(d, driver, url, &err);
-    if (st == ST_OK)
-        doctor_say(d, FINDING_OK, "sink", "%s opens", url->shown);
-    else
+        st = try_opening(d, driver, url, &schema, &err);
+    if (st != ST_OK)
         doctor_say(d, FINDING_FAIL, "sink", "%s: %s", url->shown, err.msg);
+    else if (schema.from == schema.to)
+        doctor_say(d, FINDING_OK, "sink", "%s opens", url->shown);
+    else if (schema.from == 0)
+        doctor_say(d, FINDING_OK, "sink", "%s answers; its schema will be made", url->shown);
+    else
+        doctor_say(d, FINDING_OK, "sink",
+                   "%s answers; its schema will be brought from version %lld to %lld", url->shown,
+                   (long long)schema.from, (long long)schema.to);
 }
 
 void doctor_sinks(struct doctor *d)

@@ -12,7 +12,8 @@
 
 #define MAX_ANSWER ((size_t)16 * 1024 * 1024)
 #define SINCE_US   (30 * 86400 * US_PER_S)
-#define MAX_GAPS   5 /* shown of a job */
+#define TIMEOUT_US (20 * US_PER_S) /* of a server that is away */
+#define MAX_GAPS   5               /* shown of a job */
 
 struct history {
     struct buf *b;
@@ -36,6 +37,8 @@ static enum st open_store(const struct config *config, const char *data_dir,
         st = sink_driver_find(str_of(urls[i].scheme), &driver, err);
         if (st == ST_OK && driver->open_query)
             st = driver->open_query(&urls[i], ret_query, err);
+        if (st == ST_OK && *ret_query)
+            (*ret_query)->timeout_us = TIMEOUT_US;
         if (st == ST_OK && *ret_query && !(*ret_query)->driver->spans) {
             (*ret_query)->driver->close(*ret_query);
             *ret_query = NULL;

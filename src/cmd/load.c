@@ -31,6 +31,7 @@ struct work {
     enum st st; /* how; after the join */
     struct err err;
     bool is_down; /* its outage is logged */
+    bool is_warned;
     atomic_uint_least64_t n_polls, n_rows, n_unchanged, n_refused;
 };
 
@@ -57,7 +58,7 @@ static void on_loaded(void *ctx, const struct sink_load *load, const struct sink
     atomic_fetch_add(&w->n_polls, 1);
     atomic_fetch_add(&w->n_rows, result->n_stored);
     atomic_fetch_add(&w->n_unchanged, result->n_unchanged);
-    atomic_fetch_add(&w->n_refused, load->rows ? load->rows->n_refusals : 0);
+    atomic_fetch_add(&w->n_refused, load->rows ? load->rows->n_refusals + result->n_refused : 0);
 }
 
 static void on_failed(void *ctx, const char *job, enum st st, const struct err *err)
@@ -82,6 +83,25 @@ static void on_recovered(void *ctx)
     if (w->is_down)
         log_info("load", "sink works again", LOG_Z("sink", w->url.shown));
     w->is_down = false;
+}
+
+static void on_told(void *ctx, const char *text)
+{
+    const struct work *w = ctx;
+
+    log_info("load", "a sink tells something", LOG_Z("sink", w->url.shown), LOG_Z("note", text));
+}
+
+static void on_warned(void *ctx, const char *text)
+{
+    struct work *w = ctx;
+    const bool was_warned = w->is_warned;
+
+    w->is_warned = text[0] != '\0';
+    if (w->is_warned && !was_warned)
+        log_warn("load", "a sink warns", LOG_Z("sink", w->url.shown), LOG_Z("note", text));
+    if (!w->is_warned && was_warned)
+        log_info("load", "what a sink warned of is over", LOG_Z("sink", w->url.shown));
 }
 
 static void *run_loader(void *ctx)
@@ -215,8 +235,12 @@ static enum st open_works(struct load_verb *v, const struct config *config, stru
             .clock = clock_system(),
             .is_simulated = is_simulated,
             .accepts_gap = config->is_gap_accepted,
-            .events =
-                {.ctx = w, .loaded = on_loaded, .failed = on_failed, .recovered = on_recovered},
+            .events = {.ctx = w,
+                       .loaded = on_loaded,
+                       .failed = on_failed,
+                       .recovered = on_recovered,
+                       .told = on_told,
+                       .warned = on_warned},
             .max_poll_bytes = CMD_MAX_POLL_BYTES,
         });
     }
@@ -328,17 +352,11 @@ static int tell_end(struct load_verb *v, double seconds)
 
 static enum st read_options(struct load_verb *v, const struct config *config, struct err *err)
 {
-    struct str from = str_of(config->from);
+    enum st st = cmd_tape_source(config->from, &v->data_dir, err);
 
+    if (st != ST_OK)
+        return st;
     v->is_following = config->is_following;
-    v->data_dir = "./data";
-    if (from.len > 0 && (!str_starts(from, STR("tape:")) || from.len == strlen("tape:")))
-        return err_set(err, ST_REJECT,
-                       "--from: \"%.80s\" is no source; write tape:DIR, where DIR is a data "
-                       "directory, as tape:./data",
-                       config->from);
-    if (from.len > 0)
-        v->data_dir = config->from + strlen("tape:");
     if (config->sinks.n == 0)
         return err_set(err, ST_REJECT,
                        "load: where to? --sink names it, as --sink sqlite:./copy.db; repeat it for "

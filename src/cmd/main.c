@@ -37,6 +37,8 @@ static void print_verb_help(const struct verb *verb)
     struct buf b = BUF_INIT(64 * 1024);
 
     opts_help(config_options, n_config_options, verb->bit, &b);
+    if (verb->add_help)
+        verb->add_help(&b);
     printf("%s\n\nUsage: %s\n\nOptions:\n%s\nExamples:\n%s", verb->summary, verb->form, buf_z(&b),
            verb->examples);
     buf_release(&b);
@@ -97,7 +99,7 @@ static int run_verb(const struct verb *verb, int argc, char **argv, char **env)
 
     config_load(&sources, verb->bit, &config, &settings, words, CMD_MAX_WORDS, &n_words, &problems);
     const int config_code = problems.n > 0 ? exit_of(&problems, &settings) : EXIT_CONFIG;
-    if (verb->bit & (VERB_RUN | VERB_ONCE | VERB_CHECK))
+    if (verb->bit & (VERB_RUN | VERB_ONCE | VERB_CHECK | VERB_MIGRATE))
         setup_check_sinks(&settings, &problems);
     print_lines("warning: ", &problems.warnings);
     raise_descriptors();

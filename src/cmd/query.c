@@ -1,8 +1,11 @@
-/* geckotape query: the latest rows of a store. */
+/* geckotape query: the latest rows of a store, all rows of a coin, its candles. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/cmd.h"
 
+#include "base/clock.h"
 #include "base/file.h"
+#include "cmd/at_file.h"
+#include "cmd/instant.h"
 #include "load/sink.h"
 #include "row/market.h"
 
@@ -12,7 +15,12 @@
 #define MAX_OUTPUT       (UINT64_C(512) * 1024 * 1024)
 #define MAX_COLUMN_WIDTH 44
 
+#define DAY_US          (86400 * US_PER_S)
+#define DEFAULT_STEP    (3600 * US_PER_S)
+#define DEFAULT_CANDLES 100
+
 struct columns {
+    const struct table *table;
     size_t index[N_MARKET_COLUMNS];
     size_t n;
 };
@@ -30,6 +38,7 @@ static enum st choose_columns(const char *text, struct columns *ret, struct err 
                                                   MARKET_FETCHED_AT};
     struct str rest = str_of(text), name;
 
+    ret->table = &market_table;
     ret->n = 0;
     if (rest.len == 0)
         for (; ret->n < sizeof(readable) / sizeof(readable[0]); ret->n++)
@@ -76,7 +85,7 @@ static void add_csv(struct buf *b, const struct rows *rows, const struct columns
     struct buf cell = BUF_INIT(MAX_OUTPUT);
 
     for (size_t c = 0; c < columns->n; c++)
-        buf_addf(b, "%s%s", c > 0 ? "," : "", market_table.columns[columns->index[c]].name);
+        buf_addf(b, "%s%s", c > 0 ? "," : "", columns->table->columns[columns->index[c]].name);
     buf_add_char(b, '\n');
     for (size_t r = 0; r < rows->n; r++)
         for (size_t c = 0; c < columns->n; c++) {
@@ -98,7 +107,7 @@ static void add_json(struct buf *b, const struct rows *rows, const struct column
             buf_add_z(b, r > 0 ? ",\n " : "\n ");
         for (size_t c = 0; c < columns->n; c++) {
             buf_addf(b, "%s\"%s\":", c > 0 ? "," : "{",
-                     market_table.columns[columns->index[c]].name);
+                     columns->table->columns[columns->index[c]].name);
             cell_add_json(b, &rows_at(rows, r)[columns->index[c]]);
         }
         buf_add_z(b, is_lines ? "}\n" : "}");
@@ -133,7 +142,7 @@ static void add_table(struct buf *b, const struct rows *rows, const struct colum
     struct buf cell = BUF_INIT(MAX_OUTPUT), shown = BUF_INIT(MAX_OUTPUT);
 
     for (size_t c = 0; c < columns->n; c++) {
-        width[c] = strlen(market_table.columns[columns->index[c]].name);
+        width[c] = strlen(columns->table->columns[columns->index[c]].name);
         for (size_t r = 0; r < rows->n; r++) {
             buf_clear(&cell);
             cell_add_text(&cell, &rows_at(rows, r)[columns->index[c]]);
@@ -144,7 +153,7 @@ static void add_table(struct buf *b, const struct rows *rows, const struct colum
     }
     for (size_t r = 0; r <= rows->n; r++)
         for (size_t c = 0; c < columns->n; c++) {
-            const struct column *column = &market_table.columns[columns->index[c]];
+            const struct column *column = &columns->table->columns[columns->index[c]];
             bool is_right = column->kind == CELL_NUM || column->kind == CELL_INT;
             buf_clear(&cell);
             if (r == 0)
@@ -161,8 +170,8 @@ static void add_table(struct buf *b, const struct rows *rows, const struct colum
     buf_release(&cell);
 }
 
-static enum st open_store(const struct config *config, struct sink_url *url,
-                          struct query **ret_query, struct err *err)
+enum st cmd_open_store(const struct config *config, struct sink_url *url, struct query **ret_query,
+                       struct err *err)
 {
     const struct sink_driver *driver;
     char path[FILE_MAX_PATH];
@@ -179,8 +188,30 @@ static enum st open_store(const struct config *config, struct sink_url *url,
     return st == ST_OK ? driver->open_query(url, ret_query, err) : err_wrap(err, st, "--from: ");
 }
 
-static enum st print_rows(const struct config *config, struct query *query, const struct str *ids,
-                          size_t n_ids, struct arena *arena, struct err *err)
+static enum st print(const struct config *config, const struct rows *rows,
+                     const struct columns *columns, struct err *err)
+{
+    struct buf out = BUF_INIT(MAX_OUTPUT);
+
+    if (rows->n == 0 && config->output == OUTPUT_TABLE)
+        fprintf(stderr, "geckotape: no %s for %s in the store\n",
+                columns->table == &market_table ? "rows" : "candles", config->job.vs);
+    else if (config->output == OUTPUT_TABLE)
+        add_table(&out, rows, columns);
+    else if (config->output == OUTPUT_CSV)
+        add_csv(&out, rows, columns);
+    else
+        add_json(&out, rows, columns, config->output == OUTPUT_JSONL);
+    enum st st = buf_check(&out, "output", err);
+    if (st == ST_OK && out.len > 0 &&
+        (fwrite(out.p, 1, out.len, stdout) != out.len || fflush(stdout) != 0))
+        st = err_set(err, ST_FATAL, "cannot write the output");
+    buf_release(&out);
+    return st;
+}
+
+static enum st print_latest(const struct config *config, struct query *query, const struct str *ids,
+                            size_t n_ids, struct arena *arena, struct err *err)
 {
     struct market_query args = {
         .vs_currency = str_of(config->job.vs),
@@ -189,7 +220,6 @@ static enum st print_rows(const struct config *config, struct query *query, cons
         .order = ORDER_MARKET_CAP_DESC,
         .page = 1,
     };
-    struct buf out = BUF_INIT(MAX_OUTPUT);
     struct columns columns;
     struct rows rows;
 
@@ -200,20 +230,192 @@ static enum st print_rows(const struct config *config, struct query *query, cons
         return st;
     if (config->job.top > 0 && rows.n > (size_t)config->job.top)
         rows.n = (size_t)config->job.top;
-    if (rows.n == 0 && config->output == OUTPUT_TABLE)
-        fprintf(stderr, "geckotape: no rows for %s in the store\n", config->job.vs);
-    else if (config->output == OUTPUT_TABLE)
-        add_table(&out, &rows, &columns);
-    else if (config->output == OUTPUT_CSV)
-        add_csv(&out, &rows, &columns);
-    else
-        add_json(&out, &rows, &columns, config->output == OUTPUT_JSONL);
-    st = buf_check(&out, "output", err);
-    if (st == ST_OK && out.len > 0 &&
-        (fwrite(out.p, 1, out.len, stdout) != out.len || fflush(stdout) != 0))
-        st = err_set(err, ST_FATAL, "cannot write the output");
-    buf_release(&out);
+    return print(config, &rows, &columns, err);
+}
+
+/* ---- rows and candles of coins ---- */
+
+/* [from, until) */
+struct span {
+    int64_t from_us, until_us;
+};
+
+static enum st choose_span(const struct config *config, const struct query *query,
+                           int64_t default_us, struct span *ret, struct err *err)
+{
+    const int64_t now_us = clock_wall_us(clock_system());
+    enum st st = ST_OK;
+
+    ret->until_us = query->at_us != 0 ? query->at_us + 1 : now_us;
+    if (config->until[0])
+        st = instant_parse("--until", config->until, now_us, &ret->until_us, err);
+    ret->from_us = ret->until_us > default_us ? ret->until_us - default_us : 0;
+    if (st == ST_OK && config->since[0])
+        st = instant_parse("--since", config->since, now_us, &ret->from_us, err);
+    if (st == ST_OK && ret->from_us >= ret->until_us)
+        st = err_set(err, ST_REJECT, "--since: not before %s",
+                     config->until[0] ? "--until" : "the moment asked for");
     return st;
+}
+
+/* Add rows of the same table. */
+static enum st add_rows(struct rows *to, const struct rows *more, struct arena *arena,
+                        struct err *err)
+{
+    const size_t n_columns = more->table->n_columns;
+    struct cell *cells = arena_alloc(arena, to->n + more->n + 1, n_columns * sizeof(*cells));
+
+    if (cells == NULL)
+        return err_set(err, ST_REJECT, "that is more than %zu bytes; ask for less", arena->max);
+    if (to->n > 0)
+        memcpy(cells, to->cells, to->n * n_columns * sizeof(*cells));
+    if (more->n > 0)
+        memcpy(cells + to->n * n_columns, more->cells, more->n * n_columns * sizeof(*cells));
+    *to = (struct rows){.table = more->table, .cells = cells, .n = to->n + more->n};
+    return ST_OK;
+}
+
+static enum st print_rows(const struct config *config, struct query *query, const struct str *ids,
+                          size_t n_ids, struct arena *arena, struct err *err)
+{
+    struct rows rows = {.table = &market_table}, some;
+    struct columns columns;
+    struct span span;
+
+    if (n_ids == 0)
+        return err_set(err, ST_REJECT, "rows: of which coin? as in geckotape query rows bitcoin");
+    if (query->driver->rows == NULL)
+        return err_set(err, ST_REJECT, "rows: this store keeps no past; sqlite: and postgres: do");
+    enum st st = choose_columns(config->columns, &columns, err);
+    if (st == ST_OK)
+        st = choose_span(config, query, DAY_US, &span, err);
+    for (size_t i = 0; st == ST_OK && i < n_ids; i++) {
+        const struct rows_query args = {ids[i], str_of(config->job.vs), span.from_us,
+                                        span.until_us};
+        st = query->driver->rows(query, &args, arena, &some, err);
+        if (st == ST_OK)
+            st = add_rows(&rows, &some, arena, err);
+    }
+    return st == ST_OK ? print(config, &rows, &columns, err) : st;
+}
+
+enum {
+    CANDLE_ID,
+    CANDLE_START,
+    CANDLE_OPEN,
+    CANDLE_HIGH,
+    CANDLE_LOW,
+    CANDLE_CLOSE,
+    CANDLE_MARKET_CAP,
+    CANDLE_TOTAL_VOLUME,
+    N_CANDLE
+};
+static const struct column candle_columns[N_CANDLE] = {
+    [CANDLE_ID] = {.name = "id", .kind = CELL_TEXT},
+    [CANDLE_START] = {.name = "start", .kind = CELL_TIME},
+    [CANDLE_OPEN] = {.name = "open", .kind = CELL_NUM},
+    [CANDLE_HIGH] = {.name = "high", .kind = CELL_NUM},
+    [CANDLE_LOW] = {.name = "low", .kind = CELL_NUM},
+    [CANDLE_CLOSE] = {.name = "close", .kind = CELL_NUM},
+    [CANDLE_MARKET_CAP] = {.name = "market_cap", .kind = CELL_NUM},
+    [CANDLE_TOTAL_VOLUME] = {.name = "total_volume", .kind = CELL_NUM},
+};
+static const struct table candle_table = {
+    .name = "candle", .columns = candle_columns, .n_columns = N_CANDLE};
+
+static enum st add_candles(struct rows *to, struct str id, int64_t step_us, const struct rows *ohlc,
+                           struct arena *arena, struct err *err)
+{
+    struct rows some = {.table = &candle_table, .n = ohlc->n};
+
+    some.cells = arena_alloc(arena, ohlc->n + 1, N_CANDLE * sizeof(*some.cells));
+    if (some.cells == NULL)
+        return err_set(err, ST_REJECT, "that is more than %zu bytes; ask for less", arena->max);
+    for (size_t i = 0; i < ohlc->n; i++) {
+        const struct cell *from = rows_at(ohlc, i);
+        struct cell *row = rows_at(&some, i);
+        row[CANDLE_ID] = cell_of_text(id);
+        row[CANDLE_START] = cell_of_time(from[OHLC_TIME].number - step_us);
+        for (size_t k = 0; k < N_OHLC_COLUMNS - OHLC_OPEN; k++)
+            row[CANDLE_OPEN + k] = from[OHLC_OPEN + k];
+    }
+    return add_rows(to, &some, arena, err);
+}
+
+/* As many candles at a time as a chart may have. */
+static enum st read_candles(const struct config *config, struct query *query, struct str id,
+                            int64_t step_us, const struct span *span, struct rows *to,
+                            struct arena *arena, struct err *err)
+{
+    struct rows ohlc;
+    enum st st = ST_OK;
+
+    for (int64_t at_us = span->from_us; st == ST_OK && at_us < span->until_us;) {
+        const int64_t end_us = at_us + (CHART_MAX - 1) * step_us;
+        const struct chart_query args = {
+            .id = id,
+            .vs_currency = str_of(config->job.vs),
+            .from_us = at_us - 1,
+            .to_us = (end_us < span->until_us ? end_us : span->until_us) - 1,
+            .step_us = step_us,
+        };
+        st = query->driver->ohlc(query, &args, arena, &ohlc, err);
+        if (st == ST_OK)
+            st = add_candles(to, id, step_us, &ohlc, arena, err);
+        at_us = end_us;
+    }
+    return st;
+}
+
+static enum st print_candles(const struct config *config, struct query *query,
+                             const struct str *ids, size_t n_ids, struct arena *arena,
+                             struct err *err)
+{
+    const int64_t step_us = config->job.every_us > 0 ? config->job.every_us : DEFAULT_STEP;
+    struct rows rows = {.table = &candle_table};
+    struct columns columns = {.table = &candle_table, .n = N_CANDLE};
+    struct span span;
+
+    if (n_ids == 0)
+        return err_set(err, ST_REJECT,
+                       "candles: of which coin? as in geckotape query candles bitcoin");
+    if (query->driver->ohlc == NULL)
+        return err_set(err, ST_REJECT,
+                       "candles: this store keeps no past; sqlite: and postgres: do");
+    if (config->columns[0])
+        return err_set(err, ST_REJECT, "--columns: candles have all of theirs");
+    for (size_t i = 0; i < columns.n; i++)
+        columns.index[i] = i;
+    enum st st = choose_span(config, query, DEFAULT_CANDLES * step_us, &span, err);
+    span.from_us = time_floor(span.from_us, step_us); /* whole candles, but for the last */
+    for (size_t i = 0; st == ST_OK && i < n_ids; i++)
+        st = read_candles(config, query, ids[i], step_us, &span, &rows, arena, err);
+    return st == ST_OK ? print(config, &rows, &columns, err) : st;
+}
+
+static enum st print_what(const struct config *config, struct query *query, const struct str *words,
+                          size_t n_words, struct arena *arena, struct err *err)
+{
+    const bool has_candles = n_words > 0 && str_eq(words[0], STR("candles"));
+
+    if (n_words > 0 && str_eq(words[0], STR("rows")))
+        return print_rows(config, query, words + 1, n_words - 1, arena, err);
+    if (has_candles || config->job.every_us > 0)
+        return print_candles(config, query, words + has_candles, n_words - has_candles, arena, err);
+    if (config->since[0] || config->until[0])
+        return err_set(err, ST_REJECT,
+                       "--since, --until: go with rows, candles or --every; --at is the market of "
+                       "a moment");
+    return print_latest(config, query, words, n_words, arena, err);
+}
+
+static enum st choose_moment(const struct config *config, struct query *query, struct err *err)
+{
+    if (config->at[0] == '\0')
+        return ST_OK;
+    if (!query->driver->has_moments)
+        return err_set(err, ST_REJECT, "--at: this store keeps no past; sqlite: and postgres: do");
+    return instant_parse("--at", config->at, clock_wall_us(clock_system()), &query->at_us, err);
 }
 
 static int run(const struct config *config, const char *const *words, size_t n_words)
@@ -222,31 +424,50 @@ static int run(const struct config *config, const char *const *words, size_t n_w
     struct query *query = NULL;
     struct sink_url url;
     struct arena arena;
+    size_t n_missing = 0;
     struct err err = ERR_INIT;
 
     for (size_t i = 0; i < n_words; i++)
         ids[i] = str_of(words[i]);
-    enum st st = open_store(config, &url, &query, &err);
+    enum st st = cmd_open_store(config, &url, &query, &err);
     if (st != ST_OK)
         return cmd_fail(st, &err, EXIT_USAGE);
     arena_init(&arena, MAX_ARENA);
-    st = print_rows(config, query, ids, n_words, &arena, &err);
+    if (config->at_file[0]) {
+        st = n_words == 0 ? at_file_print(config, query, &n_missing, &err)
+                          : err_set(&err, ST_REJECT, "--at-file: its lines name the coins");
+    } else {
+        st = choose_moment(config, query, &err);
+        if (st == ST_OK)
+            st = print_what(config, query, ids, n_words, &arena, &err);
+    }
     query->driver->close(query);
     arena_release(&arena);
-    return st == ST_OK ? EXIT_DONE : cmd_fail(st, &err, st == ST_REJECT ? EXIT_USAGE : EXIT_FAILED);
+    if (st == ST_OK)
+        return n_missing == 0 ? EXIT_DONE : EXIT_FAILED;
+    return cmd_fail(st, &err, st == ST_REJECT ? EXIT_USAGE : EXIT_FAILED);
 }
 
 const struct verb verb_query = {
     .name = "query",
     .bit = VERB_QUERY,
-    .summary = "Print the latest rows of a store.",
-    .form = "geckotape query [COIN …] [options]",
+    .summary = "Print the rows of a store, of now or of any moment, or candles.",
+    .form = "geckotape query [rows|candles] [COIN …] [options]",
     .max_words = CMD_MAX_WORDS,
-    .examples = "  geckotape query --top 10\n"
-                "      the ten largest coins, as last stored\n"
-                "  geckotape query bitcoin ethereum --columns id,current_price,ath,ath_date\n"
-                "      two coins, chosen columns\n"
-                "  geckotape query --columns all --format csv > market.csv\n"
-                "      everything; csv, json and jsonl keep every digit\n",
+    .examples =
+        "  geckotape query --top 10\n"
+        "      the ten largest coins, as last stored\n"
+        "  geckotape query bitcoin ethereum --columns id,current_price,ath,ath_date\n"
+        "      two coins, chosen columns\n"
+        "  geckotape query --at -1d --top 10\n"
+        "      the same, as it was known a day ago\n"
+        "  geckotape query --columns all --format csv > market.csv\n"
+        "      everything; csv, json and jsonl keep every digit\n"
+        "  geckotape query bitcoin --every 1h --since 2026-11-01\n"
+        "      its candles: open, high, low, close, and market cap and volume at the close\n"
+        "  geckotape query rows bitcoin --since -2h --format csv\n"
+        "      every row of it that was stored, from when its price changed to when it did again\n"
+        "  geckotape query --at-file trades.csv > valued.csv\n"
+        "      each line with the price that was known at its time; 1 when some have none\n",
     .run = run,
 };

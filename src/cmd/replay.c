@@ -8,8 +8,10 @@
 #include "cmd/streams.h"
 #include "control/control.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define LOOK_US (100 * US_PER_MS)
 
@@ -130,10 +132,23 @@ static int watch(const struct replay_verb *v, struct loader *l)
     return exit_of(v, &now);
 }
 
+/* A store that is not there has nothing to be made anew: the path is mistyped. */
+static enum st check_store(const struct replay_verb *v, struct err *err)
+{
+    const struct sink_driver *driver;
+
+    enum st st = sink_driver_find(str_of(v->url.scheme), &driver, err);
+    if (st == ST_OK)
+        st = driver->check(&v->url, err);
+    if (st == ST_OK && driver->is_path && access(v->url.rest, F_OK) != 0)
+        st = err_sys(err, ST_FATAL, errno, "%s: nothing to make anew there; check --sink",
+                     v->url.shown);
+    return st;
+}
+
 static int replay_alone(const struct replay_verb *v)
 {
     struct loader_stream *streams = mem_new(LOADER_MAX_STREAMS, sizeof(*streams));
-    const struct sink_driver *driver;
     struct err err = ERR_INIT;
     size_t n;
 
@@ -152,9 +167,7 @@ static int replay_alone(const struct replay_verb *v)
         st = err_set(&err, ST_FATAL, "no tape%s%s in %s; --data names another directory",
                      v->what.job[0] ? " of job " : "", v->what.job, v->data_dir);
     if (st == ST_OK)
-        st = sink_driver_find(str_of(v->url.scheme), &driver, &err);
-    if (st == ST_OK)
-        st = driver->check(&v->url, &err);
+        st = check_store(v, &err);
     if (st == ST_REJECT)
         code = EXIT_CONFIG;
     struct loader *l = st == ST_OK ? loader_new(&setup) : NULL;

@@ -64,8 +64,8 @@ static void note_end(struct status_job *job, const struct tape_record *end)
 static void describe(struct status_job *job, const struct stream_id *id)
 {
     snprintf(job->vs_currency, sizeof(job->vs_currency), "%s", id->vs_currency);
-    snprintf(job->what, sizeof(job->what), "%s, %s, %.90s", id->endpoint, id->vs_currency,
-             id->selection);
+    snprintf(job->what, sizeof(job->what), "%s, %s%s%.90s", id->endpoint, id->vs_currency,
+             id->vs_currency[0] ? ", " : "", id->selection);
 }
 
 /* The last polls of a stream. What is damaged is stepped over: `tape verify` tells. */
@@ -194,6 +194,7 @@ enum st stopped_read(const struct config *config, const char *data_dir,
     st = stopped_disk(data_dir, &s->disk.free_bytes, &s->disk.total_bytes, err);
     if (st == ST_OK)
         st = read_jobs(data_dir, &arena, s, err);
+    s->disk.day_bytes = tape_growth(s->disk.day_bytes, s->disk.oldest_us, s->disk.checked_us);
     if (st == ST_OK)
         st = read_sinks(data_dir, &arena, s, err);
     arena_release(&arena);

@@ -9,6 +9,19 @@
 
 #define MAX_NAMES (size_t)(4 * 1024 * 1024) /* bytes of all jobs' names */
 
+enum st cmd_tape_source(const char *from, const char **ret_data_dir, struct err *err)
+{
+    const struct str scheme = STR("tape:"), given = str_of(from);
+
+    if (given.len > 0 && (!str_starts(given, scheme) || given.len == scheme.len))
+        return err_set(err, ST_REJECT,
+                       "--from: \"%.80s\" is no source; write tape:DIR, where DIR is a data "
+                       "directory, as tape:./data",
+                       from);
+    *ret_data_dir = given.len > 0 ? from + scheme.len : "./data";
+    return ST_OK;
+}
+
 enum st cmd_list_streams(const char *data_dir, const char *only_job,
                          struct loader_stream ret_streams[LOADER_MAX_STREAMS], size_t *ret_n,
                          struct err *err)

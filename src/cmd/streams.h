@@ -7,6 +7,9 @@
 
 #define CMD_MAX_POLL_BYTES (UINT64_C(512) * 1024 * 1024) /* of one poll in memory */
 
+/* The data directory that --from names as tape:DIR; nothing is given: ./data. */
+enum st cmd_tape_source(const char *from, const char **ret_data_dir, struct err *err) MUST_USE;
+
 /* Those of all jobs, or of one; at most LOADER_MAX_STREAMS, ST_FATAL beyond; none is fine. */
 enum st cmd_list_streams(const char *data_dir, const char *only_job,
                          struct loader_stream ret_streams[LOADER_MAX_STREAMS], size_t *ret_n,

@@ -2,11 +2,14 @@
  * in upkeep.c. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/cmd.h"
+#include "cmd/drift.h"
+#include "cmd/instant.h"
 #include "cmd/upkeep.h"
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "tape/reader.h"
+#include "tape/show.h"
 #include "tape/tape.h"
 #include "tape/verify.h"
 
@@ -14,7 +17,7 @@
 #include <stdio.h>
 
 #define MAX_JOBS_BYTES ((size_t)64 * 1024 * 1024)
-#define MAX_LINE       ((size_t)1024 * 1024) /* a header as JSON */
+#define MAX_LINE       TAPE_SHOW_MAX
 #define MAX_BODY_ARENA (TAPE_MAX_BODY + (size_t)1024 * 1024)
 
 struct tape_verb {
@@ -24,94 +27,16 @@ struct tape_verb {
     char dir[FILE_MAX_PATH];    /* its stream */
     uint64_t records, segments; /* seen */
     uint64_t problems;
+    struct drift_report drift;
 };
 
 /* ---- cat ---- */
-
-static void add_time(struct buf *b, const char *key, int64_t ts_us)
-{
-    char text[TIME_TEXT];
-
-    time_format(ts_us, text);
-    buf_addf(b, ",\"%s\":\"%s\"", key, text);
-}
-
-static void add_text(struct buf *b, const char *key, struct str text)
-{
-    buf_addf(b, ",\"%s\":", key);
-    buf_add_json_str(b, text);
-}
-
-static void add_number(struct buf *b, const char *key, uint64_t number)
-{
-    buf_addf(b, ",\"%s\":%llu", key, (unsigned long long)number);
-}
-
-static void add_hex(struct buf *b, const char *key, const uint8_t *bytes, size_t len)
-{
-    assert(bytes != NULL);
-    buf_addf(b, ",\"%s\":\"", key);
-    for (size_t i = 0; i < len; i++)
-        buf_addf(b, "%02x", bytes[i]);
-    buf_add_char(b, '"');
-}
-
-static void add_page(struct buf *b, const struct tape_record *r)
-{
-    add_number(b, "page", r->page);
-    add_number(b, "attempt", r->attempt);
-    add_time(b, "fetched_at", r->fetched_at_us);
-    add_number(b, "status", r->status);
-    add_number(b, "latency_us", r->latency_us);
-    buf_addf(b, ",\"is_json\":%s,\"is_masked\":%s", r->is_json ? "true" : "false",
-             r->is_masked ? "true" : "false");
-    add_number(b, "body_len", r->body_len);
-    add_hex(b, "body_xxh128", r->body_hash, sizeof(r->body_hash));
-    add_text(b, "target", r->target);
-    add_text(b, "headers", r->headers);
-}
-
-static void add_end(struct buf *b, const struct tape_record *r)
-{
-    buf_addf(b, ",\"outcome\":\"%s\"", poll_outcome_name(r->outcome));
-    add_time(b, "started", r->started_us);
-    add_time(b, "finished", r->fetched_at_us);
-    if (r->next_due_us != 0)
-        add_time(b, "next_due", r->next_due_us);
-    add_number(b, "first_offset", r->first_offset);
-    buf_add_z(b, ",\"pages\":[");
-    for (uint32_t i = 0; i < r->n_pages; i++)
-        buf_addf(b, "%s%llu", i > 0 ? "," : "", (unsigned long long)r->pages[i]);
-    buf_add_char(b, ']');
-    add_number(b, "attempts", r->attempts);
-    add_number(b, "bytes", r->bytes);
-    add_number(b, "prev_rows_end", r->prev_rows_end);
-    add_number(b, "prev_ok_end", r->prev_ok_end);
-    buf_addf(b, ",\"credits_key\":\"%016llx\"", (unsigned long long)r->credits_key);
-    if (r->credits_from_us != 0)
-        add_time(b, "credits_from", r->credits_from_us);
-    add_number(b, "credits_spent", r->credits_spent);
-    add_text(b, "error", r->error);
-}
 
 static enum st print_header(const struct tape_record *r, struct err *err)
 {
     struct buf b = BUF_INIT(MAX_LINE);
 
-    buf_addf(&b, "{\"type\":\"%s\"", r->type == TAPE_PAGE ? "page" : "end");
-    add_number(&b, "offset", r->offset);
-    buf_addf(&b, ",\"hash\":\"%016llx\"", (unsigned long long)r->hash);
-    add_text(&b, "job", str_of(r->stream->job));
-    add_hex(&b, "stream", r->stream->uuid, sizeof(r->stream->uuid));
-    add_text(&b, "endpoint", str_of(r->stream->endpoint));
-    add_text(&b, "vs_currency", str_of(r->stream->vs_currency));
-    add_text(&b, "selection", str_of(r->stream->selection));
-    add_time(&b, "slot", r->slot_us);
-    buf_addf(&b, ",\"slot_us\":%lld", (long long)r->slot_us);
-    if (r->type == TAPE_PAGE)
-        add_page(&b, r);
-    else
-        add_end(&b, r);
+    tape_show(&b, r);
     buf_add_z(&b, "}\n");
     enum st st = buf_check(&b, "a header", err);
     if (st == ST_OK && fwrite(b.p, 1, b.len, stdout) != b.len)
@@ -221,16 +146,34 @@ static enum st verify_job(struct tape_verb *v, struct err *err)
     return ST_OK;
 }
 
+/* ---- drift ---- */
+
+static enum st drift_job(struct tape_verb *v, struct err *err)
+{
+    return drift_read(&v->drift, v->job, v->dir, err);
+}
+
+static enum st drift_end(struct tape_verb *v, struct err *err)
+{
+    v->problems += v->drift.n_problems;
+    return drift_print(&v->drift, v->config->is_json, err);
+}
+
 /* ---- the verb ---- */
 
 static const struct action {
     const char *name;
-    enum st (*run)(struct tape_verb *v, struct err *err); /* on each job; NULL: */
+    enum st (*run)(struct tape_verb *v, struct err *err); /* on each job; NULL: run_whole */
+    enum st (*end)(struct tape_verb *v,
+                   struct err *err); /* after the last of them; NULL: nothing */
     int (*run_whole)(const struct config *config);
 } actions[] = {
-    {"ls", ls_job, NULL},          {"cat", cat_job, NULL},
-    {"verify", verify_job, NULL},  {"compact", NULL, upkeep_compact},
-    {"prune", NULL, upkeep_prune},
+    {.name = "ls", .run = ls_job},
+    {.name = "cat", .run = cat_job},
+    {.name = "verify", .run = verify_job},
+    {.name = "drift", .run = drift_job, .end = drift_end},
+    {.name = "compact", .run_whole = upkeep_compact},
+    {.name = "prune", .run_whole = upkeep_prune},
 };
 
 #define N_ACTIONS (sizeof(actions) / sizeof(actions[0]))
@@ -258,18 +201,29 @@ static enum st read_options(struct tape_verb *v, const struct action *action, st
         const char *option, *action;
         bool is_given;
     } own[] = {
-        {"--first", "cat", config->first[0] != '\0'}, {"--last", "cat", config->last[0] != '\0'},
-        {"--headers", "cat", config->has_headers},    {"--deep", "verify", config->is_deep},
-        {"--level", "compact", config->level > 0},    {"--keep", "prune", config->keep_us > 0},
+        {"--first", "cat", config->first[0] != '\0'},
+        {"--last", "cat", config->last[0] != '\0'},
+        {"--headers", "cat", config->has_headers},
+        {"--deep", "verify", config->is_deep},
+        {"--level", "compact", config->level > 0},
+        {"--keep", "prune", config->keep_us > 0},
         {"--dry-run", "prune", config->is_dry_run},
+        {"--since", "drift", config->since[0] != '\0'},
+        {"--json", "drift", config->is_json},
     };
 
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
         if (own[i].is_given && strcmp(own[i].action, action->name) != 0)
             return err_set(err, ST_REJECT, "%s: only tape %s takes this option, not tape %s",
                            own[i].option, own[i].action, action->name);
+    v->drift.since_us = INT64_MIN;
     enum st st = read_offset("--first", config->first, 1, &v->first, err);
-    return st == ST_OK ? read_offset("--last", config->last, UINT64_MAX, &v->last, err) : st;
+    if (st == ST_OK)
+        st = read_offset("--last", config->last, UINT64_MAX, &v->last, err);
+    if (st == ST_OK && config->since[0] != '\0')
+        st = instant_parse("--since", config->since, clock_wall_us(clock_system()),
+                           &v->drift.since_us, err);
+    return st;
 }
 
 static enum st run_jobs(struct tape_verb *v, const struct action *action, struct err *err)
@@ -294,6 +248,8 @@ static enum st run_jobs(struct tape_verb *v, const struct action *action, struct
         if (st == ST_OK)
             st = action->run(v, err);
     }
+    if (st == ST_OK && is_found && action->end != NULL)
+        st = action->end(v, err);
     arena_release(&arena);
     if (st == ST_OK && !is_found && n_jobs > 0)
         st = err_set(err, ST_FATAL,
@@ -317,7 +273,7 @@ static int tape_run(const struct config *config, const char *const *words, size_
             action = &actions[i];
     if (action == NULL) {
         fprintf(stderr,
-                "geckotape: tape %s: no such action; there are ls, cat, verify, compact "
+                "geckotape: tape %s: no such action; there are ls, cat, verify, drift, compact "
                 "and prune\n",
                 n_words > 0 ? words[0] : "");
         return EXIT_USAGE;
@@ -327,7 +283,9 @@ static int tape_run(const struct config *config, const char *const *words, size_
         return cmd_fail(st, &err, EXIT_USAGE);
     if (action->run_whole != NULL)
         return action->run_whole(config);
+    drift_history_init(&v.drift.history);
     st = run_jobs(&v, action, &err);
+    drift_history_release(&v.drift.history);
     if (st != ST_OK)
         return cmd_fail(st, &err, EXIT_FAILED);
     if (v.problems > 0) {
@@ -345,22 +303,27 @@ static int tape_run(const struct config *config, const char *const *words, size_
 const struct verb verb_tape = {
     .name = "tape",
     .bit = VERB_TAPE,
-    .summary = "Look at the tape: list, print, check it; pack it, remove its oldest part.",
-    .form = "geckotape tape ls|cat|verify|compact|prune [options]",
+    .summary =
+        "Look at the tape: list, print, check it, report drift; pack it, remove its oldest part.",
+    .form = "geckotape tape ls|cat|verify|drift|compact|prune [options]",
     .min_words = 1,
     .max_words = 1,
-    .examples = "  geckotape tape ls\n"
-                "      each job's stream: segments, offsets, times, bytes on disk and raw\n"
-                "  geckotape tape cat --job markets-usd | jq '.[0].current_price'\n"
-                "      the JSON bodies as they came, one per line\n"
-                "  geckotape tape cat --headers --first 100 --last 200\n"
-                "      what else is known of each record: times, status, outcome\n"
-                "  geckotape tape verify && echo whole\n"
-                "      headers, the order of offsets, each poll's pages; with --deep every body\n"
-                "  geckotape tape compact --level 19\n"
-                "      seal now what is closed (run does so by itself): bodies packed over many\n"
-                "      polls; offsets, headers and bodies stay what they were\n"
-                "  geckotape tape prune --keep 90d --dry-run\n"
-                "      what is older and loaded by every sink; without --dry-run it is removed\n",
+    .examples =
+        "  geckotape tape ls\n"
+        "      each job's stream: segments, offsets, times, bytes on disk and raw\n"
+        "  geckotape tape cat --job markets-usd | jq '.[0].current_price'\n"
+        "      the JSON bodies as they came, one per line\n"
+        "  geckotape tape cat --headers --first 100 --last 200\n"
+        "      what else is known of each record: times, status, outcome\n"
+        "  geckotape tape verify && echo whole\n"
+        "      headers, the order of offsets, each poll's pages; with --deep every body\n"
+        "  geckotape tape drift --since 2026-01-01\n"
+        "      every change of the API that the tape has seen, with its dates: fields that\n"
+        "      came, went, changed; how values are made; coins that left\n"
+        "  geckotape tape compact --level 19\n"
+        "      seal now what is closed (run does so by itself): bodies packed over many\n"
+        "      polls; offsets, headers and bodies stay what they were\n"
+        "  geckotape tape prune --keep 90d --dry-run\n"
+        "      what is older and loaded by every sink; without --dry-run it is removed\n",
     .run = tape_run,
 };

@@ -115,7 +115,7 @@ static enum st read_stream(const struct upkeep *u, bool *ret_has, bool *ret_is_i
     while (st == ST_REJECT);
     if (st == ST_OK) {
         *ret_has = true;
-        *ret_is_import = stream_is_import(record.stream);
+        *ret_is_import = stream_is_history(record.stream);
         sink_uuid_text(record.stream, ret_uuid);
     }
     tape_reader_close(reader);

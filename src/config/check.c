@@ -6,27 +6,11 @@
 
 #include <stdio.h>
 
-#define MAX_IDS   5000
-#define MAX_ID    128 /* bytes; the longest of today has 70 */
-#define MAX_KEY   200
-#define MIN_TOKEN 16
-
-const struct plan *config_plan(int api_plan)
-{
-    static const struct plan plans[] = {
-        [PLAN_KEYLESS] = {"keyless", "https://api.coingecko.com/api/v3", NULL, 4, 0},
-        [PLAN_DEMO] = {"demo", "https://api.coingecko.com/api/v3", "x-cg-demo-api-key", 60, 10000},
-        [PLAN_PRO] = {"pro", "https://pro-api.coingecko.com/api/v3", "x-cg-pro-api-key", 150, 0},
-    };
-    return &plans[api_plan];
-}
-
-uint32_t config_rate(const struct config *config)
-{
-    if (config->api_rate > 0)
-        return (uint32_t)config->api_rate;
-    return config->is_simulated ? CONFIG_SIM_RATE : config_plan(config->api_plan)->calls_per_minute;
-}
+#define MAX_IDS      5000
+#define MAX_ID       128 /* bytes; the longest of today has 70 */
+#define MAX_KEY      200
+#define MIN_TOKEN    16
+#define MIN_PASSWORD 8
 
 enum st config_listen(const char *text, char ret_address[64], int *ret_port, struct err *err)
 {
@@ -146,11 +130,30 @@ static void check_plan(const struct config *config, const struct config_read *re
     bool has_key = config->api_key[0] != '\0';
 
     if (config->api_plan == PLAN_KEYLESS && has_key)
-        opt_problem(read->problems, "%s: a key needs its plan; add --api-plan demo (or pro)",
+        opt_problem(read->problems,
+                    "%s: a key needs its plan; add --api-plan demo (or pro, for any paid one)",
                     place_of(read, NULL, "api-key").text);
     if (config->api_plan != PLAN_KEYLESS && !has_key && !config->is_simulated)
         opt_problem(read->problems, "%s %s: needs a key; set GECKOTAPE_API_KEY",
                     place_of(read, NULL, "api-plan").text, config_plan(config->api_plan)->name);
+}
+
+/* What is not said of an endpoint has no meaning there: it would be taken for heeded. */
+static void check_endpoint(const struct job_config *job, const struct file_job *file,
+                           const struct config_read *read)
+{
+    static const char *const of_markets[] = {"vs", "top", "all", "ids", "category"};
+    const struct settings *settings = file ? &file->settings : read->settings;
+
+    for (size_t i = 0; i < sizeof(of_markets) / sizeof(of_markets[0]); i++)
+        if (job->endpoint != ENDPOINT_MARKETS && settings_find(settings, of_markets[i]))
+            opt_problem(read->problems,
+                        "%s: of coins/markets only, and the job is of %s; leave it out",
+                        place_of(read, file, of_markets[i]).text, config_endpoint(job));
+    if (job->is_inactive && job->endpoint != ENDPOINT_LIST)
+        opt_problem(read->problems, "%s: of coins/list only, and the job is of %s; add %s",
+                    place_of(read, file, "inactive").text, config_endpoint(job),
+                    file ? "endpoint: coins/list" : "--endpoint coins/list");
 }
 
 static void check_selection(const struct job_config *job, const struct file_job *file,
@@ -195,6 +198,24 @@ static void check_hours(const struct job_config *job, const struct file_job *fil
     int64_t from_us, to_us, next_us;
     char every[TIME_TEXT];
 
+    struct grid grid;
+
+    if (!config_is_plain(job)) {
+        const bool is_cron = job->cron[0] != '\0';
+        if (is_cron && job->offpeak[0])
+            opt_problem(read->problems, "%s and offpeak: one or the other",
+                        place_of(read, file, "cron").text);
+        else if (is_cron && job->every_us != 0)
+            opt_problem(read->problems, "%s and every: one or the other",
+                        place_of(read, file, "cron").text);
+        else if (config_grid(job, &grid, &err) != ST_OK)
+            opt_problem(read->problems, "%s: %s",
+                        place_of(read, file, is_cron ? "cron" : "offpeak").text, err.msg);
+        return;
+    }
+    if (job->tz[0])
+        opt_problem(read->problems, "%s: of cron and offpeak only; leave it out",
+                    place_of(read, file, "tz").text);
     if (config_between(job->between, &from_us, &to_us, &err) != ST_OK) {
         opt_problem(read->problems, "%s: %s", place.text, err.msg);
     } else if (!config_has_slot(job, &next_us)) {
@@ -216,6 +237,7 @@ static void check_job(const struct job_config *job, const struct file_job *file,
         opt_problem(read->problems,
                     "%s: \"%.60s\" is not a currency; write it like usd, eur or btc",
                     place_of(read, file, "vs").text, job->vs);
+    check_endpoint(job, file, read);
     check_selection(job, file, read);
     check_hours(job, file, read);
     config_job_name(job, name);
@@ -328,19 +350,63 @@ static void check_pace(const struct config *config, const struct config_read *re
     buf_release(&list);
 }
 
-/* The pace fits, but what a plan gives for a month does not last. */
+/* A job of which the budget leaves nothing would never be polled: that is none. */
+static void check_starved(const struct config *config, const struct config_read *read,
+                          const struct forecast *f, size_t i)
+{
+    const struct job_config *job = &config->jobs[i];
+    const char *place = read->jobs.n > 0 ? read->jobs.all[i].origin : "--every";
+    char name[64], fitting[TIME_TEXT];
+
+    config_job_name(job, name);
+    if (config_pages(job) > f->budget) {
+        opt_problem(read->problems,
+                    "%s: one poll of %s takes %lld calls, and the budget is %lld; select fewer "
+                    "coins, or raise api.budget",
+                    place, name, (long long)config_pages(job), (long long)f->budget);
+        return;
+    }
+    duration_format(f->jobs[i].fitting_us, fitting);
+    opt_problem(read->problems,
+                "%s: the budget of %lld calls leaves no poll of %s: jobs of higher priority take "
+                "them; %s%s, or give it a higher priority",
+                place, (long long)f->budget, name,
+                f->jobs[i].fitting_us > 0 ? "all fit with every as many times as long, here "
+                                          : "have fewer jobs",
+                f->jobs[i].fitting_us > 0 ? fitting : "");
+}
+
+/* The pace fits, but what a plan gives for a month does not last: slots will be left out. */
 static void check_budget(const struct config *config, const struct config_read *read)
 {
-    int64_t budget = config_plan(config->api_plan)->calls_per_month, calls = 0;
+    struct forecast f;
+    struct err err = ERR_INIT;
+    size_t n = read->problems->n;
+    char fitting[TIME_TEXT] = "";
+    int64_t budget;
 
+    if (config_budget(config, &budget, &err) != ST_OK) {
+        opt_problem(read->problems, "%s: %s", place_of(read, NULL, "api-budget").text, err.msg);
+        return;
+    }
+    config_forecast(config, &f);
+    if (f.budget == 0)
+        return;
     for (size_t i = 0; i < config->n_jobs; i++)
-        calls += config_calls(&config->jobs[i], 30);
-    if (budget > 0 && calls > budget && !config->is_simulated)
-        opt_warning(read->problems,
-                    "%s %s: has %lld calls a month, and the jobs make %lld; they would last %.1f "
-                    "days; poll more rarely",
-                    place_of(read, NULL, "api-plan").text, config_plan(config->api_plan)->name,
-                    (long long)budget, (long long)calls, 30.0 * (double)budget / (double)calls);
+        if (f.jobs[i].kept == 0)
+            check_starved(config, read, &f, i);
+    if (f.calls <= f.budget || read->problems->n > n)
+        return;
+    if (config->n_jobs == 1 && f.jobs[0].fitting_us > 0)
+        duration_format(f.jobs[0].fitting_us, fitting);
+    const bool is_plan = strcmp(config->api_budget, "plan") == 0;
+    opt_warning(
+        read->problems,
+        "%s: a period of 30 days has %lld calls, and all slots of the jobs make %lld, which "
+        "would last %.1f days: only one slot in %.1f is polled; %s%s fits whole",
+        place_of(read, NULL, is_plan ? "api-plan" : "api-budget").text, (long long)f.budget,
+        (long long)f.calls, f.days, (double)f.calls / (double)f.budget, fitting[0] ? "every " : "",
+        fitting[0] ? fitting : "polling more rarely");
 }
 
 static void check_listen(const struct config *config, const struct config_read *read)
@@ -351,6 +417,56 @@ static void check_listen(const struct config *config, const struct config_read *
 
     if (config_listen(config->listen, address, &port, &err) != ST_OK)
         opt_problem(read->problems, "%s: %s", place_of(read, NULL, "listen").text, err.msg);
+}
+
+static bool is_loopback(const char *address)
+{
+    return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
+}
+
+static void check_login(const struct config *config, const struct config_read *read)
+{
+    const char *colon = strchr(config->http_login, ':');
+    const struct place place = place_of(read, NULL, "http-login");
+
+    check_secret(read, "http-login", config->http_login, 0);
+    if (config->http_login[0] && (colon == NULL || colon == config->http_login))
+        opt_problem(read->problems, "%s: is not USER:PASSWORD", place.text);
+    else if (colon && strlen(colon + 1) < MIN_PASSWORD)
+        opt_problem(read->problems, "%s: a password of less than %d characters can be guessed",
+                    place.text, MIN_PASSWORD);
+}
+
+static void check_tls(const struct config *config, const struct config_read *read)
+{
+    if (!config->http_tls_cert[0] != !config->http_tls_key[0])
+        opt_problem(
+            read->problems, "%s: goes with %s only; name both files",
+            place_of(read, NULL, config->http_tls_cert[0] ? "http-tls-cert" : "http-tls-key").text,
+            config->http_tls_cert[0] ? "http.tls_key" : "http.tls_cert");
+}
+
+/* Reading is open where nothing else is said, so say where that is. */
+static void check_exposure(const struct config *config, const struct config_read *read)
+{
+    const bool has_secret = config->http_read_token[0] || config->http_login[0];
+    struct err err = ERR_INIT;
+    char address[64];
+    int port;
+
+    if (config_listen(config->listen, address, &port, &err) != ST_OK || port < 0 ||
+        is_loopback(address) || config->is_http_open)
+        return;
+    if (!has_secret)
+        opt_warning(read->problems,
+                    "%s %s: whoever reaches this address can read all that is served; set "
+                    "--http-login or --http-read-token, or --http-open where that is meant",
+                    place_of(read, NULL, "listen").text, config->listen);
+    else if (!config->http_tls_cert[0])
+        opt_warning(read->problems,
+                    "%s %s: without TLS the network reads logins and tokens along; set "
+                    "--http-tls-cert and --http-tls-key, or listen on 127.0.0.1 behind a proxy",
+                    place_of(read, NULL, "listen").text, config->listen);
 }
 
 static void check_only_job(const struct config *config, const struct config_read *read)
@@ -390,6 +506,17 @@ void config_check(const struct config *config, const struct config_read *read)
     } else if (verb & (VERB_QUERY | VERB_IMPORT)) {
         check_job(&config->job, NULL, read);
     }
+    if ((verb & VERB_SERVE) && config->is_upstream) {
+        check_url(config, read);
+        check_secret(read, "api-key", config->api_key, 0);
+        if (is_whole)
+            check_plan(config, read);
+    }
+    if (verb & (COLLECTING | VERB_SERVE)) {
+        check_secret(read, "http-read-token", config->http_read_token, MIN_TOKEN);
+        check_login(config, read);
+        check_tls(config, read);
+    }
     if (verb & VERB_ONCE)
         check_only_job(config, read);
     if ((verb & (VERB_RUN | VERB_EXTRACT | VERB_CHECK | VERB_DOCTOR)) && read->problems->n == 0)
@@ -398,4 +525,6 @@ void config_check(const struct config *config, const struct config_read *read)
         check_budget(config, read);
     if (verb & (VERB_RUN | VERB_SIMULATE | VERB_CHECK | VERB_DOCTOR))
         check_listen(config, read);
+    if (verb & (VERB_RUN | VERB_EXTRACT | VERB_CHECK | VERB_SERVE))
+        check_exposure(config, read);
 }

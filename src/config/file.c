@@ -276,6 +276,70 @@ static void read_list(struct reader *r, const struct opt_def *def, const struct 
                     entry->place);
 }
 
+/* The next key of a table of parts, and what stands behind it. */
+static struct str cut_part(struct str *parts, char *ret_behind)
+{
+    size_t n = 0;
+
+    while (n < parts->len && parts->p[n] != '-' && parts->p[n] != ' ')
+        n++;
+    const struct str key = {parts->p, n};
+    *ret_behind = n < parts->len ? parts->p[n] : '\0';
+    *parts = (struct str){parts->p + n, parts->len - n};
+    if (parts->len > 0)
+        *parts = (struct str){parts->p + 1, parts->len - 1};
+    return key;
+}
+
+#define MAX_PARTS 6
+
+/* A map in place of a text: its values in the order of the parts, joined. */
+static void read_parts(struct reader *r, const struct opt_def *def, const struct entry *entry)
+{
+    struct str parts = str_of(def->parts), key;
+    struct buf values[MAX_PARTS], joined = BUF_INIT(1024);
+    char behind[MAX_PARTS], place[MAX_PLACE];
+    struct str keys[MAX_PARTS];
+    yaml_event_t event;
+    size_t n = 0, i;
+
+    for (; parts.len > 0 && n < MAX_PARTS; n++) {
+        keys[n] = cut_part(&parts, &behind[n]);
+        buf_init(&values[n], 256);
+    }
+    for (bool is_end = false; !is_end && !r->is_over;) {
+        next(r, &event);
+        is_end = event.type == YAML_MAPPING_END_EVENT || r->is_over;
+        snprintf(place, sizeof(place), "%s:%zu: %s", r->path, line_of(&event), entry->path);
+        key = event.type == YAML_SCALAR_EVENT ? scalar_of(&event) : STR_NONE;
+        for (i = 0; !is_end && i < n && !str_eq(key, keys[i]);)
+            i++;
+        if (!is_end && i == n)
+            opt_problem(r->read->problems, "%s: no such key; it takes %s", place, def->parts);
+        yaml_event_delete(&event);
+        if (is_end)
+            break;
+        next(r, &event);
+        if (event.type == YAML_SCALAR_EVENT && i < n) {
+            buf_clear(&values[i]);
+            buf_add_str(&values[i], scalar_of(&event));
+        } else if (event.type != YAML_SCALAR_EVENT) {
+            opt_problem(r->read->problems, "%s: takes one value for each key", place);
+            skip_value(r, &event);
+        }
+        yaml_event_delete(&event);
+    }
+    for (i = 0; i < n; i++) {
+        buf_add_str(&joined, buf_str(&values[i]));
+        if (i + 1 < n && (values[i + 1].len > 0 || behind[i] == '-'))
+            buf_add_char(&joined, behind[i]);
+        buf_release(&values[i]);
+    }
+    settings_add(r->job ? &r->job->settings : r->read->settings, str_of(def->name),
+                 buf_str(&joined), str_of(entry->place), RANK_FILE);
+    buf_release(&joined);
+}
+
 static void read_option(struct reader *r, const struct opt_def *def, bool is_file,
                         const struct entry *entry)
 {
@@ -283,6 +347,8 @@ static void read_option(struct reader *r, const struct opt_def *def, bool is_fil
         add_value(r, def, is_file, entry->place, entry->value);
     } else if (def->kind == OPT_LIST && entry->value->type == YAML_SEQUENCE_START_EVENT) {
         read_list(r, def, entry);
+    } else if (def->parts && entry->value->type == YAML_MAPPING_START_EVENT) {
+        read_parts(r, def, entry);
     } else if (entry->value->type != YAML_ALIAS_EVENT && entry->value->type != YAML_NO_EVENT) {
         opt_problem(r->read->problems, "%s: takes %s", entry->place,
                     def->kind == OPT_LIST ? "a list: one value, or lines that begin with a dash"

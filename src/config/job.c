@@ -12,9 +12,25 @@
 #define DAY_US         (86400 * US_PER_S)
 #define IDS_ROOM       1900 /* bytes of ids in a URL, as extract/ splits them or a little less */
 
+static const struct {
+    const char *name, *job;
+    int64_t every_us;
+} endpoints[] = {
+#define ENDPOINT_ROW(id, name_, job_, every_s_) \
+    [ENDPOINT_##id] = {.name = name_, .job = job_, .every_us = every_s_ * US_PER_S},
+    CONFIG_ENDPOINTS(ENDPOINT_ROW)
+#undef ENDPOINT_ROW
+};
+
+const char *config_endpoint(const struct job_config *job)
+{
+    return endpoints[job->endpoint].name;
+}
+
 bool config_is_default_selection(const struct job_config *job)
 {
-    return !job->is_all && job->ids.n == 0 && job->category[0] == '\0';
+    return job->endpoint == ENDPOINT_MARKETS && !job->is_all && job->ids.n == 0 &&
+           job->category[0] == '\0';
 }
 
 int64_t config_top(const struct job_config *job)
@@ -22,9 +38,9 @@ int64_t config_top(const struct job_config *job)
     return job->top || !config_is_default_selection(job) ? job->top : CONFIG_TOP;
 }
 
-int64_t config_every_us(const struct job_config *job)
+int64_t config_interval_us(const struct job_config *job)
 {
-    return job->every_us ? job->every_us : CONFIG_EVERY_US;
+    return job->every_us ? job->every_us : endpoints[job->endpoint].every_us;
 }
 
 static int64_t pages_of(int64_t n_coins)
@@ -61,6 +77,8 @@ static int64_t pages_of_ids(const struct opt_list *ids)
 
 int64_t config_pages(const struct job_config *job)
 {
+    if (job->endpoint != ENDPOINT_MARKETS)
+        return 1;
     if (job->is_all)
         return ALL_PAGES;
     if (job->ids.n > 0)
@@ -89,7 +107,7 @@ static int64_t divide_up(int64_t n, int64_t by)
 bool config_has_slot(const struct job_config *job, int64_t *ret_next_us)
 {
     struct err err = ERR_INIT;
-    int64_t from_us, to_us, step_us = step_of_day(config_every_us(job));
+    int64_t from_us, to_us, step_us = step_of_day(config_interval_us(job));
 
     if (config_between(job->between, &from_us, &to_us, &err) != ST_OK)
         return true;
@@ -101,8 +119,10 @@ bool config_has_slot(const struct job_config *job, int64_t *ret_next_us)
 int64_t config_calls(const struct job_config *job, int64_t days)
 {
     struct err err = ERR_INIT;
-    int64_t from_us, to_us, every_us = config_every_us(job), step_us = step_of_day(every_us);
+    int64_t from_us, to_us, every_us = config_interval_us(job), step_us = step_of_day(every_us);
 
+    if (!config_is_plain(job))
+        return config_pages(job) * config_slots(job, days);
     if (config_between(job->between, &from_us, &to_us, &err) != ST_OK)
         from_us = to_us = 0;
     /* the times of the day within the hours; each has its turn once in every_us / step_us days */
@@ -135,6 +155,9 @@ void config_job_name(const struct job_config *job, char ret_name[64])
         snprintf(bound, sizeof(bound), "-top%lld", top);
     if (job->name && job->name[0])
         snprintf(ret_name, 64, "%s", job->name);
+    else if (job->endpoint != ENDPOINT_MARKETS)
+        snprintf(ret_name, 64, "%s%s", endpoints[job->endpoint].job,
+                 job->is_inactive ? "-inactive" : "");
     else if (job->is_all)
         snprintf(ret_name, 64, "markets-%s-all", job->vs);
     else if (job->ids.n > 0)

@@ -211,6 +211,7 @@ void config_load(const struct config_sources *sources, uint32_t verb, struct con
     prefer_simulator(ret_settings, ret_config);
     mem_free(ret_config->config_file);
     ret_config->config_file = mem_strdup(read.file ? read.file : "");
+    ret_config->seed_sink = read.seed_sink;
     config_check(ret_config, &read);
     file_jobs_release(&read.jobs);
     variables_release(&read.variables);
@@ -230,6 +231,8 @@ void config_release(struct config *config)
         release_job(&config->jobs[i]);
     mem_free(config->jobs);
     opts_release(config_options, n_config_options, config);
+    mem_free(config->seed_sink);
+    config->seed_sink = NULL;
     config->jobs = NULL;
     config->n_jobs = 0;
 }

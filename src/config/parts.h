@@ -37,6 +37,7 @@ struct config_read {
     struct settings *settings;
     struct variables variables;
     const char *file;      /* that was read; NULL: none */
+    char *seed_sink;       /* as in struct config */
     struct file_jobs jobs; /* of the file; none when the one of the flags takes their place */
     struct opt_problems *problems;
 };

@@ -1,22 +1,27 @@
 /* The eight names of the program that geckotape takes the place of: COINGECKO_URL, VS_CURRENCY,
- * PER_PAGE and POSTGRES_…. */
+ * PER_PAGE and POSTGRES_…; and a file for its secret. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/parts.h"
 
 #include "base/mem.h"
 
+#include <ctype.h>
 #include <stdio.h>
 
 #define MAX_WORD 1024 /* bytes of a value in a URL, decoded */
+#define MAX_SINK 1023 /* bytes of a sink's URL */
 
-static const char *const names[] = {
-    "COINGECKO_URL", "VS_CURRENCY",   "PER_PAGE",          "POSTGRES_HOST",
-    "POSTGRES_PORT", "POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB",
+static const char *const names[] =
+    {
+        "COINGECKO_URL",          "VS_CURRENCY",   "PER_PAGE",          "POSTGRES_HOST",
+        "POSTGRES_PORT",          "POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB",
+        "POSTGRES_PASSWORD_FILE", /* ours, as every secret has one */
 };
+#define N_NAMES (sizeof(names) / sizeof(names[0]))
 
 bool seed_has(struct str name)
 {
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+    for (size_t i = 0; i < N_NAMES; i++)
         if (str_eq(name, str_of(names[i])))
             return true;
     return false;
@@ -130,26 +135,95 @@ static void read_url(struct config_read *read, const struct variable *url)
     read_query(read, query, url->place);
 }
 
-/* The seed wrote to PostgreSQL when it had these. */
-static void warn_of_postgres(struct config_read *read)
+static const char *value_or(const struct config_read *read, const char *name, const char *fallback)
 {
-    struct buf list = BUF_INIT(512);
+    const struct variable *v = find(&read->variables, name);
+    return v ? v->value : fallback;
+}
 
-    for (size_t i = 3; i < sizeof(names) / sizeof(names[0]); i++)
-        if (find(&read->variables, names[i]))
+static void add_escaped(struct buf *b, const char *z)
+{
+    for (; *z; z++) {
+        if (isalnum((unsigned char)*z) || strchr("-._~", *z))
+            buf_add_char(b, *z);
+        else
+            buf_addf(b, "%%%02X", (unsigned)(unsigned char)*z);
+    }
+}
+
+/* POSTGRES_PASSWORD, or the first line of the file that POSTGRES_PASSWORD_FILE names. */
+static void add_password(const struct config_read *read, struct buf *url)
+{
+    static const struct opt_def password = {.name = "password", .is_secret = true};
+    const struct variable *text = find(&read->variables, "POSTGRES_PASSWORD");
+    const struct variable *file = find(&read->variables, "POSTGRES_PASSWORD_FILE");
+    struct settings found = {.n = 0};
+
+    if (text && (file == NULL || text->rank >= file->rank))
+        settings_add(&found, STR("password"), str_of(text->value), STR_NONE, text->rank);
+    else if (file)
+        opts_from_secret_file(&password, str_of(file->value), str_of(file->place), file->rank,
+                              &found, read->problems);
+    if (found.n > 0) {
+        buf_add_char(url, ':');
+        add_escaped(url, found.all[0].value);
+    }
+    settings_release(&found);
+}
+
+static void add_host(const char *host, struct buf *url)
+{
+    if (host[0] != '[' && strchr(host, ':')) /* IPv6 */
+        buf_addf(url, "[%s]", host);
+    else if (host[0] == '[')
+        buf_add_z(url, host);
+    else
+        add_escaped(url, host); /* a name, or the directory of a socket */
+}
+
+static void add_port(const struct config_read *read, struct buf *url)
+{
+    const struct variable *v = find(&read->variables, "POSTGRES_PORT");
+    int64_t port = 5432;
+
+    if (v && !str_to_i64(str_of(v->value), 1, 65535, &port))
+        opt_problem(read->problems, "%s: \"%.20s\" is no port from 1 to 65535", v->place, v->value);
+    buf_addf(url, ":%lld", (long long)port);
+}
+
+/* The seed wrote to PostgreSQL when it had these: a sink beside the default ones. */
+static void read_postgres(struct config_read *read)
+{
+    const struct variable *host = find(&read->variables, "POSTGRES_HOST");
+    struct buf list = BUF_INIT(512), url = BUF_INIT(MAX_SINK);
+
+    for (size_t i = 0; i < N_NAMES; i++)
+        if (str_starts(str_of(names[i]), STR("POSTGRES_")) && find(&read->variables, names[i]))
             buf_addf(&list, "%s%s", list.len > 0 ? ", " : "", names[i]);
-    if (list.len > 0)
-        opt_warning(read->problems,
-                    "%s: this geckotape has no sink postgres: yet; rows go to the other sinks, and "
-                    "from the tape to PostgreSQL later",
-                    buf_z(&list));
+    if (host == NULL && list.len > 0)
+        opt_warning(read->problems, "%s: without POSTGRES_HOST they make no sink", buf_z(&list));
+    if (host) {
+        buf_add_z(&url, "postgres://");
+        add_escaped(&url, value_or(read, "POSTGRES_USER", "postgres"));
+        add_password(read, &url);
+        buf_add_char(&url, '@');
+        add_host(host->value, &url);
+        add_port(read, &url);
+        buf_add_char(&url, '/');
+        add_escaped(&url,
+                    value_or(read, "POSTGRES_DB", value_or(read, "POSTGRES_USER", "postgres")));
+        if (url.is_overflow)
+            opt_problem(read->problems, "%s: too long together", buf_z(&list));
+        else
+            read->seed_sink = mem_strdup(buf_z(&url));
+    }
+    buf_release(&url);
     buf_release(&list);
 }
 
-void seed_read(struct config_read *read)
+/* What to collect. */
+static void read_job(struct config_read *read)
 {
-    if (!(read->verb & (COLLECTING | VERB_QUERY)))
-        return;
     const struct variable *vs = find(&read->variables, "VS_CURRENCY");
     if (vs)
         add(read, "vs", str_of(vs->value), vs->place, vs->rank);
@@ -159,6 +233,12 @@ void seed_read(struct config_read *read)
     const struct variable *url = find(&read->variables, "COINGECKO_URL");
     if (url)
         read_url(read, url);
-    if (read->verb & COLLECTING)
-        warn_of_postgres(read);
+}
+
+void seed_read(struct config_read *read)
+{
+    if (read->verb & (COLLECTING | VERB_QUERY))
+        read_job(read);
+    if (read->verb & (COLLECTING | VERB_MIGRATE))
+        read_postgres(read);
 }

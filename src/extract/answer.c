@@ -8,7 +8,8 @@ static bool matters(struct str name)
 {
     static const char *const names[] = {
         "age",  "cache-control", "cf-cache-status", "content-type", "date",
-        "etag", "retry-after",   "x-simulated", /* ours: the data is made up, for ever */
+        "etag", "retry-after",   "retry-after-ms",  "x-simulated", /* ours: the data is made up, for
+                                                                      ever */
     };
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -63,20 +64,25 @@ static int64_t bounded(int64_t us)
     return us <= 0 ? 0 : us > ANSWER_MAX_WAIT_US ? ANSWER_MAX_WAIT_US : us;
 }
 
-int64_t answer_wait_us(struct str headers, int64_t now_us)
+int64_t answer_wait_us(struct str headers, int64_t now_us, struct str *ret_asked)
 {
-    struct str retry_after = http_answer_header(headers, "retry-after");
-    int64_t seconds, until_us, wait_us = 0;
+    struct str in_ms = http_answer_header(headers, "retry-after-ms");
+    struct str after = http_answer_header(headers, "retry-after");
+    struct str reset = http_answer_header(headers, "x-ratelimit-reset");
+    int64_t n, until_us, wait_us = 0;
 
     /* a date is meant by the API's clock, not ours */
     int64_t date_us;
     if (time_parse_http(http_answer_header(headers, "date"), &date_us))
         now_us = date_us;
-    if (str_to_i64(retry_after, 0, INT64_MAX / US_PER_S, &seconds))
-        wait_us = bounded(seconds * US_PER_S);
-    else if (time_parse_http(retry_after, &until_us))
+    *ret_asked = in_ms.len > 0 ? in_ms : after.len > 0 ? after : reset;
+    if (str_to_i64(in_ms, 0, INT64_MAX / US_PER_MS, &n))
+        wait_us = bounded(n * US_PER_MS);
+    if (wait_us == 0 && str_to_i64(after, 0, INT64_MAX / US_PER_S, &n))
+        wait_us = bounded(n * US_PER_S);
+    else if (wait_us == 0 && time_parse_http(after, &until_us))
         wait_us = bounded(until_us - now_us);
-    if (wait_us == 0 && parse_reset(http_answer_header(headers, "x-ratelimit-reset"), &until_us))
+    if (wait_us == 0 && parse_reset(reset, &until_us))
         wait_us = bounded(until_us - now_us);
     return wait_us;
 }
@@ -85,13 +91,13 @@ bool answer_clock_is_off(struct str headers, int64_t now_us, int64_t *ret_date_u
 {
     int64_t date_us, age = 0;
 
-    if (!time_parse_http(http_answer_header(headers, "date"), &date_us))
-        return false;
+    if (!time_parse_http(http_answer_header(headers, "date"), &date_us)) {
+        *ret_date_us = 0;
+        return now_us < CLOCK_LEAST_US;
+    }
     if (!str_to_i64(http_answer_header(headers, "age"), 0, 7 * 86400, &age))
         age = 0;
-    if (now_us >= date_us - ANSWER_MAX_SKEW_US &&
-        now_us <= date_us + age * US_PER_S + ANSWER_MAX_SKEW_US)
-        return false;
     *ret_date_us = date_us;
-    return true;
+    return now_us < date_us - ANSWER_MAX_SKEW_US ||
+           now_us > date_us + age * US_PER_S + ANSWER_MAX_SKEW_US;
 }

@@ -19,13 +19,16 @@ void answer_keep_headers(struct str headers, struct buf *ret_kept);
  * left alone: it is none of CoinGecko's, and masking it would destroy data. */
 bool answer_mask_key(char *bytes, size_t len, struct str key);
 
-/* How long the API asks us to wait: Retry-After (seconds or date), else x-ratelimit-reset. 0 when
- * it does not, or says nonsense. At most ANSWER_MAX_WAIT_US. now_us: wall clock. */
-int64_t answer_wait_us(struct str headers, int64_t now_us);
+/* How long the API asks us to wait: retry-after-ms (of CoinGecko's own clients), else Retry-After
+ * (seconds or date), else x-ratelimit-reset. 0 when it does not, or says nonsense. At most
+ * ANSWER_MAX_WAIT_US. *ret_asked: the header's value as sent, nonsense too; empty: there is none.
+ * now_us: wall clock. */
+int64_t answer_wait_us(struct str headers, int64_t now_us, struct str *ret_asked);
 
 /* True when the answer's Date shows our wall clock (now_us) to be wrong by more than
- * ANSWER_MAX_SKEW_US; *ret_date_us is then what it says. A Date may be that of the answer in a
- * cache, Age seconds ago, or of its delivery: both are taken for right. */
+ * ANSWER_MAX_SKEW_US; *ret_date_us is what it says. A Date may be that of the answer in a
+ * cache, Age seconds ago, or of its delivery: both are taken for right. Without a Date,
+ * *ret_date_us is 0, and only a clock from before geckotape was made is known to be wrong. */
 bool answer_clock_is_off(struct str headers, int64_t now_us, int64_t *ret_date_us);
 
 #endif

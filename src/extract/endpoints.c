@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "extract/endpoints.h"
 
+#include "extract/charts.h"
+
 #define MAX_FIXED 512 /* bytes of a target without its ids */
 
 static bool is_plain(char c)
@@ -47,12 +49,64 @@ static void add_markets(const struct stream_id *id, const struct selection *sele
         buf_add_z(ret_target, "&ids=");
 }
 
+static void add_whole(const struct stream_id *id, const struct selection *selection,
+                      uint32_t per_page, uint32_t page, struct buf *ret_target)
+{
+    (void)per_page, (void)page;
+    buf_addf(ret_target, "/%s%s", id->endpoint, selection->is_inactive ? "?status=inactive" : "");
+}
+
+static void add_asked(const struct stream_id *id, const struct selection *selection,
+                      uint32_t per_page, uint32_t page, struct buf *ret_target)
+{
+    (void)id, (void)per_page, (void)page;
+    buf_add_z(ret_target, selection->target);
+}
+
+static void add_chart(const struct stream_id *id, const struct selection *selection,
+                      uint32_t per_page, uint32_t page, struct buf *ret_target)
+{
+    (void)per_page, (void)page;
+    chart_target(selection->chart, id->vs_currency, ret_target);
+}
+
 static const struct endpoint endpoints[] = {
     {.name = "coins/markets",
      .top = JSON_ARRAY_BEGIN,
+     .of = JSON_OBJECT_BEGIN,
      .is_what = "an array of coins",
+     .marks = {"image", "current_price", "market_cap_rank", "total_volume", "last_updated"},
      .max_per_page = 250,
      .add_target = add_markets},
+    {.name = "coins/list",
+     .top = JSON_ARRAY_BEGIN,
+     .of = JSON_OBJECT_BEGIN,
+     .is_what = "an array of coins",
+     .marks = {"symbol"},
+     .add_target = add_whole},
+    {.name = "global",
+     .top = JSON_OBJECT_BEGIN,
+     .of = JSON_OBJECT_BEGIN,
+     .is_what = "an object with data",
+     .add_target = add_whole},
+    {.name = "simple/supported_vs_currencies",
+     .top = JSON_ARRAY_BEGIN,
+     .of = JSON_STRING,
+     .is_what = "an array of currencies",
+     .add_target = add_whole},
+    /* no job's: what callers ask for, whatever that is */
+    {.name = TAPE_UPSTREAM, .top = JSON_DONE, .is_what = "JSON", .add_target = add_asked},
+    {.name = "coins/market_chart",
+     .top = JSON_OBJECT_BEGIN,
+     .of = JSON_ARRAY_BEGIN,
+     .key = "prices",
+     .is_what = "an object with prices",
+     .add_target = add_chart},
+    {.name = "coins/ohlc",
+     .top = JSON_ARRAY_BEGIN,
+     .of = JSON_ARRAY_BEGIN,
+     .is_what = "an array of candles",
+     .add_target = add_chart},
 };
 
 const struct endpoint *endpoint_find(const char *name)
@@ -63,12 +117,20 @@ const struct endpoint *endpoint_find(const char *name)
     return NULL;
 }
 
+/* Pages of the first `top`; all are of one size, as page n begins where n - 1 of that size end. */
+static uint32_t pages_of(const struct endpoint *ep, uint32_t top)
+{
+    return top / ep->max_per_page + (top % ep->max_per_page > 0);
+}
+
 uint32_t endpoint_per_page(const struct endpoint *ep, const struct selection *selection)
 {
     uint32_t top =
         selection->kind == SELECT_TOP || selection->kind == SELECT_CATEGORY ? selection->top : 0;
 
-    return top > 0 && top < ep->max_per_page ? top : ep->max_per_page;
+    if (top == 0)
+        return ep->max_per_page;
+    return top / pages_of(ep, top) + (top % pages_of(ep, top) > 0);
 }
 
 /* What a target has room for beside all that is no id. */
@@ -101,18 +163,21 @@ static size_t part_end(const struct endpoint *ep, const struct selection *select
 uint32_t endpoint_pages(const struct endpoint *ep, const struct stream_id *id,
                         const struct selection *selection)
 {
-    uint32_t top = selection->top, n_pages = 0;
+    uint32_t n_pages = 0;
 
     switch (selection->kind) {
     case SELECT_TOP:
     case SELECT_CATEGORY:
-        return top / ep->max_per_page + (top % ep->max_per_page > 0);
+        return pages_of(ep, selection->top);
     case SELECT_IDS: {
         size_t room = ids_room(ep, id, selection);
         for (size_t at = 0; at < selection->n_ids; n_pages++)
             at = part_end(ep, selection, at, room);
         return n_pages;
     }
+    case SELECT_WHOLE:
+    case SELECT_CHART:
+        return 1;
     case SELECT_ALL:
         break;
     }

@@ -12,10 +12,17 @@
           */
 
 struct endpoint {
-    const char *name;      /* as in struct stream_id */
-    enum json_event top;   /* what an answer is: JSON_ARRAY_BEGIN or JSON_OBJECT_BEGIN */
-    const char *is_what;   /* the same in words, for messages */
-    uint32_t max_per_page; /* rows */
+    const char *name; /* as in struct stream_id */
+    /* what an answer is: JSON_ARRAY_BEGIN or JSON_OBJECT_BEGIN; JSON_DONE: either, also empty */
+    enum json_event top;
+    enum json_event of;  /* what an array is of, or what an object has under its key; JSON_DONE:
+                          * anything */
+    const char *key;     /* of an object: has a value of that kind under it; NULL: "data" */
+    const char *is_what; /* the same in words, for messages */
+    /* Of an array of objects: a row has at least one of these keys; NULL behind the last. Not only
+     * one, so that the loss of a field is no loss of all rows. */
+    const char *marks[6];
+    uint32_t max_per_page; /* rows; 0: all is on one page */
     /* All of the target but the ids' list, which comes last. */
     void (*add_target)(const struct stream_id *id, const struct selection *selection,
                        uint32_t per_page, uint32_t page, struct buf *ret_target);

@@ -3,22 +3,35 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metric.h"
+#include "extract/fetch.h"
 #include "extract/mailbox.h"
 #include "extract/task.h"
 
+#include <stdio.h>
+
 #define LONGEST_NAP_US US_PER_S /* then look at the wall clock again: it may have jumped */
+#define ASK_KEY_US     (6 * 3600 * US_PER_S)
+#define DOUBT_KEY_US   (600 * US_PER_S)
+#define RECONSIDER_US  (600 * US_PER_S) /* what is promised, by what the budget has left */
+#define SWEEP_SHARE    4 /* of so many calls while a sweep is under way one may be another's */
 
 struct extract {
     struct extract_setup setup; /* its jobs: see mailbox */
     struct mailbox mailbox;
     struct waiter waiter;
     struct poller poller;
+    struct fetcher fetcher;
     struct task **tasks; /* one a job, in the jobs' order; then those that are leaving */
     size_t n_tasks;
-    size_t next;       /* who comes first among those equally due */
-    size_t next_sweep; /* whose page is next */
-    bool was_slot;     /* the turn before was a slot's, not a wish's */
-    bool is_running;   /* extract_run(): what failed will be tried again */
+    size_t next;              /* who comes first among those equally due */
+    size_t next_sweep;        /* whose page is next */
+    bool was_slot;            /* the turn before was a slot's, not a wish's */
+    bool is_key_met;          /* asked for, or known to be good */
+    bool is_running;          /* extract_run(): what failed will be tried again */
+    int64_t reconsider_at_us; /* monotonic */
+    int64_t ask_key_at_us;    /* monotonic: /key again, for what others spend … */
+    int64_t doubt_key_at_us;  /* … and not before this when calls are refused */
 };
 
 /* ---- the jobs ---- */
@@ -56,6 +69,18 @@ static void add_leaving(struct extract *e, struct task **tasks, size_t *n)
     }
 }
 
+/* Those that are leaving promise nothing. */
+static void set_governed(struct extract *e)
+{
+    struct governor *g = &e->poller.governor;
+
+    g->all = mem_grow(g->all, e->n_tasks + 1, sizeof(*g->all));
+    g->n = 0;
+    for (size_t i = 0; i < e->n_tasks; i++)
+        if (!e->tasks[i]->is_leaving)
+            g->all[g->n++] = &e->tasks[i]->governed;
+}
+
 /* Between two pages: take up the jobs that were set. */
 static void take_jobs(struct extract *e)
 {
@@ -87,6 +112,8 @@ static void take_jobs(struct extract *e)
     e->tasks = tasks;
     e->n_tasks = n;
     e->next = e->next_sweep = 0;
+    e->reconsider_at_us = 0;
+    set_governed(e);
 }
 
 /* The task's poll is over: what waited for that. */
@@ -102,6 +129,121 @@ static void release_task(struct extract *e, struct task *t)
         e->n_tasks = n;
         task_free(t);
     }
+}
+
+/* ---- the budget ---- */
+
+/* All slots from now on, as calls. */
+static double calls_wanted(const struct extract *e, int64_t now_us, int64_t until_us)
+{
+    double calls = 0;
+
+    for (size_t i = 0; i < e->n_tasks; i++)
+        calls += (double)e->tasks[i]->governed.calls *
+                 (double)grid_count(&e->tasks[i]->schedule.grid, now_us, until_us);
+    return calls;
+}
+
+static void show_budget(const struct extract *e)
+{
+    const struct poller *p = &e->poller;
+    const int64_t now_us = clock_wall_us(p->clock);
+    const struct budget_state now = budget_now(&p->budget, now_us);
+    const int64_t span_us = now.period.until_us - now_us;
+    const double wanted = calls_wanted(e, now_us, now.period.until_us);
+
+    metric_set(METRIC_BUDGET_CALLS, NULL, NULL, (double)p->budget.calls);
+    metric_set(METRIC_BUDGET_SPENT, "own", NULL, (double)now.own);
+    metric_set(METRIC_BUDGET_SPENT, "others", NULL, (double)now.others);
+    metric_set(METRIC_BUDGET_ENDS, NULL, NULL, (double)now.period.until_us / 1e6);
+    if (p->status == NULL)
+        return;
+    struct status_snapshot *s = status_lock(p->status);
+    s->budget = (struct status_budget){
+        .calls = p->budget.calls,
+        .from_us = now.period.from_us,
+        .until_us = now.period.until_us,
+        .own = now.own,
+        .others = now.others,
+        .wanted = (uint64_t)wanted,
+    };
+    if (p->budget.calls > 0 && wanted > (double)now.left)
+        s->budget.runs_out_us = now_us + (int64_t)((double)span_us * (double)now.left / wanted);
+    for (size_t i = 0; i < e->n_tasks; i++) {
+        const struct task *t = e->tasks[i];
+        struct status_job *job = &s->jobs[t->of.status];
+        job->calls_per_poll = t->governed.calls;
+        job->share = p->budget.calls > 0 && i < p->governor.n
+                         ? governor_share(&p->governor, i, now_us, &now)
+                         : 1;
+        job->calls_left =
+            (uint64_t)((double)t->governed.calls * job->share *
+                       (double)grid_count(&t->schedule.grid, now_us, now.period.until_us));
+        if (p->budget.calls > 0 && t->governed.promised_us > now_us)
+            job->next_due_us = t->governed.promised_us;
+    }
+    status_unlock(p->status);
+}
+
+/* There may be more to spend than when polls were promised. */
+static void reconsider(struct extract *e)
+{
+    const int64_t mono_us = clock_mono_us(e->setup.clock);
+
+    if (mono_us < e->reconsider_at_us)
+        return;
+    e->reconsider_at_us = mono_us + RECONSIDER_US;
+    for (size_t i = 0; i < e->n_tasks; i++)
+        if (!e->tasks[i]->is_leaving && e->poller.budget.calls > 0)
+            task_reconsider(e->tasks[i], &e->poller);
+    show_budget(e);
+}
+
+/* What the process before may have had under way when it was killed, at most one request: as a poll
+ * that was aborted, so that no later start forgets it. */
+static void charge_killed(const struct extract *e)
+{
+    const struct poller *p = &e->poller;
+    const int64_t now_us = clock_wall_us(p->clock);
+    struct err err = ERR_INIT;
+    struct tape_record last;
+    uint64_t offset;
+
+    if (e->n_tasks == 0 || (p->key_hash == 0 && p->budget.calls == 0))
+        return;
+    struct task *t = e->tasks[0];
+    bool has_last = tape_writer_last_end(t->of.writer, &last);
+    budget_count(&p->budget, t->job.credits, now_us, false, 1);
+    const struct tape_record end = {
+        .slot_us = now_us,
+        .fetched_at_us = now_us,
+        .outcome = POLL_ABORTED,
+        .started_us = now_us,
+        .next_due_us = has_last ? last.next_due_us : 0,
+        .n_skipped = has_last ? last.n_skipped : 0,
+        .attempts = 1,
+        .credits_key = t->job.credits->key_hash,
+        .credits_from_us = t->job.credits->from_us,
+        .credits_spent = t->job.credits->spent,
+        .error = STR("the collector before did not stop by itself: the request that may have been "
+                     "under way is charged"),
+    };
+    if (tape_append_end(t->of.writer, &end, &offset, &err) != ST_OK) /* then by the next poll's */
+        log_warn("extract", "cannot note a call that may have been charged",
+                 LOG_Z("job", t->of.id.job), LOG_Z("error", err.msg));
+}
+
+static void begin_budget(struct extract *e)
+{
+    const int64_t now_us = clock_wall_us(e->setup.clock);
+    struct tape_record end;
+
+    for (size_t i = 0; i < e->setup.n_idle; i++)
+        if (tape_writer_last_end(e->setup.idle[i], &end))
+            budget_of(&e->poller.budget, tape_writer_stream(e->setup.idle[i])->job, now_us, &end);
+    if (e->setup.was_killed)
+        charge_killed(e);
+    show_budget(e);
 }
 
 /* ---- life ---- */
@@ -121,10 +263,13 @@ enum st extract_new(const struct extract_setup *setup, struct extract **ret_extr
     waiter_init(&e->waiter, setup->clock);
     st = poller_init(&e->poller, &e->setup, &e->waiter, err);
     if (st != ST_OK) {
+        fetcher_init(&e->fetcher, NULL, &e->setup.events, &e->poller);
         extract_free(e);
         return st;
     }
     take_jobs(e);
+    fetcher_init(&e->fetcher, setup->upstream, &e->setup.events, &e->poller);
+    begin_budget(e);
     *ret_extract = e;
     return ST_OK;
 }
@@ -133,6 +278,7 @@ void extract_free(struct extract *e)
 {
     if (e == NULL)
         return;
+    fetcher_release(&e->fetcher);
     poller_release(&e->poller);
     waiter_release(&e->waiter);
     mailbox_release(&e->mailbox);
@@ -158,10 +304,113 @@ uint64_t extract_poll_now(struct extract *e, const char *job)
     return ticket;
 }
 
+uint64_t extract_fetch(struct extract *e, struct str target, int64_t wait_us)
+{
+    const int64_t deadline_us = clock_mono_us(e->setup.clock) + wait_us;
+    uint64_t ticket = fetch_add(&e->fetcher, target, deadline_us);
+
+    waiter_nudge(&e->waiter);
+    return ticket;
+}
+
 void extract_stop(struct extract *e)
 {
     waiter_stop(&e->waiter);
     http_client_cancel(e->poller.http);
+}
+
+/* ---- the key ---- */
+
+void extract_check_key(struct extract *e, struct key_finding *ret_finding)
+{
+    key_check(&e->poller, ret_finding);
+}
+
+static void show_key(const struct extract *e, const struct key_finding *f)
+{
+    if (e->poller.status == NULL)
+        return;
+    struct status_key *shown = &status_lock(e->poller.status)->key;
+    *shown = (struct status_key){
+        .checked_us = clock_wall_us(e->setup.clock),
+        .is_good = f->state == KEY_GOOD,
+        .calls_per_minute = f->calls_per_minute,
+        .credits = f->credits,
+        .credits_left = f->credits_left,
+    };
+    snprintf(shown->plan, sizeof(shown->plan), "%s", f->plan);
+    if (f->state == KEY_REFUSED || f->state == KEY_IGNORED)
+        snprintf(shown->trouble, sizeof(shown->trouble), "%s", f->text);
+    status_unlock(e->poller.status);
+}
+
+/* Before the first poll. The API lies about keys too: polling goes on whatever it says. */
+static void meet_key(struct extract *e)
+{
+    struct key_finding f;
+
+    e->is_key_met = true;
+    extract_check_key(e, &f);
+    if (f.state == KEY_UNASKED || waiter_is_stopped(&e->waiter))
+        return;
+    show_key(e, &f);
+    if (f.state == KEY_GOOD)
+        log_info("extract", "the API key is good", LOG_Z("plan", f.plan),
+                 LOG_I("calls_per_minute", f.calls_per_minute),
+                 LOG_I("credits", (int64_t)f.credits),
+                 LOG_I("credits_left", (int64_t)f.credits_left));
+    else if (f.state == KEY_UNKNOWN)
+        log_warn("extract", "the API says nothing about the key", LOG_Z("error", f.text));
+    else
+        log_error("extract",
+                  f.state == KEY_REFUSED ? "the API refuses the key; polls try it all the same"
+                                         : "the API ignores the key; polls go on without it",
+                  LOG_Z("error", f.text));
+}
+
+/* For too many calls, though we keep to the pace. */
+static bool is_refused(const struct extract *e)
+{
+    for (size_t i = 0; i < e->n_tasks; i++)
+        if (e->tasks[i]->trouble &&
+            strcmp(e->tasks[i]->trouble, answer_class_name(ANSWER_RATE_LIMITED)) == 0)
+            return true;
+    return false;
+}
+
+/* Others may spend with the same key: where /key tells, it is asked again now and then, and when
+ * calls are refused. */
+static void doubt_key(struct extract *e)
+{
+    const struct extract_api *api = e->poller.api;
+    const int64_t mono_us = clock_mono_us(e->setup.clock);
+    struct key_finding f;
+
+    if (api->key[0] == '\0' || api->key_path == NULL || strcmp(api->key_path, "/key") != 0 ||
+        e->poller.budget.calls == 0)
+        return;
+    if (mono_us < e->ask_key_at_us && (mono_us < e->doubt_key_at_us || !is_refused(e)))
+        return;
+    e->ask_key_at_us = mono_us + ASK_KEY_US;
+    e->doubt_key_at_us = mono_us + DOUBT_KEY_US;
+    extract_check_key(e, &f);
+    if (f.state != KEY_GOOD || waiter_is_stopped(&e->waiter))
+        return;
+    show_key(e, &f);
+    show_budget(e);
+    const struct budget_state now = budget_now(&e->poller.budget, clock_wall_us(e->setup.clock));
+    if (now.left == 0)
+        log_warn("extract", "no call is left in this period: polls go on with the next one",
+                 LOG_I("own", (int64_t)now.own), LOG_I("others", (int64_t)now.others));
+}
+
+/* A tape's last poll counts what this key was charged: it was good for an answer. */
+static bool is_key_known(const struct extract *e)
+{
+    for (size_t i = 0; i < e->n_tasks; i++)
+        if (e->tasks[i]->job.credits->spent > 0)
+            return true;
+    return false;
 }
 
 /* ---- polls ---- */
@@ -187,6 +436,7 @@ static enum st step(struct extract *e, struct task *t, struct err *err)
         return st;
     }
     task_end(t, &e->poller, &result, st == ST_OK, e->is_running);
+    show_budget(e);
     if (st == ST_OK && e->setup.events.poll_ended)
         e->setup.events.poll_ended(e->setup.events.ctx, &t->of, &result.end);
     if (t->turn == TURN_WISH)
@@ -200,8 +450,7 @@ enum slot_state extract_slot(const struct extract *e, size_t job, int64_t *ret_s
     const struct schedule *s = &e->tasks[job]->schedule;
     int64_t wall_us = clock_wall_us(e->setup.clock), slot_us;
 
-    *ret_slot_us = time_floor(wall_us, s->plan.every_us);
-    if (!schedule_is_within_hours(s, *ret_slot_us))
+    if (!grid_slot(&s->grid, wall_us, ret_slot_us))
         return SLOT_OUT_OF_HOURS;
     return schedule_is_due(s, wall_us, &slot_us) ? SLOT_DUE : SLOT_POLLED;
 }
@@ -212,6 +461,8 @@ enum st extract_once(struct extract *e, size_t job, int64_t slot_us, int64_t bud
     struct task *t = e->tasks[job];
     enum st st = ST_OK;
 
+    if (!e->is_key_met && !is_key_known(e)) /* each call of a timer's would cost two more */
+        meet_key(e);
     task_begin_once(t, &e->poller, slot_us, budget_us);
     while (st == ST_OK && t->job.is_polling)
         st = step(e, t, err);
@@ -252,7 +503,7 @@ static struct task *begin_due(struct extract *e, int64_t *ret_wait_us)
     for (size_t k = 0; k < n; k++) {
         size_t i = (e->next + k) % n;
         struct task *t = e->tasks[i];
-        int64_t wait_us = schedule_slot_end(&t->schedule, wall_us) - wall_us;
+        int64_t wait_us = grid_end(&t->schedule.grid, wall_us) - wall_us;
         if (wait_us < *ret_wait_us)
             *ret_wait_us = wait_us;
         if (task_is_due(t, &e->poller, wall_us, &slot_us) && (due == NULL || slot_us < due_us)) {
@@ -295,11 +546,53 @@ static struct task *next_sweep(struct extract *e)
     return NULL;
 }
 
+/* When the next slot of any job begins, on the monotonic clock. */
+static int64_t next_slot_at(const struct extract *e, int64_t mono_us)
+{
+    const int64_t wall_us = clock_wall_us(e->setup.clock);
+    int64_t at_us = INT64_MAX;
+
+    for (size_t i = 0; i < e->n_tasks; i++) {
+        const int64_t end_us = grid_end(&e->tasks[i]->schedule.grid, wall_us);
+        if (end_us - wall_us < at_us - mono_us)
+            at_us = mono_us + (end_us - wall_us);
+    }
+    return at_us;
+}
+
+/* Nothing is due: fetch what somebody waits for, if the next slot of a job need not wait for that,
+ * neither for the limiter nor for the answer. *ret_is_done false: not now; then *wait_us is no
+ * longer than the limiter wants. */
+static enum st fetch_if_free(struct extract *e, bool is_sweeping, int64_t *wait_us,
+                             bool *ret_is_done, struct err *err)
+{
+    struct poller *p = &e->poller;
+    const int64_t now_us = clock_mono_us(e->setup.clock);
+    const int64_t ready_us = limiter_ready_at(&p->limiter, now_us);
+    const int64_t slot_us = next_slot_at(e, now_us);
+    const int64_t nap_us = is_sweeping ? p->limiter.interval_us : 0;
+
+    *ret_is_done = false;
+    if (!fetch_is_wanted(&e->fetcher, p) || (is_sweeping && ++e->fetcher.n_passed < SWEEP_SHARE))
+        return ST_OK;
+    if (ready_us - now_us > nap_us) {
+        if (ready_us - now_us < *wait_us)
+            *wait_us = ready_us - now_us;
+        return ST_OK;
+    }
+    if (slot_us - ready_us < p->limiter.interval_us || slot_us - ready_us < US_PER_S)
+        return ST_OK;
+    *ret_is_done = true;
+    return fetch_next(&e->fetcher, p,
+                      slot_us - ready_us < FETCH_MAX_US ? slot_us : ready_us + FETCH_MAX_US, err);
+}
+
 /* Poll what is to be polled, whole; then one page of a sweep, so that neither holds up the other. A
  * poll that the tape refused is over; it may take the next slot's. */
 static enum st work(struct extract *e, struct err *err)
 {
     int64_t wait_us = 0;
+    bool is_fetched = false;
     enum st st = ST_OK;
 
     struct task *t = begin_next(e, &wait_us);
@@ -307,9 +600,11 @@ static enum st work(struct extract *e, struct err *err)
     while (st == ST_OK && t && t->job.is_polling && !t->job.poll.is_sweep)
         st = step(e, t, err);
     t = next_sweep(e);
+    if (is_idle)
+        st = fetch_if_free(e, t != NULL, &wait_us, &is_fetched, err);
     if (t && (st == ST_OK || st == ST_AGAIN))
         st = step(e, t, err);
-    else if (is_idle && t == NULL)
+    else if (is_idle && t == NULL && !is_fetched)
         waiter_until_news(&e->waiter, clock_mono_us(e->setup.clock) + wait_us);
     return st == ST_AGAIN ? ST_OK : st;
 }
@@ -328,6 +623,7 @@ static void leave(struct extract *e, enum st st)
             answer_wish(e, e->tasks[i]->ticket, POLL_ABORTED, "stopped");
     for (; mailbox_wish_at(&e->mailbox, 0, &wish); mailbox_drop_wish(&e->mailbox, 0))
         answer_wish(e, wish.ticket, POLL_ABORTED, "stopped");
+    fetch_close(&e->fetcher);
 }
 
 enum st extract_run(struct extract *e, struct err *err)
@@ -335,8 +631,12 @@ enum st extract_run(struct extract *e, struct err *err)
     enum st st = ST_OK;
 
     e->is_running = true;
+    meet_key(e);
+    e->ask_key_at_us = clock_mono_us(e->setup.clock) + ASK_KEY_US;
     while (st == ST_OK && !waiter_is_stopped(&e->waiter)) {
         take_jobs(e);
+        reconsider(e);
+        doubt_key(e);
         st = work(e, err);
     }
     leave(e, st);

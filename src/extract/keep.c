@@ -49,7 +49,7 @@ enum st keep_answer(struct poller *p, struct poll_job *j, uint32_t page, uint32_
     bool is_masked = answer_mask_key(answer->body.p, answer->body.len, key);
     answer_mask_key(answer->headers.p, answer->headers.len, key);
     arena_reset(&p->arena);
-    answer_read(p->json, buf_str(&answer->body), &p->arena, ret_facts);
+    answer_read(p->json, buf_str(&answer->body), j->endpoint, &p->arena, ret_facts);
     buf_clear(&p->kept);
     answer_keep_headers(buf_str(&answer->headers), &p->kept);
     struct tape_record record = {

@@ -12,14 +12,14 @@
 #define RETRIES_US (120 * US_PER_S) /* of a poll that has no slot to end with */
 #define MAX_LOST   2                /* pages in a row; then a sweep gives up */
 
-void poll_job_init(struct poll_job *j, const struct extract_job *job, const struct poller *p)
+void poll_job_init(struct poll_job *j, const struct extract_job *job, struct poller *p)
 {
     struct tape_record end;
     bool has_end = tape_writer_last_end(job->writer, &end);
 
     *j = (struct poll_job){.job = job, .endpoint = endpoint_find(job->id.endpoint)};
     j->tape_bytes = tape_writer_bytes(job->writer);
-    credits_init(&j->credits, p->key_hash, has_end ? &end : NULL);
+    j->credits = budget_of(&p->budget, job->id.job, clock_wall_us(p->clock), has_end ? &end : NULL);
 }
 
 void poll_job_release(struct poll_job *j)
@@ -39,6 +39,24 @@ int64_t poll_job_budget_us(const struct poll_job *j, const struct poller *p)
     if (n_pages == 0)
         n_pages = POLL_MAX_SWEEP;
     return n_pages * p->limiter.interval_us + RETRIES_US;
+}
+
+bool poll_clock_jumped(const struct poll *poll, const struct poller *p, int64_t now_us,
+                       char ret_error[POLL_MAX_ERROR])
+{
+    int64_t jump_us =
+        (now_us - poll->started_us) - (clock_mono_us(p->clock) - poll->started_mono_us);
+    char by[TIME_TEXT];
+
+    if (jump_us >= -ANSWER_MAX_SKEW_US && jump_us <= ANSWER_MAX_SKEW_US)
+        return false;
+    duration_format((jump_us < 0 ? -jump_us : jump_us) / US_PER_S * US_PER_S, by);
+    snprintf(
+        ret_error, POLL_MAX_ERROR,
+        "clock: it went %s by %s within the poll: it was set, or this machine slept; nothing to "
+        "do if it is right now",
+        jump_us < 0 ? "back" : "on", by);
+    return true;
 }
 
 static bool is_cause(const char *a, const char *b)
@@ -102,6 +120,7 @@ static enum st fetch_page(struct poller *p, struct poll_job *j, struct err *err)
 {
     struct poll *poll = &j->poll;
     bool is_list = j->job->selection.kind == SELECT_IDS;
+    bool is_chart = j->job->selection.kind == SELECT_CHART; /* of a time before the coin: empty */
     struct page_answer a = {.is_good = false};
     uint32_t page = ++poll->page;
     enum st st = ST_OK;
@@ -111,7 +130,7 @@ static enum st fetch_page(struct poller *p, struct poll_job *j, struct err *err)
                   "%llu coins and no end; a sweep has at most %d pages",
                   (unsigned long long)poll->n_rows, POLL_MAX_SWEEP);
     else /* ids that are unknown are left out; then others of the list must be known */
-        st = request_page(p, j, page, is_list ? poll->n_pages > 1 : page > 1, &a, err);
+        st = request_page(p, j, page, is_list ? poll->n_pages > 1 : page > 1 || is_chart, &a, err);
     if (st != ST_OK)
         return st;
     if (a.is_good && !is_list && is_repeated(poll, &a)) {
@@ -136,7 +155,8 @@ static enum poll_outcome outcome_of(const struct poll *poll)
         return POLL_OK;
     if (is_cause(poll->cause, CAUSE_STOPPED))
         return POLL_ABORTED;
-    if (is_cause(poll->cause, CAUSE_CLOCK) || poll->n_good == 0)
+    /* a page behind the last is a good one, but no poll is made of such alone */
+    if (is_cause(poll->cause, CAUSE_CLOCK) || poll->n_good == 0 || poll->n_rows == 0)
         return POLL_FAILED;
     return POLL_PARTIAL;
 }
@@ -192,9 +212,13 @@ static enum st end_poll(struct poller *p, struct poll_job *j, struct poll_result
                         struct err *err)
 {
     struct poll *poll = &j->poll;
+    int64_t now_us = clock_wall_us(p->clock);
     uint64_t offset;
 
     judge_list(j);
+    if (!is_cause(poll->cause, CAUSE_CLOCK) && poll->n_good > 0 &&
+        poll_clock_jumped(poll, p, now_us, poll->error))
+        poll->cause = CAUSE_CLOCK;
     ret_result->outcome = outcome_of(poll);
     if (ret_result->outcome == POLL_FAILED) /* a page by a wrong clock is no good one */
         memset(poll->pages, 0, poll->n_pages * sizeof(poll->pages[0]));
@@ -202,17 +226,18 @@ static enum st end_poll(struct poller *p, struct poll_job *j, struct poll_result
     ret_result->end = (struct tape_record){
         .type = TAPE_END,
         .slot_us = poll->plan.slot_us,
-        .fetched_at_us = clock_wall_us(p->clock),
+        .fetched_at_us = now_us,
         .outcome = ret_result->outcome,
         .started_us = poll->started_us,
         .next_due_us = poll->plan.next_due_us,
+        .n_skipped = poll->plan.n_skipped,
         .pages = poll->pages,
         .n_pages = poll->n_pages,
         .attempts = poll->attempts,
         .bytes = poll->bytes,
-        .credits_key = j->credits.key_hash,
-        .credits_from_us = j->credits.from_us,
-        .credits_spent = j->credits.spent,
+        .credits_key = j->credits->key_hash,
+        .credits_from_us = j->credits->from_us,
+        .credits_spent = j->credits->spent,
         .error = str_of(poll->error),
     };
     enum st st = keep_end(j, &ret_result->end, &offset, err);
@@ -247,6 +272,7 @@ void poll_begin(struct poller *p, struct poll_job *j, const struct poll_plan *pl
     *poll = (struct poll){
         .plan = *plan,
         .started_us = clock_wall_us(p->clock),
+        .started_mono_us = clock_mono_us(p->clock),
         .n_pages = n_pages > 0 ? n_pages : 1,
         .is_sweep = n_pages == 0,
         .pages = pages,

@@ -7,21 +7,22 @@
 #ifndef EXTRACT_POLL_H
 #define EXTRACT_POLL_H
 
-#include "extract/credits.h"
 #include "extract/poller.h"
 
 #define POLL_MAX_SWEEP 400 /* pages: 100,000 coins; CoinGecko has 17,400 in 2026 */
 
 struct poll_plan {
     int64_t slot_us;
-    int64_t deadline_us; /* monotonic: no request starts later */
-    int64_t next_due_us; /* 0: none is promised */
+    int64_t deadline_us;   /* monotonic: no request starts later */
+    int64_t next_due_us;   /* 0: none is promised */
+    uint64_t n_skipped;    /* slots before that are left out on purpose */
+    uint32_t max_attempts; /* a page; 0: as many as the API is given */
 };
 
 /* A poll under way, or the last one. */
 struct poll {
     struct poll_plan plan;
-    int64_t started_us;
+    int64_t started_us, started_mono_us;
     uint32_t page;    /* asked for last */
     uint32_t n_pages; /* wanted as far as known */
     bool is_sweep;    /* nobody knows how many until the end is found */
@@ -42,15 +43,15 @@ struct poll {
 struct poll_job {
     const struct extract_job *job;
     const struct endpoint *endpoint;
-    struct credits credits;
-    uint64_t tape_bytes; /* of the writer's, so far counted */
+    struct credits *credits; /* in the budget */
+    uint64_t tape_bytes;     /* of the writer's, so far counted */
     uint32_t failed_in_row;
     struct poll poll;
     bool is_polling;
 };
 
 /* Take up the count of credits where the tape's last `end` left it. Owner: poll_job_release(). */
-void poll_job_init(struct poll_job *j, const struct extract_job *job, const struct poller *p);
+void poll_job_init(struct poll_job *j, const struct extract_job *job, struct poller *p);
 void poll_job_release(struct poll_job *j);
 
 /* True for polls that may take so many requests that others should have their turn in between. */
@@ -58,6 +59,11 @@ bool poll_job_is_sweep(const struct poll_job *j);
 
 /* The time that a poll's requests take at the limiter's pace, and some for retries. */
 int64_t poll_job_budget_us(const struct poll_job *j, const struct poller *p);
+
+/* True when the wall clock, at now_us, has jumped since the poll began: it was set, or the machine
+ * slept. Then nobody knows what of the poll was when. */
+bool poll_clock_jumped(const struct poll *poll, const struct poller *p, int64_t now_us,
+                       char ret_error[POLL_MAX_ERROR]);
 
 struct poll_result {
     enum poll_outcome outcome;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "extract/poller.h"
 
+#include "base/mem.h"
 #include "extract/answer.h"
 #include "extract/endpoints.h"
 
@@ -30,6 +31,7 @@ enum st poller_init(struct poller *p, const struct extract_setup *setup, struct 
     if (key.len > 0 && api->key_header)
         snprintf(p->key_line, sizeof(p->key_line), "%s: %s", api->key_header, api->key);
     p->key_hash = key.len > 0 ? XXH3_64bits(key.p, key.len) : 0;
+    budget_init(&p->budget, api->budget, api->is_budget_by_key, api->budget_day, p->key_hash);
     const char *host = strstr(api->base_url, "://");
     host = host ? host + 3 : api->base_url;
     p->base_path_at = (size_t)(host - api->base_url) + strcspn(host, "/");
@@ -52,6 +54,8 @@ void poller_release(struct poller *p)
     arena_release(&p->arena);
     buf_release(&p->url);
     buf_release(&p->kept);
+    budget_release(&p->budget);
+    mem_free(p->governor.all);
 }
 
 /* splitmix64, S. Vigna */

@@ -7,10 +7,12 @@
 #include "base/http_client.h"
 #include "extract/classify.h"
 #include "extract/extract.h"
+#include "extract/governor.h"
 #include "extract/limiter.h"
 #include "extract/wait.h"
 
-#define POLL_MAX_BODY  (size_t)(8 * 1024 * 1024) /* a page of 250 coins has 0.25 MB */
+#define POLL_MAX_BODY \
+    (size_t)(24 * 1024 * 1024) /* a page of 250 coins has 0.25 MB, all names 2 MB */
 #define POLL_MAX_ERROR 256
 
 /* Why a poll is not ok: a class of classify.h by name, or one of these. Compared as text. */
@@ -19,6 +21,7 @@
 #define CAUSE_PACE      "pace" /* the slot ended before a request could start */
 #define CAUSE_TAPE      "tape"
 #define CAUSE_STOPPED   "stopped"
+#define CAUSE_BUDGET    "budget" /* no call is left in the period */
 
 /* Memory of one answer is kept and used again. Thread: the extractor's. */
 struct poller {
@@ -28,7 +31,10 @@ struct poller {
     struct waiter *waiter;
     struct http_client *http;
     struct limiter limiter;
-    uint64_t random; /* of the jitter */
+    struct budget budget;
+    struct governor governor; /* of all jobs, in their order */
+    bool has_paused;          /* since the last good answer */
+    uint64_t random;          /* of the jitter */
     char key_line[320];
     uint64_t key_hash;
     size_t base_path_at; /* in api->base_url, where its path begins */

@@ -45,6 +45,26 @@ void page_fail(struct page_answer *a, const char *cause, const char *fmt, ...)
     va_end(ap);
 }
 
+/* No call is made beyond the budget, whatever it is for. */
+static bool can_pay(const struct request *r, struct page_answer *a)
+{
+    const struct budget_state now = budget_now(&r->p->budget, clock_wall_us(r->p->clock));
+    char from[TIME_TEXT], until[TIME_TEXT], others[80] = "";
+
+    if (now.left > 0)
+        return true;
+    time_format(now.period.from_us, from);
+    time_format(now.period.until_us, until);
+    if (now.others > 0)
+        snprintf(others, sizeof(others), ", %llu of them by others with this key",
+                 (unsigned long long)now.others);
+    r->poll->is_over = true;
+    page_fail(a, CAUSE_BUDGET,
+              "the budget of %llu calls since %.10s is spent%s; it goes on at %.10s",
+              (unsigned long long)r->p->budget.calls, from, others, until);
+    return false;
+}
+
 /* Wait for backoff and pace. False when the slot ends before, or the extractor is stopped: then the
  * poll is over. `a` keeps the reason of the attempt before. */
 static bool wait_turn(const struct request *r, struct page_answer *a)
@@ -55,6 +75,8 @@ static bool wait_turn(const struct request *r, struct page_answer *a)
     int64_t ready_us = limiter_ready_at(&p->limiter, at_us);
     char text[TIME_TEXT];
 
+    if (!can_pay(r, a))
+        return false;
     if (ready_us > r->poll->plan.deadline_us) {
         r->poll->is_over = true;
         if (r->attempt == 1) {
@@ -75,7 +97,8 @@ static bool wait_turn(const struct request *r, struct page_answer *a)
     return true;
 }
 
-static void count_request(const struct request *r, const char *class)
+/* rule: of classify.h's table; "" when there was no answer. */
+static void count_request(const struct request *r, const char *class, const char *rule)
 {
     const struct http_answer *answer = &r->p->answer;
     bool is_answer = strcmp(class, CAUSE_TRANSPORT) != 0;
@@ -90,7 +113,7 @@ static void count_request(const struct request *r, const char *class)
         r->poll->latency_us = answer->latency_us;
     }
     log_debug("extract", "request", LOG_Z("job", r->name), LOG_I("page", r->page),
-              LOG_I("attempt", r->attempt), LOG_Z("class", class),
+              LOG_I("attempt", r->attempt), LOG_Z("class", class), LOG_Z("rule", rule),
               LOG_I("status", is_answer ? answer->status : 0),
               LOG_I("bytes", is_answer ? answer->body.len : 0),
               LOG_I("latency_ms", is_answer ? answer->latency_us / US_PER_MS : 0));
@@ -101,13 +124,41 @@ static bool is_clock_off(const struct request *r, int64_t now_us, struct page_an
     char theirs[TIME_TEXT], ours[TIME_TEXT];
     int64_t date_us;
 
-    if (!answer_clock_is_off(buf_str(&r->p->answer.headers), now_us, &date_us))
+    if (answer_clock_is_off(buf_str(&r->p->answer.headers), now_us, &date_us)) {
+        time_format(date_us, theirs);
+        time_format_ms(now_us, ours);
+        page_fail(a, CAUSE_CLOCK,
+                  "clock: the API says %s, this machine %s; set this machine's clock",
+                  date_us == 0 ? "nothing" : theirs, ours);
+        return true;
+    }
+    if (!poll_clock_jumped(r->poll, r->p, now_us, a->error))
         return false;
-    time_format(date_us, theirs);
-    time_format_ms(now_us, ours);
-    page_fail(a, CAUSE_CLOCK, "clock: the API says %s, this machine %s; set this machine's clock",
-              theirs, ours);
+    a->cause = CAUSE_CLOCK;
     return true;
+}
+
+/* The silence that the answer asks for, or earns; what it asked for is returned. Of those in a row
+ * only the first is worth a line. */
+static int64_t pause_for(const struct request *r, bool is_refused, int64_t now_us)
+{
+    struct poller *p = r->p;
+    int64_t mono_us = clock_mono_us(p->clock), wait_us;
+    struct str asked;
+
+    int64_t asked_us = answer_wait_us(buf_str(&p->answer.headers), now_us, &asked);
+    wait_us = asked_us;
+    if (is_refused)
+        wait_us = limiter_refused(&p->limiter, mono_us, asked_us);
+    else if (asked_us > 0)
+        limiter_pause(&p->limiter, mono_us + asked_us);
+    if (wait_us <= 0)
+        return 0;
+    log_event(p->has_paused ? LOG_DEBUG : LOG_INFO, "extract", "no request for a while",
+              LOG_FIELDS(LOG_Z("job", r->name), LOG_I("status", p->answer.status),
+                         LOG_S("asked", asked), LOG_I("wait_ms", wait_us / US_PER_MS)));
+    p->has_paused = true;
+    return asked_us;
 }
 
 /* An answer that is none of the endpoint's. */
@@ -119,11 +170,10 @@ static void take_refusal(const struct request *r, const struct answer_facts *fac
     const struct http_answer *answer = &p->answer;
     char text[ANSWER_MAX_TEXT];
 
-    int64_t wait_us = answer_wait_us(buf_str(&answer->headers), now_us);
-    if (wait_us > 0)
-        limiter_pause(&p->limiter, clock_mono_us(p->clock) + wait_us);
-    answer_describe(answer->status, facts, verdict, r->j->endpoint, buf_str(&answer->body), wait_us,
-                    text);
+    int64_t wait_us = pause_for(r, verdict->class == ANSWER_RATE_LIMITED, now_us);
+    const struct answer_reply reply = {answer->status, buf_str(&answer->headers),
+                                       buf_str(&answer->body), wait_us};
+    answer_describe(&reply, facts, verdict, r->j->endpoint, text);
     page_fail(a, answer_class_name(verdict->class), "%s", text);
     a->can_retry = verdict->can_retry;
     a->is_hopeless = verdict->class == ANSWER_RATE_LIMITED;
@@ -137,17 +187,19 @@ static enum st take_answer(const struct request *r, struct page_answer *a, struc
     struct answer_facts facts;
 
     enum st st = keep_answer(p, r->j, r->page, r->attempt, now_us, &facts, &a->offset, err);
+    const bool is_wrong = is_clock_off(r, now_us, a);
+    if (p->answer.status == 200) /* also when the tape does not take it */
+        budget_count(&p->budget, r->j->credits, now_us, !is_wrong, 1);
     if (st != ST_OK)
         return st;
     struct answer_verdict verdict =
         answer_classify(p->answer.status, &facts, r->j->endpoint, r->can_be_empty);
-    count_request(r, answer_class_name(verdict.class));
-    bool is_off = verdict.class == ANSWER_OK && is_clock_off(r, now_us, a);
-    if (p->answer.status == 200)
-        credits_count(&r->j->credits, now_us, is_off);
-    if (is_off) {
+    count_request(r, answer_class_name(verdict.class), verdict.rule);
+    if (verdict.class == ANSWER_OK && is_wrong) {
         r->poll->is_over = true;
     } else if (verdict.class == ANSWER_OK) {
+        limiter_accepted(&p->limiter);
+        p->has_paused = false;
         a->is_good = true;
         a->n_rows = facts.n_elements;
         a->first_id = facts.first_id;
@@ -181,11 +233,14 @@ static enum st ask(const struct request *r, struct page_answer *ret_answer, stru
     else
         st = ST_FATAL;
     *ret_answer = (struct page_answer){.is_good = false};
+    if ((st == ST_AGAIN || st == ST_REJECT) &&
+        p->answer.is_sent) /* for all we know it was charged */
+        budget_count(&p->budget, r->j->credits, clock_wall_us(p->clock), false, 1);
     switch (st) {
     case ST_OK:
         return take_answer(r, ret_answer, err);
     case ST_AGAIN:
-        count_request(r, CAUSE_TRANSPORT);
+        count_request(r, CAUSE_TRANSPORT, "");
         page_fail(ret_answer, CAUSE_TRANSPORT, "no answer: %.*s", ANSWER_MAX_TEXT, why.msg);
         ret_answer->can_retry = ret_answer->is_hopeless = true;
         return ST_OK;
@@ -211,7 +266,8 @@ enum st request_page(struct poller *p, struct poll_job *j, uint32_t page, bool c
         .page = page,
         .can_be_empty = can_be_empty,
     };
-    uint32_t most = p->api->max_attempts > 0 ? p->api->max_attempts : 1;
+    const uint32_t wanted = j->poll.plan.max_attempts;
+    uint32_t most = wanted > 0 ? wanted : p->api->max_attempts > 0 ? p->api->max_attempts : 1;
     struct page_answer a = {.can_retry = true};
     enum st st = ST_OK;
 

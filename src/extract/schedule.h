@@ -1,5 +1,4 @@
-/* When a job is due: slots k * every on the UTC grid, those within some hours of the UTC day, by a
- * wall clock that nobody trusts.
+/* When a job is due: the slots of its grid, by a wall clock that nobody trusts.
  *
  * The clock may jump anywhere and come back. A slot is polled once: never one that was polled
  * before or lies shortly before one that was (a clock set back waits until it has caught up). A
@@ -10,38 +9,23 @@
 #ifndef EXTRACT_SCHEDULE_H
 #define EXTRACT_SCHEDULE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "base/grid.h"
 
 #define SCHEDULE_MEMORY 8 /* polled slots remembered */
 
-/* When: the grid, and its hours as time_is_in_hours() takes them. */
-struct schedule_plan {
-    int64_t every_us, from_us, to_us;
-};
-
 struct schedule {
-    struct schedule_plan plan;       /* may be changed at any time */
+    struct grid grid;                /* may be changed at any time */
     int64_t polled[SCHEDULE_MEMORY]; /* a ring */
     size_t n_polled;                 /* ever */
 };
 
-void schedule_init(struct schedule *s, struct schedule_plan plan);
+void schedule_init(struct schedule *s, const struct grid *grid);
 
 /* This slot is taken: polled now, or found on the tape. It need not lie on the grid. */
 void schedule_took(struct schedule *s, int64_t slot_us);
 
-bool schedule_is_within_hours(const struct schedule *s, int64_t slot_us);
-
 /* True when the slot of the moment wall_us is to be polled now. */
 bool schedule_is_due(const struct schedule *s, int64_t wall_us, int64_t *ret_slot_us);
-
-/* When the slot of the moment wall_us ends, whether it is one or lies outside the hours. */
-int64_t schedule_slot_end(const struct schedule *s, int64_t wall_us);
-
-/* The first slot after wall_us; 0 when there is none within a year. */
-int64_t schedule_next(const struct schedule *s, int64_t wall_us);
 
 /* Slots that passed unpolled while the poll of slot_us ran until wall_us, for elapsed_us by the
  * monotonic clock (so that a jump of the wall clock counts none). The slot of wall_us itself is not

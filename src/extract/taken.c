@@ -39,14 +39,16 @@ static enum st seek_back(struct tape_reader *r, uint64_t head, int64_t since_us,
 static enum st find(struct tape_reader *r, uint64_t head, int64_t wall_us, struct schedule *s,
                     struct err *err)
 {
-    int64_t every_us = s->plan.every_us;
     struct tape_record record;
+    int64_t since_us;
 
-    enum st st = seek_back(r, head, time_floor(wall_us, every_us), err);
+    if (!grid_slot(&s->grid, wall_us, &since_us))
+        since_us = wall_us;
+    enum st st = seek_back(r, head, since_us, err);
     while (st == ST_OK) {
         st = next_readable(r, head, &record, err);
         if (st == ST_OK && record.type == TAPE_END && outcome_bears_rows(record.outcome) &&
-            record.slot_us % every_us == 0)
+            grid_has(&s->grid, record.slot_us))
             schedule_took(s, record.slot_us);
     }
     return st == ST_AGAIN && err->sys == 0 ? ST_OK : st; /* the head */

@@ -19,6 +19,7 @@ struct task {
     bool has_next, is_leaving;
     struct poll_job job;
     struct schedule schedule;
+    struct governed governed;
 
     enum turn turn;
     uint64_t ticket;                     /* TURN_WISH */
@@ -26,11 +27,14 @@ struct task {
     bool has_begun;                      /* a slot, since the schedule is what it is */
     int64_t last_slot_us, last_begun_us; /* of the grid; monotonic */
 
+    int64_t owed_us; /* promised by the grid before, and no slot of this one; 0: nothing is */
+
     const char *trouble; /* the cause of the outage under way; NULL: all is well */
     uint32_t n_trouble;  /* polls in it */
     int64_t failed_slot_us;
     int64_t retry_at_us; /* monotonic: not before this again for failed_slot_us */
     int64_t retry_wait_us;
+    uint64_t n_skipped; /* slots before the promised one that are left out on purpose */
 };
 
 /* ST_FATAL says what is wrong with the job. */
@@ -42,6 +46,9 @@ void task_free(struct task *t); /* NULL is fine */
 
 /* The same job, to be polled otherwise; at once, or when the poll under way is over. */
 void task_change(struct task *t, const struct extract_job *job, struct poller *p);
+
+/* The budget may allow more than when its next poll was promised. */
+void task_reconsider(struct task *t, struct poller *p);
 
 /* The slot of wall_us, when it is to be polled now. */
 bool task_is_due(const struct task *t, const struct poller *p, int64_t wall_us,

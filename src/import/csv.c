@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "import/feed.h"
+#include "import/record.h"
 #include "row/market.h"
 #include "tape/record.h"
 
@@ -11,109 +12,18 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define MAX_RECORD  ((size_t)4 * 1024 * 1024)
-#define MAX_COLUMNS 512
-#define MAX_NAME    64
+#define MAX_NAME 64
 
 #define NO_COLUMN SIZE_MAX
 
 struct csv {
     struct feed feed;
-    char separator;
+    struct record record; /* the one at hand */
     size_t n_columns;
-    size_t target[MAX_COLUMNS];      /* column of market_table, or NO_COLUMN */
-    size_t source[N_MARKET_COLUMNS]; /* the other way round */
+    size_t target[RECORD_MAX_FIELDS]; /* column of market_table, or NO_COLUMN */
+    size_t source[N_MARKET_COLUMNS];  /* the other way round */
     size_t time;
-    struct str fields[MAX_COLUMNS]; /* of the record at hand */
-    size_t n_fields;
-    struct buf texts; /* of its quoted fields */
 };
-
-/* ---- records ---- */
-
-/* Bytes of the quoted field at the start of s, with its quotes; 0: it does not end. */
-static size_t quoted_len(struct str s)
-{
-    size_t i = 1;
-
-    while (i < s.len) {
-        const char *quote = memchr(s.p + i, '"', s.len - i);
-        if (quote == NULL)
-            return 0;
-        i = (size_t)(quote - s.p) + 1;
-        if (i == s.len || s.p[i] != '"')
-            return i;
-        i++; /* "" is a quote in the text */
-    }
-    return 0;
-}
-
-/* A quote counts only at the start of a field; for that any of the separators will do. */
-static size_t measure(struct str s, bool is_last)
-{
-    bool is_start = true;
-
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.p[i] == '\n')
-            return i + 1;
-        if (is_start && s.p[i] == '"') {
-            size_t len = quoted_len((struct str){s.p + i, s.len - i});
-            if (len == 0 || (i + len == s.len && !is_last))
-                return 0;
-            i += len - 1;
-        }
-        is_start = s.p[i] == ',' || s.p[i] == ';' || s.p[i] == '\t';
-    }
-    return is_last ? s.len : 0;
-}
-
-/* The text of a quoted field without its quotes. */
-static struct str unquote(struct csv *c, struct str quoted)
-{
-    struct str inner = {quoted.p + 1, quoted.len - 2};
-    size_t from = c->texts.len;
-
-    if (memchr(inner.p, '"', inner.len) == NULL)
-        return inner;
-    for (size_t i = 0; i < inner.len; i++) {
-        buf_add_char(&c->texts, inner.p[i]);
-        i += inner.p[i] == '"';
-    }
-    return (struct str){c->texts.p + from, c->texts.len - from};
-}
-
-/* Cut a record into fields; NULL, or what is wrong with it. */
-static const char *cut_record(struct csv *c, struct str record)
-{
-    while (record.len > 0 && (record.p[record.len - 1] == '\n' || record.p[record.len - 1] == '\r'))
-        record.len--;
-    buf_clear(&c->texts);
-    if (buf_room(&c->texts, record.len + 1) == NULL) /* so that it stays where it is */
-        return "no memory for it";
-    c->n_fields = 0;
-    for (bool is_more = true; is_more;) {
-        struct str field = record;
-        if (c->n_fields == MAX_COLUMNS)
-            return "more than 512 fields";
-        if (record.len > 0 && record.p[0] == '"') {
-            size_t len = quoted_len(record);
-            if (len == 0)
-                return "a quote is not closed";
-            field.len = len;
-            record = (struct str){record.p + len, record.len - len};
-            is_more = record.len > 0;
-            if (is_more && record.p[0] != c->separator)
-                return "text behind a closing quote";
-            if (is_more)
-                record = (struct str){record.p + 1, record.len - 1};
-            field = unquote(c, field);
-        } else {
-            is_more = str_cut(&record, c->separator, &field);
-        }
-        c->fields[c->n_fields++] = field;
-    }
-    return NULL;
-}
 
 /* ---- the header ---- */
 
@@ -173,31 +83,14 @@ static bool can_fill(size_t column)
            column == MARKET_ROI_CURRENCY || column == MARKET_ROI_PERCENTAGE;
 }
 
-static char find_separator(struct str header)
-{
-    static const char all[] = ",;\t";
-    size_t best = 0, most = 0;
-
-    for (size_t i = 0; i < 3; i++) {
-        size_t n = 0;
-        for (size_t k = 0; k < header.len; k++)
-            n += header.p[k] == all[i];
-        if (n > most) {
-            most = n;
-            best = i;
-        }
-    }
-    return all[best];
-}
-
 /* Give a field of the header its place; false when it has none. */
 static bool place(struct source *s, struct csv *c, size_t field, size_t *time_rank)
 {
     char text[MAX_NAME];
-    struct str name = plain_name(c->fields[field], text);
-    struct str mapped = source_mapped(s, str_trim(c->fields[field]));
+    struct str name = plain_name(c->record.fields[field], text);
+    struct str mapped = source_mapped(s, str_trim(c->record.fields[field]));
     size_t rank = 0, column = table_find(&market_table, without_alias(name));
-    bool is_time = mapped.len > 0 ? str_eq(mapped, STR("time")) : source_is_time_name(name, &rank);
+    bool is_time = mapped.len > 0 ? str_eq(mapped, STR("time")) : when_is_name(name, &rank);
 
     if (mapped.len > 0)
         column = table_find(&market_table, mapped);
@@ -219,10 +112,10 @@ static bool place(struct source *s, struct csv *c, size_t field, size_t *time_ra
 static bool is_given_before(const struct csv *c, size_t field)
 {
     char text[MAX_NAME], other[MAX_NAME];
-    struct str name = plain_name(c->fields[field], text);
+    struct str name = plain_name(c->record.fields[field], text);
     size_t i = 0;
 
-    while (i < field && !str_eq(plain_name(c->fields[i], other), name))
+    while (i < field && !str_eq(plain_name(c->record.fields[i], other), name))
         i++;
     return i < field;
 }
@@ -240,8 +133,8 @@ static void place_all(struct source *s, struct csv *c)
     size_t time_rank = 0;
 
     for (size_t i = 0; i < c->n_columns; i++)
-        if (!place(s, c, i, &time_rank) && str_trim(c->fields[i]).len > 0)
-            add_name(is_given_before(c, i) ? &twice : &unused, c->fields[i]);
+        if (!place(s, c, i, &time_rank) && str_trim(c->record.fields[i]).len > 0)
+            add_name(is_given_before(c, i) ? &twice : &unused, c->record.fields[i]);
     if (twice.len > 0)
         source_note(s, "columns that are given twice, of which the first is used: %s",
                     buf_z(&twice));
@@ -254,15 +147,11 @@ static void place_all(struct source *s, struct csv *c)
 
 static enum st read_header(struct source *s, struct csv *c, struct str record, struct err *err)
 {
-    static const struct str bom = STR("\xEF\xBB\xBF");
+    const char *problem = record_cut_header(&c->record, record);
 
-    if (str_starts(record, bom))
-        record = (struct str){record.p + bom.len, record.len - bom.len};
-    c->separator = find_separator(record);
-    const char *problem = cut_record(c, record);
     if (problem)
         return err_set(err, ST_REJECT, "%.200s: its header: %s", s->setup->source, problem);
-    c->n_columns = c->n_fields;
+    c->n_columns = c->record.n_fields;
     c->time = NO_COLUMN;
     for (size_t i = 0; i < N_MARKET_COLUMNS; i++)
         c->source[i] = NO_COLUMN;
@@ -297,17 +186,17 @@ static enum st add_record(struct source *s, struct csv *c, struct str record, st
 
     if (str_trim(record).len == 0)
         return ST_OK;
-    const char *problem = cut_record(c, record);
+    const char *problem = record_cut(&c->record, record);
     if (problem)
         source_skip(s, IMPORT_NOT_COINS, shown, "%s", problem);
-    else if (c->n_fields != c->n_columns)
-        source_skip(s, IMPORT_NOT_COINS, shown, "%zu fields, where the header has %zu", c->n_fields,
-                    c->n_columns);
-    else if (str_trim(c->fields[c->source[MARKET_ID]]).len == 0)
+    else if (c->record.n_fields != c->n_columns)
+        source_skip(s, IMPORT_NOT_COINS, shown, "%zu fields, where the header has %zu",
+                    c->record.n_fields, c->n_columns);
+    else if (str_trim(c->record.fields[c->source[MARKET_ID]]).len == 0)
         source_skip(s, IMPORT_NOT_COINS, shown, "its id is empty");
-    else if (!when_parse(&s->when, c->fields[c->time], &item->time_us)) {
+    else if (!when_parse(&s->when, c->record.fields[c->time], &item->time_us)) {
         struct buf text = BUF_INIT(256);
-        buf_add_clean(&text, c->fields[c->time], 60);
+        buf_add_clean(&text, c->record.fields[c->time], 60);
         source_skip(s, IMPORT_NO_TIME, shown, "\"%s\" is not a time that can be read",
                     buf_z(&text));
         buf_release(&text);
@@ -323,8 +212,8 @@ static enum st list(struct source *s, struct err *err)
     char name[40];
 
     s->state = c;
-    buf_init(&c->texts, MAX_RECORD + 1024 * 1024);
-    enum st st = feed_open(&c->feed, s->setup->source, MAX_RECORD, measure, err);
+    record_init(&c->record);
+    enum st st = feed_open(&c->feed, s->setup->source, RECORD_MAX_BYTES, record_measure, err);
     for (size_t n = 0; st == ST_OK; n++) {
         struct item item = {.page = 1, .is_coin = true};
         struct str record = STR_NONE;
@@ -416,7 +305,7 @@ static void add_key(struct buf *b, size_t *n, const char *key)
 
 static struct str value_of(const struct csv *c, size_t column)
 {
-    return c->source[column] == NO_COLUMN ? STR_NONE : c->fields[c->source[column]];
+    return c->source[column] == NO_COLUMN ? STR_NONE : c->record.fields[c->source[column]];
 }
 
 static void add_roi(struct buf *b, size_t *n, const struct csv *c)
@@ -488,7 +377,7 @@ static enum st read_run(struct source *s, const struct item *run, struct err *er
             return err_set(err, st, "%s", why.msg);
         if (st == ST_REJECT || record.len == 0 || at >= run->at + run->len)
             return ST_OK;
-        if (cut_record(c, record) != NULL || c->n_fields != c->n_columns)
+        if (record_cut(&c->record, record) != NULL || c->record.n_fields != c->n_columns)
             continue; /* reported when it was found */
         st = source_made_room(s, shown_line(number, name), err);
         if (st != ST_OK)
@@ -516,7 +405,7 @@ static void close_csv(struct source *s)
     if (c == NULL)
         return;
     feed_close(&c->feed);
-    buf_release(&c->texts);
+    record_release(&c->record);
     mem_free(c);
 }
 

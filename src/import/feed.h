@@ -1,4 +1,4 @@
-/* A file of records (lines), read through a window. Private to import/. */
+/* A file of records (lines), read through a window. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef IMPORT_FEED_H
 #define IMPORT_FEED_H

@@ -306,6 +306,8 @@ static enum st open_source(struct source *s, struct err *err)
 
     s->result->kind = setup->kind;
     enum st st = zone_open(zone && zone[0] ? zone : "UTC", &s->zone, err);
+    if (st != ST_OK)
+        err_ignore(err_wrap(err, st, "--time-zone: "));
     if (st == ST_OK && setup->kind == IMPORT_DETECT)
         st = detect_kind(setup->source, &s->result->kind, err);
     if (st == ST_OK)

@@ -60,7 +60,7 @@ static enum st note_member(struct source *s, struct line *l, struct str key,
 {
     struct str mapped = source_mapped(s, key), raw = STR_NONE;
     size_t rank = 0;
-    bool is_time = mapped.len > 0 ? str_eq(mapped, STR("time")) : source_is_time_name(key, &rank);
+    bool is_time = mapped.len > 0 ? str_eq(mapped, STR("time")) : when_is_name(key, &rank);
     bool is_data = mapped.len > 0 ? str_eq(mapped, STR("data")) : is_data_name(key);
 
     rank += mapped.len == 0; /* what the user says comes first */

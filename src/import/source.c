@@ -418,18 +418,3 @@ struct str source_mapped(const struct source *s, struct str name)
     }
     return STR_NONE;
 }
-
-bool source_is_time_name(struct str name, size_t *ret_rank)
-{
-    static const char *const names[] = {"fetched_at",  "fetchedat",   "timestamp",  "time",
-                                        "ts",          "datetime",    "date",       "collected_at",
-                                        "scraped_at",  "captured_at", "created_at", "snapshot_time",
-                                        "snapshot_at", "recorded_at", "inserted_at"};
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (name.len == strlen(names[i]) && strncasecmp(name.p, names[i], name.len) == 0) {
-            *ret_rank = i;
-            return true;
-        }
-    return false;
-}

@@ -101,7 +101,4 @@ enum st source_unpack(struct source *s, struct str *ret_body, struct err *err) M
 /* The name that a column or key is mapped to by setup->map; empty: none. */
 struct str source_mapped(const struct source *s, struct str name);
 
-/* True for the usual names of a time; ret_rank: the lower the better. */
-bool source_is_time_name(struct str name, size_t *ret_rank);
-
 #endif

@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <strings.h>
 
 struct scan {
     struct str rest; /* what is not read yet */
@@ -239,4 +240,19 @@ bool when_parse(struct when *w, struct str text, int64_t *ret_us)
     /* "1700000000.25", "1.7e9": shorter numbers are years or counters */
     return dec_parse(s, &d) == DEC_OK && of_count(d, ret_us) &&
            *ret_us >= INT64_C(1000000000) * US_PER_S;
+}
+
+bool when_is_name(struct str name, size_t *ret_rank)
+{
+    static const char *const names[] = {"fetched_at",  "fetchedat",   "timestamp",  "time",
+                                        "ts",          "datetime",    "date",       "collected_at",
+                                        "scraped_at",  "captured_at", "created_at", "snapshot_time",
+                                        "snapshot_at", "recorded_at", "inserted_at"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (name.len == strlen(names[i]) && strncasecmp(name.p, names[i], name.len) == 0) {
+            *ret_rank = i;
+            return true;
+        }
+    return false;
 }

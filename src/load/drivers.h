@@ -8,6 +8,9 @@
 extern const struct sink_driver sink_json;   /* json/json.c */
 extern const struct sink_driver sink_memory; /* memory.c */
 extern const struct sink_driver sink_null;   /* null.c */
+#ifdef HAVE_POSTGRES
+extern const struct sink_driver sink_postgres; /* postgres/postgres.c */
+#endif
 extern const struct sink_driver sink_sqlite; /* sqlite/sqlite.c */
 
 #endif

@@ -137,6 +137,9 @@ static enum st make_rows(struct gather *g, struct gathered *p, const struct poll
     const char *what = "tape: ";
     struct err why = ERR_INIT;
 
+    if (strcmp(p->end.stream->endpoint, TAPE_UPSTREAM) ==
+        0) /* of any endpoint, for callers alone */
+        return ST_OK;
     enum st st = read_pages(g, p, &why);
     if (st == ST_OK) {
         const struct transform_input in = {
@@ -203,9 +206,8 @@ enum st gather_poll(struct gather *g, uint64_t end_offset, struct gathered **ret
     p = p ? p : free_place(g, &wanted);
     st = read_end(g, p, end_offset, err);
     if (st == ST_OK && outcome_bears_rows(p->end.outcome)) {
-        if (g->has_history)
-            st = earlier(g, p, p->end.prev_rows_end, &prev_rows, err);
-        if (st == ST_OK && g->has_history)
+        st = earlier(g, p, p->end.prev_rows_end, &prev_rows, err);
+        if (st == ST_OK)
             st = earlier(g, p, p->end.prev_ok_end, &prev_ok, err);
         if (st == ST_OK)
             st = make_rows(g, p, prev_rows, prev_ok, err);

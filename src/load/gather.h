@@ -29,7 +29,6 @@ struct gather {
     struct tape_reader *reader;     /* borrowed */
     const struct stream_id *stream; /* borrowed */
     struct json *json;              /* borrowed */
-    bool has_history;               /* keep earlier polls for the transform */
     struct gathered polls[GATHER_POLLS];
 };
 

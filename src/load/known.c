@@ -53,8 +53,8 @@ static bool cut_dots(struct str *path, struct str *dir)
     return true;
 }
 
-/* A directory's name as a URL has it. */
-static void add_dir(struct buf *b, struct str dir)
+/* A text as a URL has it. */
+static void add_escaped(struct buf *b, struct str dir)
 {
     bool is_utf8 = str_is_utf8(dir);
 
@@ -67,27 +67,44 @@ static void add_dir(struct buf *b, struct str dir)
     }
 }
 
-static enum st add_absolute(struct buf *b, const struct sink_url *url, struct err *err)
+/* A store on this machine: the whole path. Its options say how it is written, not which it is. */
+static enum st add_path(struct buf *b, const struct sink_url *url, struct err *err)
 {
-    struct str tail = str_of(url->shown + strlen(url->scheme) + 1), path;
+    struct str tail = str_of(url->shown + str_of(url->scheme).len + 1), path, dir;
     char cwd[FILE_MAX_PATH];
 
-    if (getcwd(cwd, sizeof(cwd)) == NULL)
-        return err_sys(err, ST_AGAIN, errno, "%s: the working directory", url->shown);
-    struct str dir = str_of(strcmp(cwd, "/") == 0 ? "" : cwd);
-    bool has_options = str_cut(&tail, '?', &path);
-    while (cut_dots(&path, &dir))
-        ;
+    str_cut(&tail, '?', &path);
     buf_addf(b, "%s:", url->scheme);
-    add_dir(b, dir);
-    if (path.len > 0 || dir.len == 0)
-        buf_add_char(b, '/');
-    buf_add_str(b, path);
-    if (has_options) {
-        buf_add_char(b, '?');
-        buf_add_str(b, tail);
+    if (url->rest[0] != '/') {
+        if (getcwd(cwd, sizeof(cwd)) == NULL)
+            return err_sys(err, ST_AGAIN, errno, "%s: the working directory", url->shown);
+        dir = str_of(strcmp(cwd, "/") == 0 ? "" : cwd);
+        while (cut_dots(&path, &dir))
+            ;
+        add_escaped(b, dir);
+        if (path.len > 0 || dir.len == 0)
+            buf_add_char(b, '/');
     }
+    buf_add_str(b, path);
     return ST_OK;
+}
+
+/* An address, with those options that say which of its stores it is, in the driver's order. */
+static void add_address(struct buf *b, const struct sink_url *url, const char *const *which)
+{
+    struct str options = str_of(url->shown), head;
+    char before = '?';
+
+    str_cut(&options, '?', &head);
+    buf_add_str(b, head);
+    for (; which && *which; which++) {
+        const char *value = sink_url_option(url, *which);
+        if (value == NULL)
+            continue;
+        buf_addf(b, "%c%s=", before, *which);
+        add_escaped(b, str_of(value));
+        before = '&';
+    }
 }
 
 enum st known_name(const struct sink_url *url, char ret_name[KNOWN_NAME_MAX], struct err *err)
@@ -97,11 +114,12 @@ enum st known_name(const struct sink_url *url, char ret_name[KNOWN_NAME_MAX], st
     struct err why = ERR_INIT;
     enum st st = ST_OK;
 
-    if (url->rest[0] == '/' || sink_driver_find(str_of(url->scheme), &driver, &why) != ST_OK ||
-        !driver->is_path)
+    if (sink_driver_find(str_of(url->scheme), &driver, &why) != ST_OK)
         buf_add_z(&b, url->shown);
+    else if (driver->is_path)
+        st = add_path(&b, url, err);
     else
-        st = add_absolute(&b, url, err);
+        add_address(&b, url, driver->which);
     if (st == ST_OK)
         st = buf_check(&b, url->shown, err);
     if (st == ST_OK)

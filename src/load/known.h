@@ -1,8 +1,9 @@
 /* The sinks that a tape's data directory knows of, and how far each has loaded which stream: what
  * nobody has loaded yet must not be removed from the tape.
  *
- * A sink goes by its URL as shown; where that is a path, by the whole path, so that two stores of
- * the same relative path in two directories are two sinks.
+ * A sink goes by its URL as shown, without the options that only say how it is written, so that a
+ * store that is written otherwise from now on stays the same one; where that is a path, by the
+ * whole path, so that two stores of the same relative path in two directories are two sinks.
  *
  * DATA/sinks/<16 hex: XXH3-64 of the name>, replaced as a whole:
  *

@@ -13,6 +13,7 @@
 #define BACKOFF_FIRST (250 * US_PER_MS)
 #define BACKOFF_MAX   (30 * US_PER_S)
 #define IDLE          US_PER_S          /* the tape wakes us */
+#define MAX_TIDY      (2 * US_PER_S)    /* then the tapes are looked at again */
 #define IDLE_BLIND    (200 * US_PER_MS) /* another process writes it: look again */
 #define DEFAULT_POLL  ((uint64_t)256 << 20)
 
@@ -20,6 +21,7 @@
 struct batch {
     size_t n_polls, n_rows, n_stored, n_unchanged, n_refused;
     int64_t newest_us;
+    int64_t began_us; /* on the monotonic clock */
 };
 
 static void add_stream(struct loader *l, const struct loader_stream *stream)
@@ -44,8 +46,12 @@ struct loader *loader_new(const struct loader_setup *setup)
     l->clock = setup->clock;
     l->events = setup->events;
     l->json = json_new();
-    l->sink = (struct sink){
-        .url = setup->url, .clock = setup->clock, .is_simulated = setup->is_simulated};
+    l->sink = (struct sink){.url = setup->url,
+                            .clock = setup->clock,
+                            .is_simulated = setup->is_simulated,
+                            .tell = setup->events.told,
+                            .warn = setup->events.warned,
+                            .tell_ctx = setup->events.ctx};
     l->tape = setup->tape;
     l->accepts_gap = setup->accepts_gap;
     l->max_poll_bytes = setup->max_poll_bytes > 0 ? setup->max_poll_bytes : DEFAULT_POLL;
@@ -126,7 +132,7 @@ static void count_load(struct batch *b, const struct sink_load *load,
     b->n_rows += load->rows->rows.n;
     b->n_stored += result->n_stored;
     b->n_unchanged += result->n_unchanged;
-    b->n_refused += load->rows->n_refusals;
+    b->n_refused += load->rows->n_refusals + result->n_refused;
     for (size_t i = 0; i < load->n_pages; i++)
         if (load->pages[i].record.fetched_at_us > b->newest_us)
             b->newest_us = load->pages[i].record.fetched_at_us;
@@ -134,10 +140,11 @@ static void count_load(struct batch *b, const struct sink_load *load,
 
 static void report_lag(struct loader *l, struct loader_tape *t)
 {
-    uint64_t head = loader_tape_head(t), done = atomic_load(&t->done);
+    uint64_t done = atomic_load(&t->done), ended = t->head ? tape_head_ended(t->head) : 0;
 
     if (t->head)
-        metric_set(METRIC_SINK_LAG, l->url->shown, t->job, (double)(head - done));
+        metric_set(METRIC_SINK_LAG, l->url->shown, t->job,
+                   ended > done ? (double)(ended - done) : 0);
 }
 
 static void report_commit(struct loader *l, struct loader_tape *t, const struct batch *b)
@@ -174,9 +181,9 @@ static enum st load_one(struct loader *l, struct loader_tape *t, const struct ga
                         uint32_t status, struct batch *b, bool *ret_is_refused, struct err *err)
 {
     bool is_refused = t->refused == poll->end.offset;
-    /* up to a refused poll one by one: with two of them in a batch, each would undo the other */
+    int64_t start = clock_mono_us(l->clock);
     bool is_last = t->ahead == 0 || b->n_polls + 1 >= LOADER_MAX_BATCH_POLLS || is_stopping(l) ||
-                   poll->end.offset <= t->refused;
+                   start - b->began_us >= LOADER_MAX_BATCH_US || poll->end.offset <= t->alone_until;
     struct sink_load load = {
         .stream = &t->id,
         .end = &poll->end,
@@ -197,10 +204,15 @@ static enum st load_one(struct loader *l, struct loader_tape *t, const struct ga
     enum st st = t->head || t->ahead != 0 ? ST_OK : tape_sync(t->dir, err);
     if (st != ST_OK)
         return st;
-    int64_t start = clock_mono_us(l->clock);
+    start = clock_mono_us(l->clock);
     st = l->driver->load(&l->sink, &load, &result, &why);
     int64_t duration = clock_mono_us(l->clock) - start;
     *ret_is_refused = st == ST_REJECT;
+    if (st == ST_REJECT && (b->n_polls > 0 || !load.is_last)) {
+        t->alone_until = poll->end.offset;
+        t->is_attached = false;
+        return ST_OK;
+    }
     if (st == ST_REJECT)
         return note_refusal(l, t, &load, &why, err);
     if (st != ST_OK) {
@@ -221,7 +233,7 @@ static enum st load_one(struct loader *l, struct loader_tape *t, const struct ga
 static enum st load_batch(struct loader *l, struct loader_tape *t, bool *ret_has_more,
                           struct err *err)
 {
-    struct batch b = {0};
+    struct batch b = {.began_us = clock_mono_us(l->clock)};
     bool is_refused = false, is_committed = false, is_cut = false;
     enum st st = t->is_attached ? ST_OK : loader_tape_attach(l, t, err);
 
@@ -275,6 +287,21 @@ enum st loader_open(struct loader *l, struct err *err)
     return st;
 }
 
+/* What the sink still derives of what it has, as long as nothing more important has to wait. */
+static enum st tidy(struct loader *l, struct err *err)
+{
+    const int64_t began_us = clock_mono_us(l->clock);
+    enum st st = ST_OK;
+
+    l->is_untidy = l->is_open && l->driver->tidy;
+    while (st == ST_OK && l->is_untidy && !is_stopping(l) &&
+           clock_mono_us(l->clock) - began_us < MAX_TIDY)
+        st = l->driver->tidy(&l->sink, &l->is_untidy, err);
+    if (st != ST_OK)
+        close_sink(l);
+    return st == ST_REJECT ? ST_AGAIN : st;
+}
+
 enum st loader_catch_up(struct loader *l, struct err *err)
 {
     bool has_more = true;
@@ -289,7 +316,7 @@ enum st loader_catch_up(struct loader *l, struct err *err)
             has_more |= has_this_more;
         }
     }
-    return st;
+    return st == ST_OK ? tidy(l, err) : st;
 }
 
 /* Sleep, or until loader_stop(), or (has_news) until there is something to look at. */
@@ -351,7 +378,7 @@ enum st loader_run(struct loader *l, struct err *err)
         if (st == ST_OK) {
             backoff_us = BACKOFF_FIRST;
             report_working(l);
-            if (!is_stopping(l) && !has_more)
+            if (!is_stopping(l) && !has_more && !l->is_untidy)
                 wait_for_more(l);
             continue;
         }

@@ -37,13 +37,18 @@ struct loader_tape {
     uint64_t credits_key, credits_spent;
     int64_t credits_from_us;
 
+    /* polls up to this one are batches of their own: one of a batch was refused */
+    uint64_t alone_until;
     /* the poll that the sink refused: loaded without rows next time */
     uint64_t refused;
     struct err refusal;
 };
 
-#define LOADER_MAX_BATCH_ROWS  5000
-#define LOADER_MAX_BATCH_POLLS 20
+/* a transaction of a backlog: large enough that its own cost is little, soon over also where the
+ * way to the store is slow */
+#define LOADER_MAX_BATCH_ROWS  20000
+#define LOADER_MAX_BATCH_POLLS 100
+#define LOADER_MAX_BATCH_US    (2 * US_PER_S)
 
 struct replay {
     /* guarded by the loader's lock */
@@ -66,6 +71,7 @@ struct loader {
     const struct sink_driver *driver; /* NULL until it was looked up */
     struct sink sink;
     bool is_open, has_failed;
+    bool is_untidy;                                /* the sink has more to derive of what it has */
     struct loader_tape *tapes[LOADER_MAX_STREAMS]; /* a pointer that is there stays */
     atomic_size_t n_tapes;                         /* any thread; grows with `lock` held */
     struct tape *tape;

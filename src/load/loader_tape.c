@@ -168,7 +168,6 @@ enum st loader_tape_attach(struct loader *l, struct loader_tape *t, struct err *
     atomic_store(&t->done, at.offset);
     atomic_store(&t->is_met, true);
     metric_set(METRIC_SINK_OFFSET, l->url->shown, t->job, (double)at.offset);
-    t->gather.has_history = l->driver->needs_history;
     t->status = 0;
     tape_reader_seek(t->reader, at.offset + 1);
     return loader_tape_look_ahead(l, t, err);

@@ -7,7 +7,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mem.h"
 #include "load/drivers.h"
-#include "row/market.h"
+#include "row/tables.h"
 #include "transform/coins.h"
 
 #include <pthread.h>
@@ -26,6 +26,7 @@ struct memory_table {
     uint64_t end_offset;
     uint8_t uuid[16]; /* of its stream */
     enum poll_outcome outcome;
+    int64_t finished_us;
 };
 
 struct memory_job {
@@ -49,6 +50,7 @@ struct memory_store {
     struct memory_job *jobs;
     struct memory_stream *streams;
     size_t n_jobs, n_streams;
+    uint64_t version; /* raised by each commit */
 };
 
 struct memory_attached {
@@ -134,9 +136,11 @@ static size_t add_job(struct memory_store *store, const struct stream_id *id)
     struct memory_job *job = &store->jobs[store->n_jobs];
     memset(job, 0, sizeof(*job));
     job->id = *id;
+    enum row_table table = row_table_of(id->endpoint);
     for (size_t i = 0; i < N_TABLES; i++) {
         arena_init(&job->tables[i].arena, MAX_TABLE);
-        job->tables[i].rows.table = &market_table;
+        if (table < N_ROW_TABLES) /* else no poll has rows */
+            job->tables[i].rows.table = row_tables[table];
     }
     return store->n_jobs++;
 }
@@ -230,7 +234,7 @@ static bool copy_row(struct arena *arena, const struct cell *from, size_t n, str
 static bool copy_polled(struct memory_table *to, const struct poll_rows *poll)
 {
     for (size_t i = 0; i < poll->rows.n; i++) {
-        if (!copy_row(&to->arena, rows_at(&poll->rows, i), N_MARKET_COLUMNS,
+        if (!copy_row(&to->arena, rows_at(&poll->rows, i), to->rows.table->n_columns,
                       rows_at(&to->rows, to->rows.n)))
             return false;
         to->slots[to->rows.n++] = poll->slot_us;
@@ -247,12 +251,12 @@ static bool copy_kept(struct memory_table *to, const struct memory_table *from, 
 
     for (size_t i = 0; i < from->rows.n; i++) {
         const struct cell *cells = rows_at(&from->rows, i);
-        struct str id = cell_text(&cells[MARKET_ID]);
+        struct str id = cell_text(&cells[ROW_ID]);
         bool is_polled = coins_find(poll->coins, id, &row);
         if (from->slots[i] == replaced || (is_polled && row != COINS_NO_ROW))
             continue;
         to->is_absent[to->rows.n] = from->is_absent[i] || (is_ok && !is_polled);
-        if (!copy_row(&to->arena, cells, N_MARKET_COLUMNS, rows_at(&to->rows, to->rows.n)))
+        if (!copy_row(&to->arena, cells, to->rows.table->n_columns, rows_at(&to->rows, to->rows.n)))
             return false;
         to->slots[to->rows.n++] = from->slots[i];
     }
@@ -267,11 +271,14 @@ static bool build_table(struct memory_table *to, const struct memory_table *from
 
     arena_reset(&to->arena);
     to->rows.n = 0;
-    to->rows.cells = arena_alloc(&to->arena, max * N_MARKET_COLUMNS, sizeof(*to->rows.cells));
+    to->rows.cells =
+        arena_alloc(&to->arena, max * to->rows.table->n_columns, sizeof(*to->rows.cells));
     to->slots = arena_alloc(&to->arena, max, sizeof(*to->slots));
     to->is_absent = arena_zalloc(&to->arena, max, sizeof(*to->is_absent));
     if (!to->rows.cells || !to->slots || !to->is_absent)
         return false;
+    if (to->rows.table->latest == NULL) /* nothing of it is the latest */
+        return true;
     int64_t replaced = from->has_poll && from->slot_us == poll->slot_us ? poll->slot_us : INT64_MIN;
     return copy_polled(to, poll) && copy_kept(to, from, replaced, poll, is_ok);
 }
@@ -306,6 +313,7 @@ static enum st stage_rows(struct memory_job *job, const struct sink_load *load,
     to->slot_us = poll->slot_us;
     to->end_offset = load->end->offset;
     to->outcome = load->end->outcome;
+    to->finished_us = load->end->fetched_at_us;
     memcpy(to->uuid, load->stream->uuid, sizeof(to->uuid));
     job->staged = next;
     return ST_OK;
@@ -355,6 +363,7 @@ static enum st memory_load(struct sink *s, const struct sink_load *load,
     } else if (load->is_last) {
         struct memory_job *job = &store->jobs[store->streams[stream].job];
         job->present = job->staged;
+        store->version++;
         store->streams[stream].position = load->new;
         me->is_staging = false;
     }
@@ -364,36 +373,90 @@ static enum st memory_load(struct sink *s, const struct sink_load *load,
     return st;
 }
 
-/* All present rows of a currency, the newest of each coin; the lock is held. */
-static bool gather(const struct memory_store *store, struct str vs_currency, bool has_absent,
-                   struct arena *arena, struct rows *rows)
+static const struct memory_table *present_of(const struct memory_job *job)
 {
+    return &job->tables[job->present];
+}
+
+/* All present rows of market in a currency, the newest of each coin; the lock is held. */
+static bool gather_market(const struct memory_store *store, struct str vs_currency,
+                          struct arena *arena, struct rows *rows)
+{
+    const size_t row_size = N_MARKET_COLUMNS * sizeof(*rows->cells);
     size_t max = 0;
     uint32_t at;
 
     for (size_t i = 0; i < store->n_jobs; i++)
-        max += store->jobs[i].tables[store->jobs[i].present].rows.n;
-    rows->cells = arena_alloc(arena, max * N_MARKET_COLUMNS, sizeof(*rows->cells));
+        max += present_of(&store->jobs[i])->rows.n;
+    rows->cells = arena_alloc(arena, max, row_size);
     struct coin_index *coins = coins_new(arena, max);
     if (rows->cells == NULL || coins == NULL)
         return false;
     for (size_t i = 0; i < store->n_jobs; i++) {
         const struct memory_job *job = &store->jobs[i];
-        const struct memory_table *table = &job->tables[job->present];
-        if (vs_currency.p && !str_eq(vs_currency, str_of(job->id.vs_currency)))
+        const struct memory_table *table = present_of(job);
+        if (table->rows.table != &market_table || !str_eq(vs_currency, str_of(job->id.vs_currency)))
             continue;
         for (size_t k = 0; k < table->rows.n; k++) {
-            const struct cell *row = rows_at(&table->rows, k);
-            if (table->is_absent[k] && !has_absent)
-                continue;
             struct cell *to = rows_at(rows, rows->n);
-            if (!copy_row(arena, row, N_MARKET_COLUMNS, to))
+            if (table->is_absent[k])
+                continue;
+            if (!copy_row(arena, rows_at(&table->rows, k), N_MARKET_COLUMNS, to))
                 return false;
             if (coins_add(coins, cell_text(&to[MARKET_ID]), (uint32_t)rows->n))
                 rows->n++;
             else if (coins_find(coins, cell_text(&to[MARKET_ID]), &at) &&
                      rows_at(rows, at)[MARKET_FETCHED_AT].number < to[MARKET_FETCHED_AT].number)
-                memcpy(rows_at(rows, at), to, N_MARKET_COLUMNS * sizeof(*to));
+                memcpy(rows_at(rows, at), to, row_size);
+        }
+    }
+    return true;
+}
+
+/* Does the job collect the coins that are listed, and has them? */
+static bool is_list(const struct memory_job *job)
+{
+    const struct rows *rows = &present_of(job)->rows;
+
+    return rows->table == row_tables[TABLE_LISTING] && rows->n > 0 &&
+           strcmp(job->id.selection, "all") == 0;
+}
+
+/* The coins that are listed, where a job collects the list, else those of whatever job; each by its
+ * newest names. The lock is held. */
+static bool gather_coins(const struct memory_store *store, struct arena *arena, struct rows *rows)
+{
+    size_t max = 0;
+    bool has_list = false;
+    uint32_t at;
+
+    for (size_t i = 0; i < store->n_jobs; i++) {
+        max += present_of(&store->jobs[i])->rows.n;
+        has_list |= is_list(&store->jobs[i]);
+    }
+    rows->cells = arena_alloc(arena, max, N_COIN_COLUMNS * sizeof(*rows->cells));
+    int64_t *named_at = arena_alloc(arena, max, sizeof(*named_at));
+    struct coin_index *coins = coins_new(arena, max);
+    if (!rows->cells || !named_at || !coins)
+        return false;
+    for (size_t i = 0; i < store->n_jobs; i++) {
+        const struct rows *from = &present_of(&store->jobs[i])->rows;
+        if (has_list && !is_list(&store->jobs[i]))
+            continue;
+        for (size_t k = 0; k < from->n && from->table->is_of_coins; k++) {
+            const struct cell *row = rows_at(from, k);
+            if (has_list && present_of(&store->jobs[i])->is_absent[k])
+                continue;
+            int64_t seen = row[from->table->first_stored].number;
+            bool is_known = coins_find(coins, cell_text(&row[ROW_ID]), &at);
+            if (is_known && named_at[at] >= seen)
+                continue;
+            at = is_known ? at : (uint32_t)rows->n++;
+            if (!copy_row(arena, row, N_COIN_COLUMNS, rows_at(rows, at)))
+                return false;
+            named_at[at] = seen;
+            if (!is_known)
+                coins_add(coins, cell_text(&rows_at(rows, at)[COIN_ID]), at);
         }
     }
     return true;
@@ -411,7 +474,7 @@ static enum st query_market(struct query *q, const struct market_query *args, st
     struct rows rows = {.table = &market_table};
 
     pthread_mutex_lock(&store->lock);
-    bool is_ok = gather(store, args->vs_currency, false, arena, &rows);
+    bool is_ok = gather_market(store, args->vs_currency, arena, &rows);
     pthread_mutex_unlock(&store->lock);
     if (!is_ok)
         return no_room(arena, err);
@@ -424,24 +487,15 @@ static enum st query_coins(struct query *q, struct arena *arena, struct rows *re
                            struct err *err)
 {
     struct memory_store *store = q->state;
-    struct rows rows = {.table = &market_table}, coins = {.table = &coin_table};
+    struct rows rows = {.table = &coin_table};
 
     pthread_mutex_lock(&store->lock);
-    bool is_ok = gather(store, STR_NONE, true, arena, &rows);
+    bool is_ok = gather_coins(store, arena, &rows);
     pthread_mutex_unlock(&store->lock);
-    if (is_ok)
-        coins.cells = arena_alloc(arena, rows.n * N_COIN_COLUMNS, sizeof(*coins.cells));
-    if (coins.cells == NULL)
+    if (!is_ok)
         return no_room(arena, err);
     query_arrange(&(struct market_query){.order = ORDER_ID_ASC}, &rows);
-    for (; coins.n < rows.n; coins.n++) {
-        const struct cell *row = rows_at(&rows, coins.n);
-        struct cell *coin = rows_at(&coins, coins.n);
-        coin[COIN_ID] = row[MARKET_ID];
-        coin[COIN_SYMBOL] = row[MARKET_SYMBOL];
-        coin[COIN_NAME] = row[MARKET_NAME];
-    }
-    *ret_rows = coins;
+    *ret_rows = rows;
     return ST_OK;
 }
 
@@ -465,7 +519,8 @@ static enum st query_currencies(struct query *q, struct arena *arena, struct str
         size_t k = 0;
         while (k < n && !str_eq(currencies[k], currency))
             k++;
-        if (k == n && job->tables[job->present].rows.n > 0)
+        bool is_market = present_of(job)->rows.table == &market_table;
+        if (k == n && is_market && present_of(job)->rows.n > 0)
             currencies[n++] = currency;
     }
     pthread_mutex_unlock(&store->lock);
@@ -474,6 +529,36 @@ static enum st query_currencies(struct query *q, struct arena *arena, struct str
     qsort(currencies, n, sizeof(*currencies), compare_texts);
     *ret_currencies = currencies;
     *ret_n = n;
+    return ST_OK;
+}
+
+static enum st query_version(struct query *q, uint64_t *ret_version, struct err *err)
+{
+    struct memory_store *store = q->state;
+
+    (void)err;
+    pthread_mutex_lock(&store->lock);
+    *ret_version = store->version;
+    pthread_mutex_unlock(&store->lock);
+    return ST_OK;
+}
+
+static enum st query_known_at(struct query *q, struct str vs_currency, int64_t *ret_us,
+                              struct err *err)
+{
+    struct memory_store *store = q->state;
+    int64_t known_us = 0;
+
+    (void)err;
+    pthread_mutex_lock(&store->lock);
+    for (size_t i = 0; i < store->n_jobs; i++) {
+        const struct memory_table *table = present_of(&store->jobs[i]);
+        if (table->rows.table == &market_table && table->finished_us > known_us &&
+            str_eq(vs_currency, str_of(store->jobs[i].id.vs_currency)))
+            known_us = table->finished_us;
+    }
+    pthread_mutex_unlock(&store->lock);
+    *ret_us = known_us;
     return ST_OK;
 }
 
@@ -487,6 +572,8 @@ static const struct query_driver memory_query = {
     .market = query_market,
     .coins = query_coins,
     .currencies = query_currencies,
+    .version = query_version,
+    .known_at = query_known_at,
     .close = query_close,
 };
 
@@ -506,7 +593,6 @@ const struct sink_driver sink_memory = {
     .summary = "the latest rows in this process's memory, gone when it ends",
     .example = "memory:",
     .state_size = sizeof(struct memory_sink),
-    .needs_history = true,
     .check = memory_check,
     .open = memory_open,
     .attach = memory_attach,

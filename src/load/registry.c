@@ -3,7 +3,11 @@
 #include "load/drivers.h"
 
 const struct sink_driver *const sink_drivers[] = {
-    &sink_sqlite, &sink_json, &sink_memory, &sink_null, NULL,
+    &sink_sqlite,
+#ifdef HAVE_POSTGRES
+    &sink_postgres,
+#endif
+    &sink_json,     &sink_memory, &sink_null, NULL,
 };
 
 enum st sink_driver_find(struct str scheme, const struct sink_driver **ret_driver, struct err *err)
@@ -11,7 +15,8 @@ enum st sink_driver_find(struct str scheme, const struct sink_driver **ret_drive
     struct buf known = BUF_INIT(256);
 
     for (size_t i = 0; sink_drivers[i]; i++) {
-        if (str_eq(scheme, str_of(sink_drivers[i]->scheme))) {
+        if (str_eq(scheme, str_of(sink_drivers[i]->scheme)) ||
+            (sink_drivers[i]->alias && str_eq(scheme, str_of(sink_drivers[i]->alias)))) {
             *ret_driver = sink_drivers[i];
             buf_release(&known);
             return ST_OK;

@@ -323,7 +323,6 @@ static enum st do_batch(struct loader *l, struct loader_tape *t, struct err *err
         gather_init(&r->gather, l->json, (size_t)l->max_poll_bytes);
         r->gather.reader = r->reader;
         r->gather.stream = &t->id;
-        r->gather.has_history = l->driver->needs_history;
     }
     st = make_plan(l, t, &plan, err);
     if (st == ST_OK && plan.n == 0) {

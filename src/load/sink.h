@@ -26,7 +26,8 @@ struct sink_load {
     /* NULL: nothing to store but the poll itself (failed, aborted, or refused by the transform: see
      * error) */
     const struct poll_rows *rows;
-    struct str error;         /* why there are no rows although the poll bears some */
+    struct str error;         /* why there are no rows although the poll bears some; empty: it is
+                               * none that has any (failed, aborted, TAPE_UPSTREAM) */
     uint32_t http_status;     /* of the poll's last answer; 0: none came */
     uint64_t credits;         /* that the poll cost */
     struct position old, new; /* old: where the sink is before this load, within the batch */
@@ -35,6 +36,7 @@ struct sink_load {
 
 struct sink_result {
     size_t n_stored, n_unchanged; /* rows */
+    size_t n_refused;             /* rows that the store would not take: in its quarantine */
     bool is_duplicate;            /* (job, slot) was already there: recorded, no rows stored */
 };
 
@@ -45,6 +47,10 @@ struct sink {
     bool is_simulated; /* the rows come from the simulator: a store that people look at must say so
                         */
     void *state;       /* driver's, state_size zeroed bytes */
+    void (*tell)(void *ctx, const char *text); /* what people should know; NULL: nobody listens */
+    /* what is not as it should be though all works; it holds until the next one; "": all is well */
+    void (*warn)(void *ctx, const char *text);
+    void *tell_ctx;
 };
 
 /* ---- replay: what is held of a poll is made anew by today's transform ---- */
@@ -94,13 +100,26 @@ struct sink_replay_driver {
                        struct err *err) MUST_USE;
 };
 
+/* How `geckotape migrate` wants it. */
+struct sink_migrate {
+    bool is_dry_run;  /* look, and tell what would be done */
+    bool is_renaming; /* tables of others that have the name of a view of ours make room */
+};
+
+/* Versions of a schema: as it was found (0: not there), as it is now. */
+struct sink_schema {
+    int64_t from, to;
+};
+
 struct sink_driver {
     const char *scheme;  /* "sqlite" */
+    const char *alias;   /* another scheme that means the same; NULL: none */
     const char *summary; /* one line for help */
     const char *example; /* "sqlite:./data/market.db" */
     size_t state_size;
-    bool is_path;       /* the URL's rest is a path on this machine, made when it is not there */
-    bool needs_history; /* wants unchanged rows and absences: the loader then keeps earlier polls */
+    bool is_path; /* the URL's rest is a path on this machine, made when it is not there */
+    const char *const *which; /* options that say which store it is, NULL-ended; the others say how
+                               * it is written. NULL: none does */
 
     /* Is this URL, with its options, one for the driver? ST_REJECT with the mend. Touches nothing
      * but the text, so that a mistake is named before anything starts. */
@@ -111,16 +130,28 @@ struct sink_driver {
      * be. */
     enum st (*open)(struct sink *s, struct err *err) MUST_USE;
 
+    /* Bring the schema to this program's version, also where the URL tells open() not to; what else
+     * there is to say is told. Called in place of open(); close() follows. The returns of open().
+     * NULL in drivers that have no schema. */
+    enum st (*migrate)(struct sink *s, const struct sink_migrate *how,
+                       struct sink_schema *ret_schema, struct err *err) MUST_USE;
+
     /* Take the stream over: raise its epoch, so that an older owner's next commit fails; return
      * where it is. */
     enum st (*attach)(struct sink *s, const struct stream_id *stream, struct position *ret_position,
                       struct err *err) MUST_USE;
 
-    /* ST_AGAIN: not now, or the outcome is unknown; ST_REJECT: this poll can never be stored as it
-     * is (the loader then loads it without rows and says why); ST_FATAL: lost the stream to another
+    /* ST_AGAIN: not now, or the outcome is unknown; ST_REJECT: this poll, or one before it in the
+     * batch, can never be stored as it is (the loader then loads all of them alone, and the one
+     * that is refused again without rows, and says why); ST_FATAL: lost the stream to another
      * owner, or broken. */
     enum st (*load)(struct sink *s, const struct sink_load *load, struct sink_result *ret_result,
                     struct err *err) MUST_USE;
+
+    /* When all is loaded: a step of what the store derives of its rows and has not done yet, in a
+     * transaction of its own. *ret_has_more: there may be another. The returns of load(), but
+     * ST_REJECT. NULL in drivers that have nothing such. */
+    enum st (*tidy)(struct sink *s, bool *ret_has_more, struct err *err) MUST_USE;
 
     void (*close)(struct sink *s);
 

@@ -34,29 +34,20 @@ static bool is_secret(struct str name)
     return false;
 }
 
-/* "//user:password@host" -> "//user:***@host". */
+/* "//user:password@host" -> "//user:***@host". A password may have a '/' that nobody escaped: all
+ * up to the last '@' is hidden. */
 static void show_rest(struct buf *b, struct str rest)
 {
-    struct str authority = rest, tail = STR_NONE;
+    const bool has_host = str_starts(rest, STR("//"));
+    const char *at = has_host ? memrchr(rest.p, '@', rest.len) : NULL;
+    const char *colon = at ? memchr(rest.p, ':', (size_t)(at - rest.p)) : NULL;
 
-    if (!str_starts(rest, STR("//"))) {
-        buf_add_str(b, rest);
-        return;
-    }
-    const char *slash = memchr(rest.p + 2, '/', rest.len - 2);
-    if (slash) {
-        authority.len = (size_t)(slash - rest.p);
-        tail = (struct str){slash, rest.len - authority.len};
-    }
-    const char *at = memrchr(authority.p, '@', authority.len);
-    const char *colon = at ? memchr(authority.p, ':', (size_t)(at - authority.p)) : NULL;
     if (colon) {
-        buf_add(b, authority.p, (size_t)(colon - authority.p) + 1);
+        buf_add(b, rest.p, (size_t)(colon - rest.p) + 1);
         buf_add_z(b, "***");
-        authority = (struct str){at, authority.len - (size_t)(at - authority.p)};
+        rest = (struct str){at, rest.len - (size_t)(at - rest.p)};
     }
-    buf_add_str(b, authority);
-    buf_add_str(b, tail);
+    buf_add_str(b, rest);
 }
 
 static void show_option(struct buf *b, struct str name, struct str value, bool is_first)
@@ -74,7 +65,9 @@ static enum st parse_option(struct str item, struct sink_url *url, struct buf *s
     struct str value = item, name;
 
     if (!str_cut(&value, '=', &name) || name.len == 0)
-        return err_set(err, ST_REJECT, "\"%.*s\": an option is written name=value", STR_ARG(name));
+        /* not quoted: behind a '?' in a password it is the rest of that */
+        return err_set(err, ST_REJECT,
+                       "an option is written name=value; write a ? in a password as %%3F");
     if (url->n_options == SINK_URL_OPTIONS)
         return err_set(err, ST_REJECT, "more than %d options", SINK_URL_OPTIONS);
     if (!str_percent_decode(name, option->name, sizeof(option->name)))

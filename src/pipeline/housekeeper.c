@@ -15,7 +15,8 @@
 
 #define ROUND_US      (60 * US_PER_S)
 #define DAY_US        (86400 * US_PER_S)
-#define LEAST_SPAN_US (3600 * US_PER_S) /* of a tape whose growth can be told */
+#define FIRST_US      (5 * US_PER_S)    /* of the first round, before which there may be no tape */
+#define LEAST_SPAN_US (3600 * US_PER_S) /* of files whose growth can be told */
 
 /* Trouble is logged at its start and its end. */
 enum trouble { TROUBLE_NOTE, TROUBLE_SEAL, TROUBLE_PRUNE, TROUBLE_DISK, N_TROUBLES };
@@ -114,7 +115,7 @@ static enum st prune_stream(struct housekeeper *h, const struct stream *stream,
 
 static bool can_prune(const struct housekeeper *h, size_t i)
 {
-    return h->setup.keep_us > 0 && !stream_is_import(&streams_at(h->setup.streams, i)->job.id) &&
+    return h->setup.keep_us > 0 && !stream_is_history(&streams_at(h->setup.streams, i)->job.id) &&
            (h->setup.sinks == NULL || sinks_are_noted(h->setup.sinks, i));
 }
 
@@ -173,11 +174,7 @@ static enum st look_at_disk(struct housekeeper *h, struct err *err)
         if (usage.oldest_us != 0 && (disk.oldest_us == 0 || usage.oldest_us < disk.oldest_us))
             disk.oldest_us = usage.oldest_us;
     }
-    int64_t span_us = disk.oldest_us != 0 ? disk.checked_us - disk.oldest_us : 0;
-    if (span_us < LEAST_SPAN_US)
-        disk.day_bytes = 0;
-    else if (span_us < DAY_US)
-        disk.day_bytes = (uint64_t)((double)disk.day_bytes * (double)DAY_US / (double)span_us);
+    disk.day_bytes = tape_growth(disk.day_bytes, disk.oldest_us, disk.checked_us);
     disk.day_bytes += growth_of_files(h);
     metric_set(METRIC_DISK_FREE, NULL, NULL, (double)disk.free_bytes);
     struct status_disk *shown = &status_lock(h->setup.status)->disk;
@@ -241,12 +238,12 @@ static void clear_error(struct housekeeper *h)
     set_error(h, "");
 }
 
-static void wait_round(struct housekeeper *h)
+static void wait_round(struct housekeeper *h, int64_t round_us)
 {
     struct timespec until;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ROUND_US / US_PER_S;
+    until.tv_sec += round_us / US_PER_S;
     pthread_mutex_lock(&h->lock);
     while (!is_stopping(h) && pthread_cond_timedwait(&h->wake, &h->lock, &until) == 0)
         ;
@@ -256,6 +253,7 @@ static void wait_round(struct housekeeper *h)
 static void *keeper_main(void *arg)
 {
     struct housekeeper *h = arg;
+    int64_t round_us = FIRST_US;
 
     while (!is_stopping(h)) {
         size_t n = streams_count(h->setup.streams);
@@ -263,7 +261,8 @@ static void *keeper_main(void *arg)
         note(h);
         keep_up(h, n);
         clear_error(h);
-        wait_round(h);
+        wait_round(h, round_us);
+        round_us = ROUND_US;
     }
     return NULL;
 }

@@ -28,7 +28,8 @@ struct pipeline {
     struct sim *sim;
     struct extract_api api;
     struct streams streams;
-    struct sinks *sinks; /* NULL: none are wanted here */
+    struct stream *upstream; /* of what callers ask for; NULL: it is not fetched */
+    struct sinks *sinks;     /* NULL: none are wanted here */
     struct upkeep upkeep;
     struct housekeeper *housekeeper;
     struct polls polls;
@@ -44,7 +45,8 @@ struct pipeline {
     struct err extract_err;
 
     pthread_mutex_t change;
-    pthread_mutex_t importing; /* one import at a time: it writes a stream */
+    pthread_mutex_t importing;   /* one import at a time: it writes a stream */
+    pthread_mutex_t backfilling; /* one backfill: the same */
 
     /* reloads that a signal asked for; guarded by reload_lock */
     pthread_mutex_t reload_lock;

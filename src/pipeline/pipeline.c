@@ -4,7 +4,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metric.h"
+#include "pipeline/backfill.h"
+#include "pipeline/records.h"
 #include "pipeline/setup.h"
+#include "pipeline/told.h"
+#include "pipeline/upstream.h"
 
 #include <assert.h>
 #include <signal.h>
@@ -12,7 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NAP_US (5 * US_PER_MS)
+#define NAP_US           (5 * US_PER_MS)
+#define QUERY_TIMEOUT_US (2 * US_PER_S) /* all requests wait while the store answers one */
 
 struct status *pipeline_status(struct pipeline *p)
 {
@@ -57,6 +62,16 @@ static void open_status(struct pipeline *p)
     mem_free(s);
 }
 
+static enum st open_upstream(struct pipeline *p, struct err *err)
+{
+    struct stream_id id;
+    bool is_new;
+
+    upstream_stream_id(&id);
+    enum st st = streams_check_room(&p->streams, &id, err);
+    return st == ST_OK ? streams_open(&p->streams, &id, &p->upstream, &is_new, err) : st;
+}
+
 /* Those of the configured jobs first: they have the first places in the snapshot. */
 static enum st open_streams(struct pipeline *p, struct err *err)
 {
@@ -73,7 +88,21 @@ static enum st open_streams(struct pipeline *p, struct err *err)
         if (st == ST_OK)
             st = stream_configure(&p->streams, stream, &config->jobs[i], err);
     }
+    if (st == ST_OK && config->is_upstream)
+        st = open_upstream(p, err);
     return st == ST_OK ? streams_open_rest(&p->streams, err) : st;
+}
+
+/* Those who watch are told what the store has that they read; without one, what the first sink has.
+ */
+static void on_sink_loaded(void *ctx, const struct sinks_loaded *loaded)
+{
+    const struct pipeline *p = ctx;
+    const bool is_read =
+        p->query_url[0] ? strcmp(loaded->url->text, p->query_url) == 0 : loaded->is_first;
+
+    if (p->serve && is_read && serve_is_watched(p->serve))
+        told_poll(p->serve, loaded->load, loaded->result, loaded->is_behind);
 }
 
 static enum st open_sinks(struct pipeline *p, struct err *err)
@@ -88,6 +117,8 @@ static enum st open_sinks(struct pipeline *p, struct err *err)
         .is_stopping = &p->is_stopping,
         .poll_loaded = p->setup.poll_loaded,
         .ctx = p->setup.ctx,
+        .sink_loaded = on_sink_loaded,
+        .sink_ctx = p,
     };
     struct sink_url *urls = mem_new(STATUS_MAX_SINKS, sizeof(*urls));
     size_t n;
@@ -115,17 +146,38 @@ static void on_polled_now(void *ctx, uint64_t ticket, enum poll_outcome outcome,
     polls_on_done(&p->polls, ticket, outcome, error);
 }
 
+static void on_fetched(void *ctx, uint64_t ticket, const struct extract_fetched *fetched)
+{
+    const struct pipeline *p = ctx;
+    upstream_fetched(p->serve, ticket, fetched);
+}
+
 /* The jobs that are polled, in the order of their streams. Owner: the caller, mem_free(). */
 static struct extract_job *polled_jobs(const struct pipeline *p, size_t *ret_n)
 {
     size_t n_streams = streams_count(&p->streams), n = 0;
     struct extract_job *jobs = mem_new(n_streams, sizeof(*jobs));
 
-    for (size_t i = 0; i < n_streams; i++)
-        if (!atomic_load(&streams_at(&p->streams, i)->is_idle))
-            jobs[n++] = streams_at(&p->streams, i)->job;
+    for (size_t i = 0; i < n_streams; i++) {
+        const struct stream *stream = streams_at(&p->streams, i);
+        if (!atomic_load(&stream->is_idle) || atomic_load(&stream->is_demanded))
+            jobs[n++] = stream->job;
+    }
     *ret_n = n;
     return jobs;
+}
+
+/* What the others spent counts too. Owner: the caller, mem_free(). */
+static const struct tape_writer **idle_writers(const struct pipeline *p, size_t *ret_n)
+{
+    size_t n_streams = streams_count(&p->streams), n = 0;
+    const struct tape_writer **writers = mem_new(n_streams, sizeof(*writers));
+
+    for (size_t i = 0; i < n_streams; i++)
+        if (atomic_load(&streams_at(&p->streams, i)->is_idle))
+            writers[n++] = streams_at(&p->streams, i)->job.writer;
+    *ret_n = n;
+    return writers;
 }
 
 void pipeline_set_jobs(struct pipeline *p)
@@ -139,19 +191,30 @@ void pipeline_set_jobs(struct pipeline *p)
 
 static enum st open_extract(struct pipeline *p, struct err *err)
 {
-    size_t n;
+    size_t n, n_idle;
     struct extract_job *jobs = polled_jobs(p, &n);
+    const struct tape_writer **idle = idle_writers(p, &n_idle);
     const struct extract_setup setup = {
         .api = p->api,
         .jobs = jobs,
         .n_jobs = n,
+        .idle = idle,
+        .n_idle = n_idle,
+        .was_killed = tape_was_left(p->tape),
         .clock = p->clock,
         .status = p->status,
-        .events = {.ctx = p, .poll_ended = on_poll_ended, .polled_now = on_polled_now},
+        .events = {.ctx = p,
+                   .poll_ended = on_poll_ended,
+                   .polled_now = on_polled_now,
+                   .fetched = on_fetched},
+        .upstream = p->upstream ? &p->upstream->job : NULL,
     };
 
     enum st st = extract_new(&setup, &p->extract, err);
+    if (st == ST_OK)
+        tape_settle(p->tape);
     mem_free(jobs);
+    mem_free(idle);
     return st;
 }
 
@@ -165,6 +228,7 @@ static struct pipeline *new_pipeline(const struct pipeline_setup *setup)
     upkeep_init(&p->upkeep, setup->data_dir, p->clock, &p->is_stopping);
     pthread_mutex_init(&p->change, NULL);
     pthread_mutex_init(&p->importing, NULL);
+    pthread_mutex_init(&p->backfilling, NULL);
     pthread_mutex_init(&p->reload_lock, NULL);
     metric_set(METRIC_BUILD_INFO, GECKOTAPE_VERSION, NULL, 1);
     metric_set(METRIC_PROCESS_START, NULL, NULL, (double)clock_wall_us(p->clock) / 1e6);
@@ -211,6 +275,7 @@ void pipeline_close(struct pipeline *p)
     tape_close(p->tape);
     status_free(p->status);
     pthread_mutex_destroy(&p->reload_lock);
+    pthread_mutex_destroy(&p->backfilling);
     pthread_mutex_destroy(&p->importing);
     pthread_mutex_destroy(&p->change);
     upkeep_release(&p->upkeep);
@@ -246,7 +311,10 @@ static enum st open_query(struct pipeline *p, struct err *err)
         if (driver->open_query == NULL)
             continue;
         snprintf(p->query_url, sizeof(p->query_url), "%s", url->text);
-        return driver->open_query(url, &p->query, err);
+        st = driver->open_query(url, &p->query, err);
+        if (st == ST_OK)
+            p->query->timeout_us = QUERY_TIMEOUT_US;
+        return st;
     }
     return ST_OK;
 }
@@ -261,9 +329,13 @@ static enum st start_serving(struct pipeline *p, struct err *err)
 {
     struct serve_setup setup = {
         .status = p->status,
-        .token = p->setup.config->http_token,
+        .guard = setup_guard(p->setup.config),
+        .tls_cert = p->setup.config->http_tls_cert,
+        .tls_key = p->setup.config->http_tls_key,
         .poll_now = poll_now,
         .ctx = p,
+        .read_record = records_read,
+        .record_ctx = &p->streams,
     };
     int port;
 
@@ -271,6 +343,12 @@ static enum st start_serving(struct pipeline *p, struct err *err)
     if (st != ST_OK || port < 0)
         return st;
     setup.port = (uint16_t)port;
+    if (p->upstream)
+        setup.upstream = (struct serve_upstream){
+            .fetch = upstream_fetch,
+            .ctx = p->extract,
+            .max_age_us = p->setup.config->upstream_max_age_us,
+        };
     st = open_query(p, err);
     setup.query = p->query;
     return st == ST_OK ? serve_start(&setup, &p->serve, err) : st;
@@ -363,6 +441,44 @@ enum st pipeline_stop(struct pipeline *p, struct err *err)
         st = reload_st;
     }
     return st;
+}
+
+/* ---- backfill ---- */
+
+enum st pipeline_backfill(struct pipeline *p, const struct backfill *what,
+                          struct backfill_result *ret_result, struct err *err)
+{
+    struct err load_err = ERR_INIT;
+
+    if (!p->is_extracting) {
+        int rc = pthread_create(&p->extract_thread, NULL, extract_main, p);
+        if (rc != 0)
+            return err_sys(err, ST_AGAIN, rc, "start a thread");
+        p->is_extracting = true;
+    }
+    /* gaps are what the store does not have, so it must have all */
+    enum st st = what->is_gaps && p->sinks ? sinks_load(p->sinks, err) : ST_OK;
+    if (st == ST_OK)
+        st = backfill_run(p, what, ret_result, err);
+    if (p->sinks == NULL || what->is_dry_run)
+        return st;
+    enum st load_st = sinks_load(p->sinks, &load_err);
+    if (load_st != ST_OK && st == ST_OK) {
+        *err = load_err;
+        st = load_st;
+    }
+    if (sinks_note(p->sinks, &load_err) != ST_OK && load_st == ST_OK)
+        log_warn("tape", "cannot note how far the sinks are", LOG_Z("error", load_err.msg));
+    return st;
+}
+
+void pipeline_backfill_end(struct pipeline *p)
+{
+    if (!p->is_extracting)
+        return;
+    extract_stop(p->extract);
+    pthread_join(p->extract_thread, NULL);
+    p->is_extracting = false;
 }
 
 /* ---- once ---- */

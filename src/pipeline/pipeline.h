@@ -64,4 +64,14 @@ struct status *pipeline_status(struct pipeline *p);
 uint16_t pipeline_port(const struct pipeline *p); /* of the web server; 0: none */
 const char *pipeline_api_url(const struct pipeline *p);
 
+struct backfill;
+struct backfill_result;
+
+/* Fetch charts of the past (pipeline/backfill.h), or only plan to, then load all sinks; not beside
+ * pipeline_start(). The extractor runs from the first call on until pipeline_backfill_end(), which
+ * comes before pipeline_close(). */
+enum st pipeline_backfill(struct pipeline *p, const struct backfill *what,
+                          struct backfill_result *ret_result, struct err *err) MUST_USE;
+void pipeline_backfill_end(struct pipeline *p);
+
 #endif

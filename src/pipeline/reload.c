@@ -68,8 +68,8 @@ static enum st read_config(struct reload *r, struct err *err)
 
 static bool has_changed(const struct stream *stream, const struct extract_job *before)
 {
-    return stream->job.every_us != before->every_us || stream->job.from_us != before->from_us ||
-           stream->job.to_us != before->to_us;
+    return !grid_is_same(&stream->job.grid, &before->grid) ||
+           stream->job.priority != before->priority;
 }
 
 /* *ret_stream: what is polled now, NULL when the job is refused and was not there before. */
@@ -193,6 +193,15 @@ static void apply_log(const struct reload *r)
     log_set_level((enum log_level)r->config.log_level);
 }
 
+/* Also when the configuration is what it was: certificates are renewed in place. */
+static void apply_certificate(const struct reload *r)
+{
+    struct err err = ERR_INIT;
+
+    if (r->p->serve && serve_reload(r->p->serve, &err) != ST_OK)
+        say(r, LOG_ERROR, "the certificate cannot be read again; the old one is kept", err.msg);
+}
+
 static void tell_restart(const struct reload *r)
 {
     struct buf names = BUF_INIT(4096);
@@ -230,6 +239,7 @@ static enum st apply(struct reload *r, struct err *err)
     if (st != ST_OK)
         return st;
     apply_log(r);
+    apply_certificate(r);
     apply_jobs(r);
     if (r->p->sinks) {
         remove_sinks(r); /* first: there is room for so many */

@@ -145,9 +145,16 @@ static const struct verb_row {
     const char *name;
     enum st (*run)(const struct request *r, struct err *err);
 } rows[] = {
-    {"status", do_status},       {"poll", do_poll},          {"reload", do_reload},
-    {"log-level", do_log_level}, {"import", request_import}, {"compact", request_compact},
-    {"prune", request_prune},    {"replay", request_replay}, {"sink-forget", request_sink_forget},
+    {"status", do_status},
+    {"poll", do_poll},
+    {"reload", do_reload},
+    {"log-level", do_log_level},
+    {"import", request_import},
+    {"compact", request_compact},
+    {"prune", request_prune},
+    {"replay", request_replay},
+    {"sink-forget", request_sink_forget},
+    {"backfill", request_backfill},
 };
 
 enum st requests_handle(void *ctx, const struct control_request *words, struct control_reply *reply,

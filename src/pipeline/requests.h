@@ -17,6 +17,7 @@ enum st requests_handle(void *ctx, const struct control_request *words, struct c
                         struct err *err);
 
 /* work.c: those that take long. They give up when who asked has gone, or the process stops. */
+enum st request_backfill(const struct request *r, struct err *err) MUST_USE;
 enum st request_import(const struct request *r, struct err *err);
 enum st request_compact(const struct request *r, struct err *err);
 enum st request_prune(const struct request *r, struct err *err);

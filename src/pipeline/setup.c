@@ -25,16 +25,24 @@ void setup_api(const struct config *config, struct extract_api *ret_api)
 {
     const struct plan *plan = config_plan(config->api_plan);
     const char *url = config->api_url[0] ? config->api_url : plan->url;
+    struct err err = ERR_INIT;
     size_t len = strlen(url);
+    int64_t calls = 0;
 
     *ret_api = (struct extract_api){
         .key_header = config->api_key[0] ? plan->key_header : NULL,
+        .key_path = config->is_simulated ? NULL : plan->key_path, /* it takes any key */
         .calls_per_minute = config_rate(config),
+        .is_pace_fixed = config->api_rate > 0,
+        .is_budget_by_key = strcmp(config->api_budget, "plan") == 0,
+        .budget_day = (int)config->api_budget_day,
         .connect_timeout_us = at_most(CONNECT_TIMEOUT_US, config->api_timeout_us),
         .stall_timeout_us = at_most(STALL_TIMEOUT_US, config->api_timeout_us),
         .total_timeout_us = config->api_timeout_us,
         .max_attempts = MAX_ATTEMPTS,
     };
+    if (config_budget(config, &calls, &err) == ST_OK) /* config_check() has seen to that */
+        ret_api->budget = (uint64_t)calls;
     while (len > 0 && url[len - 1] == '/')
         len--;
     snprintf(ret_api->base_url, sizeof(ret_api->base_url), "%.*s", (int)len, url);
@@ -44,6 +52,8 @@ void setup_api(const struct config *config, struct extract_api *ret_api)
 void setup_copy_selection(const struct job_config *config, struct job_config *ret_selected)
 {
     *ret_selected = (struct job_config){
+        .endpoint = config->endpoint,
+        .is_inactive = config->is_inactive,
         .top = config_top(config),
         .is_all = config->is_all,
         .category = mem_strdup(config->category ? config->category : ""),
@@ -64,7 +74,8 @@ void setup_release_selection(struct job_config *selected)
 
 static enum selection_kind selection_of(const struct job_config *job)
 {
-    return job->is_all                         ? SELECT_ALL
+    return job->endpoint != ENDPOINT_MARKETS   ? SELECT_WHOLE
+           : job->is_all                       ? SELECT_ALL
            : job->ids.n > 0                    ? SELECT_IDS
            : job->category && job->category[0] ? SELECT_CATEGORY
                                                : SELECT_TOP;
@@ -98,9 +109,11 @@ void setup_stream_id(const struct job_config *config, struct stream_id *ret_id)
 {
     long long top = config_top(config);
 
-    *ret_id = (struct stream_id){.endpoint = "coins/markets"};
+    *ret_id = (struct stream_id){.job = ""};
     config_job_name(config, ret_id->job);
-    snprintf(ret_id->vs_currency, sizeof(ret_id->vs_currency), "%s", config->vs);
+    snprintf(ret_id->endpoint, sizeof(ret_id->endpoint), "%s", config_endpoint(config));
+    if (config->endpoint == ENDPOINT_MARKETS)
+        snprintf(ret_id->vs_currency, sizeof(ret_id->vs_currency), "%s", config->vs);
     switch (selection_of(config)) {
     case SELECT_TOP:
         snprintf(ret_id->selection, sizeof(ret_id->selection), "top=%lld", top);
@@ -119,15 +132,20 @@ void setup_stream_id(const struct job_config *config, struct stream_id *ret_id)
     case SELECT_IDS:
         write_ids(&config->ids, ret_id->selection, sizeof(ret_id->selection));
         break;
+    case SELECT_CHART: /* of no job */
+    case SELECT_WHOLE:
+        snprintf(ret_id->selection, sizeof(ret_id->selection), "%s",
+                 config->is_inactive ? "inactive" : "all");
+        break;
     }
 }
 
 enum st setup_job(const struct job_config *config, const struct job_config *selected,
                   struct extract_job *job, struct err *err)
 {
-    int64_t from_us, to_us;
+    struct buf times = BUF_INIT(sizeof(job->times) - 1);
 
-    enum st st = config_between(config->between ? config->between : "", &from_us, &to_us, err);
+    enum st st = config_grid(config, &job->grid, err);
     if (st != ST_OK)
         return err_wrap(err, st, "job %s: ", job->id.job);
     job->selection = (struct selection){
@@ -136,10 +154,14 @@ enum st setup_job(const struct job_config *config, const struct job_config *sele
         .category = selected->category,
         .ids = (const char *const *)selected->ids.items,
         .n_ids = selected->ids.n,
+        .is_inactive = selected->is_inactive,
     };
+    config_add_times(config, &times);
+    snprintf(job->times, sizeof(job->times), "%s", buf_z(&times));
+    buf_release(&times);
     job->every_us = config_every_us(config);
-    job->from_us = from_us;
-    job->to_us = to_us;
+    job->priority = (int)config->priority;
+    job->calls = (uint32_t)config_pages(config);
     return ST_OK;
 }
 
@@ -161,25 +183,29 @@ static void add_selection(struct buf *b, const struct selection *s)
     case SELECT_IDS:
         buf_addf(b, "%zu id%s", s->n_ids, s->n_ids == 1 ? "" : "s");
         break;
+    case SELECT_CHART: /* of no job */
+    case SELECT_WHOLE:
+        buf_add_z(b, s->is_inactive ? "inactive" : "all");
+        break;
     }
 }
 
 void setup_status_job(const struct extract_job *job, struct status_job *ret_job)
 {
     struct buf what = BUF_INIT(sizeof(ret_job->what) - 1);
-    char every[TIME_TEXT];
 
-    duration_format(job->every_us, every);
     *ret_job = (struct status_job){
-        .every_us = job->every_us, .from_us = job->from_us, .to_us = job->to_us};
+        .every_us = job->every_us,
+        .from_us = job->grid.from_us,
+        .to_us = job->grid.to_us,
+    };
     snprintf(ret_job->name, sizeof(ret_job->name), "%s", job->id.job);
     snprintf(ret_job->vs_currency, sizeof(ret_job->vs_currency), "%s", job->id.vs_currency);
     add_selection(&what, &job->selection);
-    buf_addf(&what, " of %s in %s, every %s", job->id.endpoint, job->id.vs_currency, every);
-    if (job->from_us != job->to_us)
-        buf_addf(&what, " from %02d:%02d to %02d:%02d UTC", (int)(job->from_us / HOUR_US),
-                 (int)(job->from_us % HOUR_US / MINUTE_US), (int)(job->to_us / HOUR_US),
-                 (int)(job->to_us % HOUR_US / MINUTE_US));
+    buf_addf(&what, " of %s", job->id.endpoint);
+    if (job->id.vs_currency[0])
+        buf_addf(&what, " in %s", job->id.vs_currency);
+    buf_addf(&what, ", %s", job->times);
     snprintf(ret_job->what, sizeof(ret_job->what), "%s", buf_z(&what));
     buf_release(&what);
 }
@@ -259,15 +285,25 @@ enum st setup_sinks(const struct config *config, const char *data_dir, struct si
         if (st == ST_OK)
             st = add_sink(str_of(text), ret_urls, ret_n, err);
     }
-    return st == ST_OK ? st : err_wrap(err, st, "--sink: ");
+    if (st != ST_OK)
+        return err_wrap(err, st, "--sink: ");
+    /* made-up data has no place in a database that was named for real data */
+    if (config->sinks.n == 0 && config->seed_sink && !config->is_simulated) {
+        st = add_sink(str_of(config->seed_sink), ret_urls, ret_n, err);
+        if (st != ST_OK)
+            return err_wrap(err, st, "POSTGRES_HOST and its like: ");
+    }
+    return ST_OK;
 }
 
 enum st setup_simulator(const struct config *config, struct sim_setup *setup, struct err *err)
 {
     setup->n_coins = (uint32_t)config->sim_coins;
     setup->seed = (uint64_t)config->sim_seed;
-    setup->speed = (uint32_t)config->sim_speed;
+    setup->speed = config->speed > 0 ? (uint32_t)config->speed : 1;
+    setup->plan = &sim_plans[config->sim_plan];
     setup->calls_per_minute = (uint32_t)config->sim_rate;
+    setup->credits_per_month = (uint64_t)config->sim_credits;
     if (config->sim_faults.n > SIM_MAX_FAULTS)
         return err_set(err, ST_REJECT, "--fault: more than %d", SIM_MAX_FAULTS);
     for (size_t i = 0; i < config->sim_faults.n; i++) {
@@ -305,4 +341,13 @@ enum st setup_mark_simulated(const struct config *config, const char *data_dir, 
         return st;
     return file_replace(
         marker, STR("The data in this directory is made up by geckotape's simulator.\n"), err);
+}
+
+struct guard setup_guard(const struct config *config)
+{
+    return (struct guard){.token = config->http_token,
+                          .read_token = config->http_read_token,
+                          .login = config->http_login,
+                          .hosts = (const char *const *)config->http_hosts.items,
+                          .n_hosts = config->http_hosts.n};
 }

@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "extract/extract.h"
 #include "load/url.h"
+#include "serve/guard.h"
 #include "sim/sim.h"
 
 void setup_api(const struct config *config, struct extract_api *ret_api);
@@ -41,5 +42,8 @@ enum st setup_simulator(const struct config *config, struct sim_setup *setup,
 /* Real and simulated data never share a directory: DATA/SIMULATED marks the simulated ones. */
 enum st setup_mark_simulated(const struct config *config, const char *data_dir,
                              struct err *err) MUST_USE;
+
+/* Who may read and write by HTTP; borrows from config. */
+struct guard setup_guard(const struct config *config);
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/metric.h"
 #include "load/known.h"
+#include "pipeline/watch.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -25,6 +26,7 @@ struct one_sink {
     atomic_size_t n_noted;          /* of the streams; what it lacks of the others may be removed */
     bool is_running;                /* its thread was started and not joined */
     atomic_bool has_left;           /* its thread has nothing more to do */
+    bool is_in_batch;               /* the poll before is not committed yet */
     bool is_down;                   /* a failure was logged, its end was not */
     struct status_sink uncommitted; /* counts of the batch under way; other fields unused */
     struct one_sink *next;          /* of those that did not stop in time */
@@ -34,6 +36,7 @@ struct sinks {
     struct sinks_setup setup;
     pthread_rwlock_t
         lock; /* of the array alone: written for a moment, read for as long as needed */
+    struct watch *watch;
     pthread_mutex_t noting; /* a sink is noted by one at a time */
     struct one_sink *at[STATUS_MAX_SINKS];
     struct one_sink *stuck;
@@ -47,9 +50,9 @@ static uint64_t lag_of(const struct one_sink *sink)
     uint64_t lag = 0;
 
     for (size_t i = 0; i < streams_count(streams); i++) {
-        uint64_t head = tape_head_get(tape_writer_head(streams_at(streams, i)->job.writer));
+        uint64_t ended = tape_head_ended(tape_writer_head(streams_at(streams, i)->job.writer));
         uint64_t done = loader_offset(sink->loader, i);
-        lag += head > done ? head - done : 0;
+        lag += ended > done ? ended - done : 0;
     }
     return lag;
 }
@@ -137,6 +140,14 @@ static void on_loaded(void *ctx, const struct sink_load *load, const struct sink
     count_load(sink, load, result);
     if (load->is_last)
         show_commit(sink, duration_us);
+    watch_poll(sink->all->watch, load);
+    if (setup->sink_loaded && load->is_last)
+        setup->sink_loaded(setup->sink_ctx, &(struct sinks_loaded){.url = &sink->url,
+                                                                   .is_first = is_first(sink),
+                                                                   .is_behind = sink->is_in_batch,
+                                                                   .load = load,
+                                                                   .result = result});
+    sink->is_in_batch = !load->is_last;
     if (!is_first(sink))
         return;
     note_simulated(sink->all, load);
@@ -183,6 +194,28 @@ static void on_recovered(void *ctx)
     sink->is_down = false;
 }
 
+static void on_told(void *ctx, const char *text)
+{
+    const struct one_sink *sink = ctx;
+
+    log_info("load", "a sink tells something", LOG_Z("sink", sink->url.shown), LOG_Z("note", text));
+}
+
+static void on_warned(void *ctx, const char *text)
+{
+    struct one_sink *sink = ctx;
+    struct status *status = sink->all->setup.status;
+    struct status_sink *s = &status_lock(status)->sinks[sink->place];
+    const bool was_warned = s->warning[0] != '\0';
+
+    snprintf(s->warning, sizeof(s->warning), "%.511s", text);
+    status_unlock(status);
+    if (text[0] != '\0' && !was_warned)
+        log_warn("load", "a sink warns", LOG_Z("sink", sink->url.shown), LOG_Z("note", text));
+    if (text[0] == '\0' && was_warned)
+        log_info("load", "what a sink warned of is over", LOG_Z("sink", sink->url.shown));
+}
+
 static void *sink_main(void *arg)
 {
     struct one_sink *sink = arg;
@@ -200,6 +233,7 @@ struct sinks *sinks_new(const struct sinks_setup *setup)
     struct sinks *s = mem_new(1, sizeof(*s));
 
     s->setup = *setup;
+    s->watch = watch_new(setup->status, setup->clock);
     pthread_rwlock_init(&s->lock, NULL);
     pthread_mutex_init(&s->noting, NULL);
     return s;
@@ -218,6 +252,7 @@ void sinks_free(struct sinks *s)
     for (size_t i = 0; i < STATUS_MAX_SINKS; i++)
         if (s->at[i])
             free_one(s->at[i]);
+    watch_free(s->watch);
     pthread_mutex_destroy(&s->noting);
     pthread_rwlock_destroy(&s->lock);
     mem_free(s);
@@ -302,7 +337,9 @@ static struct loader *make_loader(struct sinks *s, struct one_sink *sink)
         .events = {.ctx = sink,
                    .loaded = on_loaded,
                    .failed = on_failed,
-                   .recovered = on_recovered},
+                   .recovered = on_recovered,
+                   .told = on_told,
+                   .warned = on_warned},
         .max_poll_bytes = MAX_POLL_BYTES,
     };
     struct loader *loader = loader_new(&setup);

@@ -10,6 +10,15 @@
 #include "load/sink.h"
 #include "pipeline/streams.h"
 
+/* A poll that a sink has taken and committed. */
+struct sinks_loaded {
+    const struct sink_url *url; /* the sink's */
+    bool is_first;              /* … of all there are */
+    bool is_behind;             /* polls before it are of the same batch: the sink caught up */
+    const struct sink_load *load;
+    const struct sink_result *result;
+};
+
 struct sinks_setup {
     struct tape *tape;
     struct clock *clock;
@@ -20,6 +29,9 @@ struct sinks_setup {
     /* Each poll once, when the first sink has taken it (on that sink's thread). May be NULL. */
     void (*poll_loaded)(void *ctx, const struct sink_load *load, const struct sink_result *result);
     void *ctx;
+    /* Each commit of a sink, with its last poll, on that sink's thread. May be NULL. */
+    void (*sink_loaded)(void *ctx, const struct sinks_loaded *loaded);
+    void *sink_ctx;
 };
 
 struct sinks;

@@ -56,8 +56,8 @@ static void show_idle(struct status_job *job, const struct stream_id *id)
     job->next_due_us = 0;
     snprintf(job->name, sizeof(job->name), "%s", id->job);
     snprintf(job->vs_currency, sizeof(job->vs_currency), "%s", id->vs_currency);
-    snprintf(job->what, sizeof(job->what), "%.60s of %s in %s, not polled", id->selection,
-             id->endpoint, id->vs_currency);
+    snprintf(job->what, sizeof(job->what), "%.60s of %s%s%s, not polled", id->selection,
+             id->endpoint, id->vs_currency[0] ? " in " : "", id->vs_currency);
 }
 
 static void show_last_end(struct status_job *job, struct tape_writer *writer)

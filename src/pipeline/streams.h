@@ -26,6 +26,7 @@ struct stream {
     bool is_configured;         /* job.selection is set */
     atomic_bool is_idle;        /* no job polls it */
     atomic_bool is_removed;     /* … any more: a reload took the job away */
+    atomic_bool is_demanded; /* no job polls it, but somebody asks for polls: pipeline/demand.h */
 };
 
 struct streams {

@@ -55,5 +55,5 @@ void upkeep_add_pruned(struct buf *b, const char *job, const struct tape_pruned 
 
 void upkeep_add_import(struct buf *b, const char *job)
 {
-    buf_addf(b, "%s: an import, which stays; --job %s removes of it", job, job);
+    buf_addf(b, "%s: history, which stays; --job %s removes of it", job, job);
 }

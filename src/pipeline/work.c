@@ -232,7 +232,7 @@ static enum st prune_stream(const struct request *r, const struct stream *stream
     char holder[UPKEEP_HOLDER];
     struct tape_pruned pruned;
 
-    if (stream_is_import(&stream->job.id) && request_word(r, "job") == NULL) {
+    if (stream_is_history(&stream->job.id) && request_word(r, "job") == NULL) {
         upkeep_add_import(&line, stream->job.id.job);
         say(r, &line);
         return ST_OK;

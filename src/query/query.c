@@ -3,29 +3,52 @@
 
 #include <stdlib.h>
 
-static const struct column coin_columns[N_COIN_COLUMNS] = {
-    [COIN_ID] = {.name = "id",
-                 .json_key = "id",
-                 .unit = "",
-                 .help = "CoinGecko's name of the coin; stable",
-                 .kind = CELL_TEXT,
-                 .is_not_null = true},
-    [COIN_SYMBOL] = {.name = "symbol",
-                     .json_key = "symbol",
-                     .unit = "",
-                     .help = "ticker symbol; not unique, may be empty",
-                     .kind = CELL_TEXT,
-                     .is_not_null = true},
-    [COIN_NAME] = {.name = "name",
-                   .json_key = "name",
-                   .unit = "",
-                   .help = "display name",
-                   .kind = CELL_TEXT,
-                   .is_not_null = true},
+#define COLUMN(name_, kind_, unit_, help_, not_null_) \
+    {.name = name_,                                   \
+     .json_key = name_,                               \
+     .unit = unit_,                                   \
+     .help = help_,                                   \
+     .kind = CELL_##kind_,                            \
+     .is_not_null = not_null_}
+
+static const struct column coin_columns[N_NEW_COIN_COLUMNS] = {
+    [COIN_ID] = COLUMN("id", TEXT, "", "CoinGecko's name of the coin; stable", true),
+    [COIN_SYMBOL] = COLUMN("symbol", TEXT, "", "ticker symbol; not unique, may be empty", true),
+    [COIN_NAME] = COLUMN("name", TEXT, "", "display name", true),
+    [NEW_COIN_ACTIVATED_AT] = COLUMN("activated_at", TIME, "UTC", "when it was listed", true),
+};
+static const struct column series_columns[N_SERIES_COLUMNS] = {
+    [SERIES_TIME] = COLUMN("time", TIME, "UTC", "of the point", true),
+    [SERIES_PRICE] = COLUMN("price", NUM, "vs_currency", "price of one coin", false),
+    [SERIES_MARKET_CAP] = COLUMN("market_cap", NUM, "vs_currency", "market capitalisation", false),
+    [SERIES_TOTAL_VOLUME] = COLUMN("total_volume", NUM, "vs_currency", "traded in 24 hours", false),
+    [SERIES_SOURCE] = COLUMN("source", TEXT, "", "history: no poll knew it; null: polled", false),
+};
+static const struct column spark_columns[N_SPARK_COLUMNS] = {
+    [SPARK_ID] = COLUMN("id", TEXT, "", "CoinGecko's name of the coin; stable", true),
+    [SPARK_SLOT] = COLUMN("slot", TIME, "UTC", "of the poll", true),
+    [SPARK_PRICE] = COLUMN("current_price", NUM, "vs_currency", "price of one coin", false),
+};
+static const struct column ohlc_columns[N_OHLC_COLUMNS] = {
+    [OHLC_TIME] = COLUMN("time", TIME, "UTC", "when the candle closes", true),
+    [OHLC_OPEN] = COLUMN("open", NUM, "vs_currency", "its first price", true),
+    [OHLC_HIGH] = COLUMN("high", NUM, "vs_currency", "its highest price", true),
+    [OHLC_LOW] = COLUMN("low", NUM, "vs_currency", "its lowest price", true),
+    [OHLC_CLOSE] = COLUMN("close", NUM, "vs_currency", "its last price", true),
+    [OHLC_MARKET_CAP] = COLUMN("market_cap", NUM, "vs_currency", "with the last price", false),
+    [OHLC_TOTAL_VOLUME] = COLUMN("total_volume", NUM, "vs_currency", "with the last price", false),
 };
 
 const struct table coin_table = {
     .name = "coin", .columns = coin_columns, .n_columns = N_COIN_COLUMNS};
+const struct table new_coin_table = {
+    .name = "new_coin", .columns = coin_columns, .n_columns = N_NEW_COIN_COLUMNS};
+const struct table series_table = {
+    .name = "series", .columns = series_columns, .n_columns = N_SERIES_COLUMNS};
+const struct table spark_table = {
+    .name = "spark", .columns = spark_columns, .n_columns = N_SPARK_COLUMNS};
+const struct table ohlc_table = {
+    .name = "ohlc", .columns = ohlc_columns, .n_columns = N_OHLC_COLUMNS};
 
 static int compare_ids(const struct cell *a, const struct cell *b)
 {
@@ -71,8 +94,12 @@ static int compare_rows(const void *left, const void *right, void *ctx)
     return result ? result : compare_ids(a, b);
 }
 
-static bool is_wanted(const struct market_query *args, struct str id)
+static bool is_wanted(const struct market_query *args, const struct cell *row)
 {
+    const struct str id = cell_text(&row[MARKET_ID]);
+
+    if (args->filter && args->filter->is_out(args->filter, id, &row[MARKET_MARKET_CAP_RANK]))
+        return false;
     for (size_t i = 0; i < args->n_ids; i++)
         if (str_eq(args->ids[i], id))
             return true;
@@ -86,7 +113,7 @@ void query_arrange(const struct market_query *args, struct rows *rows)
     size_t n = 0;
 
     for (size_t i = 0; i < rows->n; i++) {
-        if (!is_wanted(args, cell_text(&rows_at(rows, i)[MARKET_ID])))
+        if (!is_wanted(args, rows_at(rows, i)))
             continue;
         if (n != i)
             memcpy(rows_at(rows, n), rows_at(rows, i), row_size);

@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "row/market.h"
 
-#define NOT_NULL true
-#define MAYBE    false
+#include "base/clock.h"
+#include "row/columns.h"
 
-static const struct column columns[N_MARKET_COLUMNS] = {
-#define MARKET_ROW(id, name_, kind_, not_null_, key_, unit_, help_) \
-    {.name = name_,                                                 \
-     .json_key = key_,                                              \
-     .unit = unit_,                                                 \
-     .help = help_,                                                 \
-     .kind = CELL_##kind_,                                          \
-     .is_not_null = not_null_},
-    MARKET_COLUMNS(MARKET_ROW)
-#undef MARKET_ROW
-};
+#include <assert.h>
+
+static_assert(MARKET_ID == (int)ROW_ID && MARKET_SYMBOL == (int)ROW_SYMBOL &&
+                  MARKET_NAME == (int)ROW_NAME && MARKET_IMAGE == (int)ROW_IMAGE,
+              "a table of coins begins so");
+
+static const struct column columns[N_MARKET_COLUMNS] = {MARKET_COLUMNS(ROW_COLUMN)};
 
 const struct table market_table = {
-    .name = "market", .columns = columns, .n_columns = N_MARKET_COLUMNS};
+    .name = "market",
+    .columns = columns,
+    .n_columns = N_MARKET_COLUMNS,
+    .latest = "latest",
+    .endpoint = "coins/markets",
+    .is_of_coins = true,
+    .first_stored = MARKET_FETCHED_AT,
+    .whole_us = 3600 * US_PER_S,
+};

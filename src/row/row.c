@@ -3,34 +3,6 @@
 
 #include "base/clock.h"
 
-struct cell cell_of_text(struct str text)
-{
-    return (struct cell){
-        .kind = CELL_TEXT, .text = text.p ? text.p : "", .len = (uint32_t)text.len};
-}
-
-struct cell cell_of_int(int64_t value)
-{
-    return (struct cell){.kind = CELL_INT, .number = value};
-}
-
-struct cell cell_of_time(int64_t ts_us)
-{
-    return (struct cell){.kind = CELL_TIME, .number = ts_us};
-}
-
-struct cell cell_of_dec(struct dec d, struct str lexeme)
-{
-    return (struct cell){
-        .kind = CELL_NUM,
-        .is_exact = d.is_exact,
-        .exp = d.exp,
-        .number = d.mant,
-        .text = lexeme.p,
-        .len = (uint32_t)lexeme.len,
-    };
-}
-
 enum dec_result cell_of_num(struct str lexeme, struct cell *ret_cell)
 {
     struct dec d;

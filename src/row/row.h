@@ -40,11 +40,29 @@ struct column {
     bool is_not_null;
 };
 
+/* What stores need to know of a table that they keep is said of those in row/tables.h only. */
 struct table {
-    const char *name;
+    const char *name; /* of its rows in every store */
     const struct column *columns;
     size_t n_columns;
+
+    const char *latest;   /* of the last row of each key, in stores that keep a history; NULL: a key
+                           * is a moment of the past, and stores keep no last ones */
+    const char *endpoint; /* CoinGecko's, whose answers it holds */
+    bool is_of_coins;     /* its key is a coin: stores number coins, and keep names and absences */
+    size_t first_stored;  /* fetched_at, and what follows; before it the key, and a coin's names */
+    size_t coin_column;   /* of the coin that a row is of, whose key it is not; 0: none */
+    int64_t whole_us;     /* the first poll of each such span of UTC is stored whole, later ones
+                           * without the rows that did not change; 0: all are whole */
 };
+
+/* What a table begins with: a coin's also with its names, and the logo where there is one. */
+enum { ROW_ID, ROW_SYMBOL, ROW_NAME, ROW_IMAGE };
+
+static inline bool table_has_image(const struct table *t)
+{
+    return t->is_of_coins && t->first_stored > ROW_IMAGE;
+}
 
 struct rows {
     const struct table *table;
@@ -68,11 +86,36 @@ static inline struct dec cell_dec(const struct cell *c)
 }
 
 #define CELL_NONE ((struct cell){.kind = CELL_NULL})
-struct cell cell_of_text(struct str text);
-struct cell cell_of_int(int64_t value);
-struct cell cell_of_time(int64_t ts_us);
+
+static inline struct cell cell_of_text(struct str text)
+{
+    return (struct cell){
+        .kind = CELL_TEXT, .text = text.p ? text.p : "", .len = (uint32_t)text.len};
+}
+
+static inline struct cell cell_of_int(int64_t value)
+{
+    return (struct cell){.kind = CELL_INT, .number = value};
+}
+
+static inline struct cell cell_of_time(int64_t ts_us)
+{
+    return (struct cell){.kind = CELL_TIME, .number = ts_us};
+}
+
 /* A number, and the lexeme it was parsed from, which is borrowed. */
-struct cell cell_of_dec(struct dec d, struct str lexeme);
+static inline struct cell cell_of_dec(struct dec d, struct str lexeme)
+{
+    return (struct cell){
+        .kind = CELL_NUM,
+        .is_exact = d.is_exact,
+        .exp = d.exp,
+        .number = d.mant,
+        .text = lexeme.p,
+        .len = (uint32_t)lexeme.len,
+    };
+}
+
 /* A number from its JSON lexeme; the lexeme is borrowed. */
 enum dec_result cell_of_num(struct str lexeme, struct cell *ret_cell) MUST_USE;
 

@@ -4,54 +4,226 @@
 #include "base/clock.h"
 #include "serve/http.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <linux/tcp.h> /* the C library's has no tcpi_bytes_acked */
+#include <microhttpd.h>
 #include <netinet/in.h>
+#include <string.h>
 #include <sys/socket.h>
 
-/* From here on a new connection closes the one that has waited for a request, or has been taking an
- * answer, for longest: clients that are slow, idle or do not read cannot keep others out, whatever
- * address they come from. */
-#define CROWDED (MAX_CONNECTIONS - 64)
+/* So long may an answer wait for a client that takes nothing, while others are refused for it. */
+#define PATIENCE_US (2 * US_PER_S)
 
-void connections_init(struct connections *all)
+/* A new stream may be one of so many more, until those that make room for it have gone. */
+#define LEAVING 32
+
+/* Behind this many that are no streams, a new one closes another: clients that are slow, idle or do
+ * not read cannot keep others out. */
+static size_t crowded(const struct connections *all)
 {
-    all->n = 0;
+    return all->max - all->max_streams - 2 * LEAVING;
+}
+
+void connections_init(struct connections *all, uint64_t max_descriptors)
+{
+    const size_t least = MAX_CONNECTIONS / 8; /* also where there are hardly any descriptors */
+
+    all->n = all->n_streams = all->n_touched = all->n_peers_touched = 0;
+    all->max = MAX_CONNECTIONS;
+    if (max_descriptors < MAX_CONNECTIONS + SPARED_DESCRIPTORS)
+        all->max = max_descriptors > least + SPARED_DESCRIPTORS
+                       ? (size_t)max_descriptors - SPARED_DESCRIPTORS
+                       : least;
+    all->max_streams = all->max * HTTP_MAX_STREAMS / MAX_CONNECTIONS;
+    if (all->max < MAX_CONNECTIONS)
+        all->max_streams -= LEAVING * 2;
     TAILQ_INIT(&all->unused);
-    for (size_t i = 0; i < 3; i++)
+    LIST_INIT(&all->peers);
+    LIST_INIT(&all->unused_peers);
+    for (size_t i = 0; i < N_CONNECTION_STATES; i++)
         TAILQ_INIT(&all->by_state[i]);
-    for (size_t i = 0; i < MAX_CONNECTIONS; i++)
-        TAILQ_INSERT_TAIL(&all->unused, &all->pool[i], link);
+}
+
+/* MHD's limit is the pool's size, so there is one. */
+static struct connection *take_unused(struct connections *all)
+{
+    struct connection *c = TAILQ_FIRST(&all->unused);
+
+    if (c) {
+        TAILQ_REMOVE(&all->unused, c, link);
+        return c;
+    }
+    assert(all->n_touched < MAX_CONNECTIONS);
+    return &all->pool[all->n_touched++];
+}
+
+/* ---- who holds them ---- */
+
+static uint64_t number_of_v4(const void *bytes)
+{
+    uint32_t v4;
+
+    memcpy(&v4, bytes, sizeof(v4));
+    return v4;
+}
+
+/* What tells an address from others. */
+static uint64_t number_of(const struct sockaddr *address)
+{
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    uint64_t number;
+
+    if (address->sa_family == AF_INET) {
+        memcpy(&v4, address, sizeof(v4));
+        return number_of_v4(&v4.sin_addr);
+    }
+    if (address->sa_family != AF_INET6)
+        return 0;
+    memcpy(&v6, address, sizeof(v6));
+    if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr))
+        return number_of_v4(&v6.sin6_addr.s6_addr[12]);
+    memcpy(&number, v6.sin6_addr.s6_addr, sizeof(number));
+    return number;
+}
+
+/* As many peers at most as connections. They are few where one floods, and found at its head. */
+static struct peer *join(struct connections *all, uint64_t address)
+{
+    struct peer *peer;
+
+    LIST_FOREACH(peer, &all->peers, link)
+    if (peer->address == address) {
+        peer->n++;
+        return peer;
+    }
+    peer = LIST_FIRST(&all->unused_peers);
+    if (peer)
+        LIST_REMOVE(peer, link);
+    else
+        peer = &all->peer_pool[all->n_peers_touched++];
+    *peer = (struct peer){.address = address, .n = 1};
+    LIST_INSERT_HEAD(&all->peers, peer, link);
+    return peer;
+}
+
+static void leave(struct connections *all, struct peer *peer)
+{
+    if (--peer->n > 0)
+        return;
+    LIST_REMOVE(peer, link);
+    LIST_INSERT_HEAD(&all->unused_peers, peer, link);
+}
+
+static void count_stream(struct connections *all, const struct connection *c, int change)
+{
+    all->n_streams += (size_t)change;
+    c->peer->n_streams += (size_t)change;
+}
+
+/* Who has the most streams, or connections that are none; NULL: nobody has any. */
+static struct peer *greediest(const struct connections *all, bool of_streams)
+{
+    struct peer *peer, *most = NULL;
+    size_t n_most = 0;
+
+    LIST_FOREACH(peer, &all->peers, link)
+    {
+        const size_t n = of_streams ? peer->n_streams : peer->n - peer->n_streams;
+        if (n > n_most) {
+            n_most = n;
+            most = peer;
+        }
+    }
+    return most;
+}
+
+/* peer NULL: of anybody. */
+static struct connection *oldest_of(const struct connections *all, enum connection_state state,
+                                    const struct peer *peer)
+{
+    struct connection *c;
+
+    TAILQ_FOREACH(c, &all->by_state[state], link)
+    if (!peer || c->peer == peer)
+        return c;
+    return NULL;
+}
+
+/* ---- making room ---- */
+
+/* Of those that wait for a request or take an answer the oldest. */
+static struct connection *choose(const struct connections *all, const struct peer *peer)
+{
+    struct connection *waiting = oldest_of(all, CONNECTION_WAITING, peer);
+    struct connection *answering = oldest_of(all, CONNECTION_ANSWERING, peer);
+
+    if (answering && (!waiting || answering->since_us < waiting->since_us))
+        return answering;
+    return waiting;
 }
 
 static void make_room(struct connections *all)
 {
-    struct connection *waiting = connections_oldest(all, CONNECTION_WAITING);
-    struct connection *answering = connections_oldest(all, CONNECTION_ANSWERING);
+    struct connection *c = choose(all, greediest(all, false));
 
-    if (answering && (!waiting || answering->since_us < waiting->since_us))
-        connections_hang_up(all, answering);
-    else if (waiting)
-        connections_hang_up(all, waiting);
+    if (!c)
+        c = choose(all, NULL);
+    if (c)
+        connections_hang_up(all, c);
+}
+
+bool connections_may_stream(struct connections *all, const struct connection *c)
+{
+    if (all->n_streams < all->max_streams)
+        return true;
+    const struct peer *peer = greediest(all, true);
+    if (!peer || peer->n_streams <= c->peer->n_streams + 1 ||
+        all->n_streams >= all->max_streams + LEAVING)
+        return false;
+    connections_hang_up(all, oldest_of(all, CONNECTION_STREAMING, peer));
+    return true;
+}
+
+void connections_drop_taker(struct connections *all)
+{
+    const int64_t before_us = clock_mono_us(clock_system()) - PATIENCE_US;
+    struct peer *peer, *most = NULL;
+    struct connection *c;
+
+    LIST_FOREACH(peer, &all->peers, link)
+    peer->n_takers = 0;
+    TAILQ_FOREACH(c, &all->by_state[CONNECTION_ANSWERING], link)
+    if (++c->peer->n_takers > (most ? most->n_takers : 0))
+        most = c->peer;
+    c = most ? oldest_of(all, CONNECTION_ANSWERING, most) : NULL;
+    if (c && c->since_us < before_us)
+        connections_hang_up(all, c);
 }
 
 struct connection *connections_add(struct connections *all, struct MHD_Connection *mhd, int fd)
 {
-    struct connection *c = TAILQ_FIRST(&all->unused);
+    struct connection *c = take_unused(all);
 
-    assert(c); /* MHD's limit is the pool's size */
-    TAILQ_REMOVE(&all->unused, c, link);
     *c = (struct connection){
         .state = CONNECTION_WAITING,
         .since_us = clock_mono_us(clock_system()),
         .mhd = mhd,
+        .peer = join(all, number_of(MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
+                                        ->client_addr)),
         .fd = fd,
         .body = BUF_INIT(HTTP_MAX_REQUEST),
     };
-    if (++all->n > CROWDED)
+    if (++all->n - all->n_streams > crowded(all))
         make_room(all);
     TAILQ_INSERT_TAIL(&all->by_state[CONNECTION_WAITING], c, link);
     return c;
+}
+
+struct connection *connections_of(struct MHD_Connection *mhd)
+{
+    return MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
 
 void connections_remove(struct connections *all, struct connection *c)
@@ -59,6 +231,9 @@ void connections_remove(struct connections *all, struct connection *c)
     buf_release(&c->body);
     TAILQ_REMOVE(&all->by_state[c->state], c, link);
     TAILQ_INSERT_HEAD(&all->unused, c, link);
+    if (c->state == CONNECTION_STREAMING)
+        count_stream(all, c, -1);
+    leave(all, c->peer);
     all->n--;
 }
 
@@ -74,6 +249,7 @@ static void move_since(struct connections *all, struct connection *c, enum conne
     struct connection_list *list = &all->by_state[state];
 
     TAILQ_REMOVE(&all->by_state[c->state], c, link);
+    count_stream(all, c, (state == CONNECTION_STREAMING) - (c->state == CONNECTION_STREAMING));
     c->state = state;
     c->since_us = since_us;
     struct connection *before = TAILQ_LAST(list, connection_list);

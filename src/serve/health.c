@@ -9,22 +9,34 @@
 
 #define MAX_REASONS ((size_t)256 * 1024)
 
-/* "ready":…,"reasons":[…] without a comma before it */
-static bool add_readiness(struct buf *b, const struct status_snapshot *now, int64_t now_us)
+/* "key":["line",…] */
+static void add_lines(struct buf *b, const char *key, struct str lines)
 {
-    struct buf reasons = BUF_INIT(MAX_REASONS);
-    const bool is_ready = ready_add_reasons(&reasons, now, now_us);
-    struct str rest = buf_str(&reasons), line;
+    struct str line;
 
-    json_add_key(b, "ready");
-    buf_addf(b, "%s,\"reasons\":[", is_ready ? "true" : "false");
-    for (size_t i = 0; rest.len > 0; i++) {
-        str_cut(&rest, '\n', &line);
+    json_add_key(b, key);
+    buf_add_char(b, '[');
+    for (size_t i = 0; lines.len > 0; i++) {
+        str_cut(&lines, '\n', &line);
         buf_add_z(b, i > 0 ? "," : "");
         buf_add_json_str(b, line);
     }
     buf_add_char(b, ']');
-    buf_release(&reasons);
+}
+
+/* "ready":…,"reasons":[…],"warnings":[…] without a comma before it */
+static bool add_readiness(struct buf *b, const struct status_snapshot *now, int64_t now_us)
+{
+    struct buf lines = BUF_INIT(MAX_REASONS);
+    const bool is_ready = ready_add_reasons(&lines, now, now_us);
+
+    json_add_key(b, "ready");
+    buf_add_z(b, is_ready ? "true" : "false");
+    add_lines(b, "reasons", buf_str(&lines));
+    buf_clear(&lines);
+    ready_add_warnings(&lines, now);
+    add_lines(b, "warnings", buf_str(&lines));
+    buf_release(&lines);
     return is_ready;
 }
 
@@ -91,6 +103,16 @@ static void add_polls(struct buf *b, const struct status_job *job)
     buf_add_char(b, ']');
 }
 
+/* Of a job's slots, as the budget allows; null: not known. */
+static void add_share(struct buf *b, const struct status_job *job)
+{
+    json_add_key(b, "share");
+    if (job->calls_per_poll > 0)
+        buf_addf(b, "%.4f", job->share);
+    else
+        buf_add_z(b, "null");
+}
+
 static void add_job(struct buf *b, const struct status_job *job)
 {
     buf_add_char(b, '{');
@@ -113,6 +135,12 @@ static void add_job(struct buf *b, const struct status_job *job)
     add_time(b, "next_due", job->next_due_us);
     add_number(b, "head", job->head);
     add_number(b, "missed_slots", job->n_gaps);
+    add_number(b, "calls_per_poll", job->calls_per_poll);
+    add_share(b, job);
+    add_number(b, "calls_left", job->calls_left);
+    add_text(b, "drift", job->drift);
+    add_time(b, "drift_since", job->drift_since_us);
+    add_text(b, "flagged", job->flagged);
     add_polls(b, job);
     buf_add_char(b, '}');
 }
@@ -133,6 +161,35 @@ static void add_sink(struct buf *b, const struct status_sink *sink)
     add_time(b, "last_load", sink->last_load_us);
     add_ms(b, "last_load_ms", sink->last_load_duration_us);
     add_text(b, "last_error", sink->last_error);
+    add_text(b, "warning", sink->warning);
+    buf_add_char(b, '}');
+}
+
+static void add_key(struct buf *b, const struct status_key *key)
+{
+    json_add_key(b, "key");
+    buf_add_char(b, '{');
+    add_time(b, "checked", key->checked_us);
+    add_bool(b, "good", key->is_good);
+    add_text(b, "trouble", key->trouble);
+    add_text(b, "plan", key->plan);
+    add_number(b, "calls_per_minute", key->calls_per_minute);
+    add_number(b, "credits", key->credits);
+    add_number(b, "credits_left", key->credits_left);
+    buf_add_char(b, '}');
+}
+
+static void add_budget(struct buf *b, const struct status_budget *budget)
+{
+    json_add_key(b, "budget");
+    buf_add_char(b, '{');
+    add_number(b, "calls", budget->calls);
+    add_time(b, "from", budget->from_us);
+    add_time(b, "until", budget->until_us);
+    add_number(b, "own", budget->own);
+    add_number(b, "others", budget->others);
+    add_number(b, "wanted", budget->wanted);
+    add_time(b, "runs_out", budget->runs_out_us);
     buf_add_char(b, '}');
 }
 
@@ -161,10 +218,15 @@ void health_add_status(struct buf *b, const struct status_snapshot *now, int64_t
     add_number(b, "pid", (uint64_t)now->pid);
     add_bool(b, "simulated", now->is_simulated);
     add_bool(b, "stopping", now->is_stopping);
+    add_bool(b, "reader", now->is_reader);
+    add_time(b, "at", now->at_us);
+    add_number(b, "speed", (uint64_t)now->speed);
     add_readiness(b, now, now_us);
     add_text(b, "data_dir", now->data_dir);
     add_time(b, "started", now->started_us);
     add_time(b, "now", now_us);
+    add_key(b, &now->key);
+    add_budget(b, &now->budget);
     add_disk(b, &now->disk);
     json_add_key(b, "jobs");
     buf_add_char(b, '[');
@@ -186,3 +248,32 @@ void health_add_status(struct buf *b, const struct status_snapshot *now, int64_t
     }
     buf_add_z(b, "]}\n");
 }
+
+#define READINESS "ready:b,reasons:[s],warnings:[s]"
+
+const struct operation op_ready = {
+    .summary = "whether what is stored is as fresh as promised; 503: it is not, and why",
+    .gives = "{" READINESS "}",
+    .later = "{" READINESS "}",
+    .is_not_guarded = true,
+};
+
+const struct operation op_status = {
+    .summary = "the state of jobs, sinks, key and disk",
+    .gives =
+        "{name:s,version:s,pid:i,simulated:b,stopping:b,reader:b,at:t?,speed:i," READINESS
+        ",data_dir:s,started:t?,now:t,"
+        "key:{checked:t?,good:b,trouble:s,plan:s,calls_per_minute:i,credits:i,"
+        "credits_left:i},"
+        "budget:{calls:i,from:t?,until:t?,own:i,others:i,wanted:i,runs_out:t?},"
+        "disk:{checked:t?,tape_bytes:i,free_bytes:i,total_bytes:i,day_bytes:i,oldest:t?,"
+        "keep_ms:i,last_error:s},"
+        "jobs:[{name:s,vs_currency:s,what:s,every_ms:i,idle:b,polling:b,last_slot:t?,"
+        "last_ended:t?,last_ok:t?,last_outcome:s,last_error:s,last_cause:s,"
+        "last_latency_ms:i,last_bytes:i,last_attempts:i,failed_in_row:i,next_due:t?,head:i,"
+        "missed_slots:i,calls_per_poll:i,share:n?,calls_left:i,drift:s,drift_since:t?,flagged:s,"
+        "polls:[{slot:t?,ended:t?,outcome:s}]}],"
+        "sinks:[{url:s,state:s,state_since:t?,lag:i,behind_since:t?,polls:i,rows:i,"
+        "unchanged:i,refused:i,newest_row:t?,last_load:t?,last_load_ms:i,last_error:s,"
+        "warning:s}]}",
+};

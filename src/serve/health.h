@@ -4,6 +4,7 @@
 #define SERVE_HEALTH_H
 
 #include "base/buf.h"
+#include "serve/operation.h"
 #include "status/status.h"
 
 /* Append {"ready":…,"reasons":[…]}; returns whether the collector is ready: status/ready.h. */
@@ -12,5 +13,7 @@ bool health_add_ready(struct buf *b, const struct status_snapshot *now, int64_t 
 /* Append the snapshot as one JSON object: times as RFC 3339 (null: not yet), durations in
  * milliseconds. Jobs' polls come newest first. */
 void health_add_status(struct buf *b, const struct status_snapshot *now, int64_t now_us);
+
+extern const struct operation op_ready, op_status;
 
 #endif

@@ -7,10 +7,13 @@
 #include "base/mem.h"
 #include "base/metric.h"
 #include "serve/connections.h"
-#include "serve/gzip.h"
 #include "serve/listen.h"
+#include "serve/page.h"
+#include "serve/reply.h"
+#include "serve/request.h"
+#include "serve/stream.h"
+#include "serve/tls.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <microhttpd.h>
 #include <pthread.h>
@@ -19,43 +22,31 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* Line and headers of a request must fit; a browser sends the cookies of every other server on
  * localhost along, so 8 kB is not enough. */
 #define CONNECTION_MEMORY (16 * 1024)
-/* Bodies under way to clients that do not read; beyond it 503. */
-#define MAX_PENDING_BYTES (64u * 1024 * 1024)
 #define REQUEST_TIME_US   (75 * US_PER_S)  /* for a whole request, keep-alive idling included */
 #define ANSWER_TIME_US    (300 * US_PER_S) /* for taking the answer */
 #define MAX_DROPPED       (64u * 1024)     /* bytes of a body that is too long */
-#define GZIP_FROM         1024             /* bytes; below it the headers weigh more */
 
 struct http_server {
     struct http_setup setup;
     struct MHD_Daemon *daemon;
-    struct gzip *gzip;
+    struct tls *tls; /* NULL: plain HTTP */
+    struct replies replies;
     struct connections connections;
-    size_t pending_bytes; /* of bodies not yet sent */
-    int epoll_fd;         /* holds MHD's own epoll, wake_fd and delayed clients */
+    int epoll_fd; /* holds MHD's own epoll, wake_fd and delayed clients */
     int wake_fd;
     uint16_t port;
+    size_t n_waiting; /* connections with a ticket */
+    int64_t tick_us;  /* when setup.tick is due */
     bool has_resumed; /* MHD_get_timeout() knows nothing of resumed connections */
     atomic_bool is_stopping;
     pthread_t thread;
-};
-
-struct http_request {
-    struct MHD_Connection *mhd;
-    struct str path, body;
-    bool is_post;
-};
-
-/* A body that MHD sends; gone when the last byte is. */
-struct body {
-    struct http_server *server;
-    size_t size, cut_after;
-    char *bytes;
 };
 
 /* ---- connections ---- */
@@ -76,6 +67,12 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
 }
 
+static void stop_waiting(struct http_server *s, struct connection *c)
+{
+    s->n_waiting -= c->wait_for != 0;
+    c->wait_for = 0;
+}
+
 static void on_completed(void *cls, struct MHD_Connection *mhd, void **request,
                          enum MHD_RequestTerminationCode how)
 {
@@ -86,211 +83,33 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **request,
     (void)how;
     if (!c)
         return;
+    if (c->stream.read)
+        stream_end(c, s->epoll_fd);
     if (c->reply)
         MHD_destroy_response(c->reply);
     c->reply = NULL;
+    stop_waiting(s, c);
+    c->waited_for = 0;
     c->is_bad = false;
     c->n_dropped = 0;
     buf_release(&c->body);
     connections_move(&s->connections, c, CONNECTION_WAITING);
 }
 
-static struct connection *connection_of(struct MHD_Connection *mhd)
-{
-    return MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
-}
-
-/* ---- the request ---- */
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Percent-decode in place, for the path, and for each name and value of the query. */
-static size_t on_unescape(void *cls, struct MHD_Connection *mhd, char *text)
-{
-    struct connection *c = connection_of(mhd);
-    size_t len = 0;
-
-    (void)cls;
-    for (const char *from = text; *from; len++) {
-        int high = *from == '%' ? hex_digit(from[1]) : -1;
-        int low = high >= 0 ? hex_digit(from[2]) : -1;
-        if (*from == '%' && (low < 0 || high * 16 + low == 0))
-            c->is_bad = true;
-        text[len] = low >= 0 ? (char)(high * 16 + low) : *from;
-        from += low >= 0 ? 3 : 1;
-    }
-    text[len] = '\0';
-    if (!str_is_utf8((struct str){text, len}))
-        c->is_bad = true;
-    return len;
-}
-
-struct str http_path(const struct http_request *req)
-{
-    return req->path;
-}
-
-static struct str lookup(const struct http_request *req, enum MHD_ValueKind kind, const char *name)
-{
-    const char *value = NULL;
-    size_t len = 0;
-
-    if (MHD_lookup_connection_value_n(req->mhd, kind, name, strlen(name), &value, &len) != MHD_YES)
-        return STR_NONE;
-    return value ? (struct str){value, len} : STR("");
-}
-
-struct str http_query(const struct http_request *req, const char *name)
-{
-    return lookup(req, MHD_GET_ARGUMENT_KIND, name);
-}
-
-struct str http_header(const struct http_request *req, const char *name)
-{
-    return lookup(req, MHD_HEADER_KIND, name);
-}
-
-bool http_is_post(const struct http_request *req)
-{
-    return req->is_post;
-}
-
-struct str http_request_body(const struct http_request *req)
-{
-    return req->body;
-}
-
-/* ---- the answer ---- */
-
-void http_add_header(struct http_response *res, const char *name, const char *fmt, ...)
-{
-    va_list ap;
-
-    assert(res->n_headers < HTTP_MAX_HEADERS);
-    char *value = res->headers[res->n_headers].value;
-    const size_t size = sizeof(res->headers[0].value);
-    va_start(ap, fmt);
-    int len = vsnprintf(value, size, fmt, ap);
-    va_end(ap);
-    assert(len >= 0 && (size_t)len < size);
-    res->headers[res->n_headers++].name = name;
-}
-
-static void set_plain_error(struct http_response *res, int status, const char *why)
-{
-    buf_release(&res->body);
-    buf_addf(&res->body, "{\"error\":\"%s\"}", why);
-    res->status = status;
-    res->content_type = "application/json; charset=utf-8";
-    res->delay_us = 0;
-    res->cut_after = 0;
-}
-
-static void body_free(void *cls)
-{
-    struct body *body = cls;
-
-    body->server->pending_bytes -= body->size;
-    mem_free(body->bytes);
-    mem_free(body);
-}
-
-static ssize_t body_read(void *cls, uint64_t at, char *to, size_t max)
-{
-    const struct body *body = cls;
-
-    if (at >= body->cut_after)
-        return MHD_CONTENT_READER_END_WITH_ERROR;
-    size_t len = body->cut_after - (size_t)at;
-    if (len > max)
-        len = max;
-    memcpy(to, body->bytes + at, len);
-    return (ssize_t)len;
-}
-
-/* Hand the bytes of *b to MHD; NULL when there is no memory, *b is empty afterwards. */
-static struct MHD_Response *take_body(struct http_server *s, struct buf *b, size_t cut_after)
-{
-    struct body *body = mem_try(NULL, sizeof(*body));
-
-    if (!body) {
-        buf_release(b);
-        return NULL;
-    }
-    *body = (struct body){.server = s, .size = b->len, .cut_after = cut_after, .bytes = b->p};
-    s->pending_bytes += b->len;
-    buf_init(b, b->max);
-    struct MHD_Response *reply;
-    if (cut_after > 0)
-        reply = MHD_create_response_from_callback(body->size, 4096, body_read, body, body_free);
-    else
-        reply = MHD_create_response_from_buffer_with_free_callback_cls(body->size, body->bytes,
-                                                                       body_free, body);
-    if (!reply)
-        body_free(body);
-    return reply;
-}
-
-static bool has_header(const struct http_response *res, const char *name)
-{
-    for (size_t i = 0; i < res->n_headers; i++)
-        if (strcmp(res->headers[i].name, name) == 0)
-            return true;
-    return false;
-}
-
-static void add_headers(struct MHD_Response *reply, const struct http_response *res, bool is_packed)
-{
-    if (is_packed)
-        MHD_add_response_header(reply, "Content-Encoding", "gzip");
-    MHD_add_response_header(reply, "Vary", "Accept-Encoding");
-    MHD_add_response_header(reply, "Content-Type", res->content_type);
-    MHD_add_response_header(reply, "X-Content-Type-Options", "nosniff");
-    MHD_add_response_header(reply, "Referrer-Policy", "no-referrer");
-    if (!has_header(res, "Content-Security-Policy"))
-        MHD_add_response_header(reply, "Content-Security-Policy",
-                                "default-src 'none'; frame-ancestors 'none'");
-    for (size_t i = 0; i < res->n_headers; i++)
-        MHD_add_response_header(reply, res->headers[i].name, res->headers[i].value);
-}
-
-/* Make *res what MHD sends; NULL when there is no memory at all. */
-static struct MHD_Response *make_reply(struct http_server *s, const struct http_request *req,
-                                       struct http_response *res)
-{
-    struct buf packed = BUF_INIT(HTTP_MAX_BODY);
-
-    if (res->body.is_overflow)
-        set_plain_error(res, 500, "the answer is too large or there is no memory for it");
-    else if (s->pending_bytes + res->body.len > MAX_PENDING_BYTES) {
-        set_plain_error(res, 503, "too many answers are waiting for slow clients");
-        http_add_header(res, "Retry-After", "1");
-    }
-    bool is_packed = s->gzip && res->body.len >= GZIP_FROM && res->cut_after == 0 &&
-                     gzip_is_accepted(http_header(req, "Accept-Encoding")) &&
-                     gzip_pack(s->gzip, buf_str(&res->body), &packed);
-    struct MHD_Response *reply = take_body(s, is_packed ? &packed : &res->body, res->cut_after);
-    buf_release(&packed);
-    if (reply)
-        add_headers(reply, res, is_packed);
-    return reply;
-}
-
-static enum MHD_Result send_reply(struct http_server *s, struct connection *c,
-                                  struct MHD_Response *reply, int status)
+static enum MHD_Result queue(struct connection *c, struct MHD_Response *reply, int status)
 {
     char code[16];
 
     snprintf(code, sizeof(code), "%d", status);
     metric_add(METRIC_HTTP_REQUESTS, code, NULL, 1);
+    return MHD_queue_response(c->mhd, (unsigned)status, reply);
+}
+
+static enum MHD_Result send_reply(struct http_server *s, struct connection *c,
+                                  struct MHD_Response *reply, int status)
+{
     connections_begin_answer(&s->connections, c);
-    enum MHD_Result result = MHD_queue_response(c->mhd, (unsigned)status, reply);
+    enum MHD_Result result = queue(c, reply, status);
     MHD_destroy_response(reply);
     return result;
 }
@@ -305,8 +124,23 @@ static enum MHD_Result delay(struct http_server *s, struct connection *c,
     connections_move(&s->connections, c, CONNECTION_DELAYED);
     c->reply = reply;
     c->status = res->status;
-    c->due_us = res->delay_us < 0 ? INT64_MAX : c->since_us + res->delay_us;
+    c->due_us = res->faults.delay_us < 0 ? INT64_MAX : c->since_us + res->faults.delay_us;
     /* MHD does not watch a suspended connection; without the watch the delay is only longer */
+    epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, c->fd, &hangup);
+    MHD_suspend_connection(c->mhd);
+    return MHD_YES;
+}
+
+/* The same for a request whose answer is not there yet. */
+static enum MHD_Result wait_for(struct http_server *s, struct connection *c,
+                                const struct http_response *res)
+{
+    struct epoll_event hangup = {.events = EPOLLRDHUP, .data.ptr = c};
+
+    connections_move(&s->connections, c, CONNECTION_DELAYED);
+    c->wait_for = res->wait_for;
+    c->due_us = c->since_us + res->wait_us;
+    s->n_waiting++;
     epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, c->fd, &hangup);
     MHD_suspend_connection(c->mhd);
     return MHD_YES;
@@ -314,11 +148,23 @@ static enum MHD_Result delay(struct http_server *s, struct connection *c,
 
 static void resume(struct http_server *s, struct connection *c, bool is_given_up)
 {
+    if (c->wait_for != 0)
+        c->waited_for = c->wait_for;
+    stop_waiting(s, c);
     epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
     c->is_given_up = is_given_up;
     c->due_us = INT64_MAX;
     MHD_resume_connection(c->mhd);
     s->has_resumed = true;
+}
+
+void http_resume(struct http_server *s, uint64_t ticket)
+{
+    struct connection *c;
+
+    TAILQ_FOREACH(c, &s->connections.by_state[CONNECTION_DELAYED], link)
+    if (c->wait_for == ticket)
+        resume(s, c, false);
 }
 
 /* MHD asks again after a delay. */
@@ -350,28 +196,28 @@ static bool is_too_long(const struct http_request *req)
     return len.p && !str_to_i64(len, 0, HTTP_MAX_REQUEST, &n);
 }
 
-static void refuse_method(struct http_response *res, bool takes_post)
+static void add_allow(struct http_response *res, bool takes_post)
 {
-    set_plain_error(res, 405,
-                    takes_post ? "only GET, HEAD and POST are served here"
-                               : "only GET and HEAD are served here");
-    http_add_header(res, "Allow", takes_post ? "GET, HEAD, POST" : "GET, HEAD");
+    http_add_header(res, "Allow", takes_post ? "GET, HEAD, OPTIONS, POST" : "GET, HEAD, OPTIONS");
 }
 
 /* What is refused before the handler sees it; 0: nothing. */
 static int refuse(const struct http_server *s, const struct connection *c,
                   const struct http_request *req, const char *method, struct http_response *res)
 {
-    const bool takes_post = s->setup.post_path && str_eq(req->path, str_of(s->setup.post_path));
+    const bool takes_post = s->setup.takes_post && s->setup.takes_post(s->setup.ctx, req->path);
+    const bool is_get = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 
-    if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0 && !(req->is_post && takes_post))
-        refuse_method(res, takes_post);
-    else if (!req->is_post && has_body(req))
-        set_plain_error(res, 400, "a GET request has no body");
-    else if (c->is_bad || req->path.len == 0 || req->path.p[0] != '/')
-        set_plain_error(res, 400, "the request's target is not well-formed");
-    else if (req->is_post && is_too_long(req))
-        set_plain_error(res, 413, "a body of more than 4096 bytes is not read");
+    if (!is_get && !req->is_options && !(req->is_post && takes_post)) {
+        reply_refuse(res, 405, "this method is not served here; Allow has those that are");
+        add_allow(res, takes_post);
+    } else if (!req->is_post && has_body(req)) {
+        reply_refuse(res, 400, "only a POST has a body");
+    } else if (c->is_bad || req->path.len == 0 || req->path.p[0] != '/') {
+        reply_refuse(res, 400, "the request's target is not well-formed");
+    } else if (req->is_post && is_too_long(req)) {
+        reply_refuse(res, 413, "a body of more than 4096 bytes is not read");
+    }
     return res->status;
 }
 
@@ -387,22 +233,131 @@ static enum MHD_Result take_upload(struct connection *c, const char *upload, siz
     return c->n_dropped > MAX_DROPPED ? MHD_NO : MHD_YES;
 }
 
+/* MHD would end the connection in good order; a socket that forgets its peer resets it. */
+static enum MHD_Result reset(const struct connection *c, struct http_response *res)
+{
+    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+
+    if (connect(c->fd, &nobody, sizeof(nobody)) != 0)
+        shutdown(c->fd, SHUT_RDWR); /* then the client sees an end */
+    buf_release(&res->body);
+    return MHD_NO;
+}
+
+static enum MHD_Result begin_stream(struct http_server *s, struct connection *c,
+                                    struct http_response *res)
+{
+    c->stream = res->stream;
+    connections_move(&s->connections, c, CONNECTION_STREAMING);
+    s->tick_us = s->setup.tick ? 0 : INT64_MAX;
+    struct MHD_Response *reply = stream_reply(c, s->epoll_fd);
+    buf_release(&res->body);
+    if (!reply)
+        return MHD_NO;
+    reply_add_headers(reply, res);
+    enum MHD_Result result = queue(c, reply, res->status);
+    MHD_destroy_response(reply);
+    return result;
+}
+
+static bool is_broken(const struct http_faults *faults)
+{
+    return faults->delay_us != 0 || faults->cut_after > 0 || faults->n_promised > 0 ||
+           faults->is_gzip_cut || faults->is_reset;
+}
+
+/* An answer that is broken on purpose. */
+static enum MHD_Result answer_broken(struct http_server *s, struct connection *c,
+                                     const struct http_request *req, struct http_response *res)
+{
+    if (res->faults.is_reset)
+        return reset(c, res);
+    struct MHD_Response *reply = reply_make(&s->replies, http_header(req, "Accept-Encoding"), res);
+    if (!reply)
+        return MHD_NO;
+    return res->faults.delay_us != 0 ? delay(s, c, reply, res)
+                                     : send_reply(s, c, reply, res->status);
+}
+
+static enum MHD_Result answer_page(struct http_server *s, struct connection *c,
+                                   const struct http_request *req, struct http_page *page)
+{
+    const enum encoding encoding = encoding_choose(http_header(req, "Accept-Encoding"));
+    enum MHD_Result result = MHD_NO;
+    int status;
+    struct MHD_Response *reply =
+        page_reply(page, encoding, http_header(req, "If-None-Match"), &status);
+
+    connections_begin_answer(&s->connections, c);
+    if (reply)
+        result = queue(c, reply, status);
+    page_drop(page);
+    return result;
+}
+
+static enum MHD_Result send_answer(struct http_server *s, struct connection *c,
+                                   const struct http_request *req, struct http_response *res)
+{
+    if (res->page)
+        return answer_page(s, c, req, res->page);
+    if (!reply_check(&s->replies, res))
+        connections_drop_taker(&s->connections);
+    if (is_broken(&res->faults))
+        return answer_broken(s, c, req, res);
+    struct http_page *page = page_new(&s->replies, res);
+    return page ? answer_page(s, c, req, page) : MHD_NO;
+}
+
+static void answer_options(struct http_server *s, const struct http_request *req,
+                           struct http_response *res)
+{
+    res->status = 204;
+    add_allow(res, s->setup.takes_post && s->setup.takes_post(s->setup.ctx, req->path));
+    if (s->setup.options)
+        s->setup.options(s->setup.ctx, req, res);
+}
+
+/* Ask for the answer; where there is no room for one more to wait, as if it had waited. */
+static void ask_handler(struct http_server *s, const struct http_request *req,
+                        struct http_response *res)
+{
+    const struct http_response blank = {
+        .status = 200, .content_type = "application/json; charset=utf-8", .body = res->body};
+    struct http_request again = *req;
+
+    *res = blank;
+    s->setup.handler(s->setup.ctx, req, res);
+    if (res->wait_for == 0 || s->n_waiting < HTTP_MAX_WAITING)
+        return;
+    again.waited_for = res->wait_for;
+    buf_release(&res->body);
+    *res = blank;
+    s->setup.handler(s->setup.ctx, &again, res);
+    res->wait_for = 0;
+}
+
 static enum MHD_Result answer(struct http_server *s, struct connection *c,
                               const struct http_request *req, struct http_response *res)
 {
-    enum MHD_Result result = MHD_NO;
-
     if (res->status == 0 && (c->n_dropped > 0 || c->body.is_overflow))
-        set_plain_error(res, 413, "a body of more than 4096 bytes is not read");
-    if (res->status == 0) {
-        res->status = 200;
-        res->content_type = "application/json; charset=utf-8";
-        s->setup.handler(s->setup.ctx, req, res);
+        reply_refuse(res, 413, "a body of more than 4096 bytes is not read");
+    if (res->status == 0 && req->is_options)
+        answer_options(s, req, res);
+    else if (res->status == 0)
+        ask_handler(s, req, res);
+    if (res->wait_for != 0) {
+        buf_release(&res->body);
+        return wait_for(s, c, res);
     }
-    struct MHD_Response *reply = make_reply(s, req, res);
-    if (reply)
-        result =
-            res->delay_us != 0 ? delay(s, c, reply, res) : send_reply(s, c, reply, res->status);
+    if (res->stream.read && !connections_may_stream(&s->connections, c)) {
+        res->stream.closed(res->stream.ctx);
+        res->stream.read = NULL;
+        reply_refuse(res, 503, "too many clients have a stream open");
+        http_add_header(res, "Retry-After", "10");
+    }
+    if (res->stream.read)
+        return begin_stream(s, c, res);
+    enum MHD_Result result = send_answer(s, c, req, res);
     buf_release(&res->body);
     return result;
 }
@@ -412,11 +367,14 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
                                   size_t *upload_size, void **request)
 {
     struct http_server *s = cls;
-    struct connection *c = connection_of(mhd);
+    struct connection *c = connections_of(mhd);
     const struct http_request req = {.mhd = mhd,
                                      .path = str_of(url),
                                      .body = buf_str(&c->body),
-                                     .is_post = strcmp(method, "POST") == 0};
+                                     .is_post = strcmp(method, "POST") == 0,
+                                     .is_options = strcmp(method, "OPTIONS") == 0,
+                                     .waited_for = c->waited_for,
+                                     .replies = &s->replies};
     struct http_response res = {.status = 0, .body = BUF_INIT(HTTP_MAX_BODY)};
     const bool is_first = *request == NULL;
 
@@ -424,6 +382,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
     *request = c;
     if (c->reply)
         return after_delay(s, c);
+    if (c->waited_for != 0 && c->is_given_up)
+        return MHD_NO;
     /* MHD wants to be told YES once before the answer; a refusal may come at once, and then closes
      * the connection instead of reading on */
     int refused = refuse(s, c, &req, method, &res);
@@ -457,47 +417,105 @@ static void expire(struct http_server *s, int64_t now_us)
     }
 }
 
+/* The shorter of a wait (-1: for ever) and the time until due_us. */
+static int64_t shorter(int64_t ms, int64_t due_us, int64_t now_us)
+{
+    if (due_us == INT64_MAX)
+        return ms;
+    int64_t left_ms = due_us > now_us ? (due_us - now_us + US_PER_MS - 1) / US_PER_MS : 0;
+    return ms < 0 || left_ms < ms ? left_ms : ms;
+}
+
 static int wait_ms(struct http_server *s, int64_t now_us)
 {
     MHD_UNSIGNED_LONG_LONG mhd_ms;
-    int64_t ms = s->connections.n > 0 ? 1000 : -1;
+    int64_t ms = shorter(s->connections.n > 0 ? 1000 : -1, s->tick_us, now_us);
     const struct connection *c;
 
     if (s->has_resumed)
         return 0;
     TAILQ_FOREACH(c, &s->connections.by_state[CONNECTION_DELAYED], link)
-    {
-        int64_t left_ms = (c->due_us - now_us + US_PER_MS - 1) / US_PER_MS;
-        if (left_ms < ms)
-            ms = left_ms < 0 ? 0 : left_ms;
-    }
+    ms = shorter(ms, c->due_us, now_us);
     if (MHD_get_timeout(s->daemon, &mhd_ms) == MHD_YES && (ms < 0 || mhd_ms < (uint64_t)ms))
         ms = (int64_t)mhd_ms;
     return (int)ms;
+}
+
+/* One of our descriptors: MHD's, that wakes us, or a suspended connection's that has hung up. */
+static void on_event(struct http_server *s, struct connection *c)
+{
+    uint64_t n_wakes;
+
+    if (c == NULL) {
+        if (read(s->wake_fd, &n_wakes, sizeof(n_wakes)) > 0 && s->setup.tick)
+            s->tick_us = 0;
+    } else if (c->state == CONNECTION_DELAYED) {
+        resume(s, c, true);
+    } else if (c->is_asleep) {
+        c->is_given_up = true;
+        s->has_resumed |= stream_wake(c);
+    }
+}
+
+static void tick(struct http_server *s)
+{
+    const int64_t now_us = clock_mono_us(clock_system());
+
+    if (s->tick_us <= now_us)
+        s->tick_us = s->setup.tick(s->setup.ctx, s, now_us);
+}
+
+void http_wake_streams(struct http_server *s)
+{
+    struct connection *c;
+
+    TAILQ_FOREACH(c, &s->connections.by_state[CONNECTION_STREAMING], link)
+    s->has_resumed |= stream_wake(c);
+}
+
+static void give_up_all(struct http_server *s)
+{
+    struct connection *c;
+
+    TAILQ_FOREACH(c, &s->connections.by_state[CONNECTION_DELAYED], link)
+    resume(s, c, true);
+    TAILQ_FOREACH(c, &s->connections.by_state[CONNECTION_STREAMING], link)
+    {
+        c->is_given_up = true;
+        stream_wake(c);
+    }
+    MHD_run(s->daemon);
 }
 
 static void *loop(void *arg)
 {
     struct http_server *s = arg;
     struct epoll_event events[16];
-    struct connection *c;
 
+    tls_use_here(s->tls);
     while (!atomic_load(&s->is_stopping)) {
-        s->has_resumed = false;
+        tick(s);
+        s->has_resumed = false; /* MHD_run() sees to what tick() has resumed */
         MHD_run(s->daemon);
         expire(s, clock_mono_us(clock_system()));
         int n = epoll_wait(s->epoll_fd, events, 16, wait_ms(s, clock_mono_us(clock_system())));
         for (int i = 0; i < n; i++)
-            if (events[i].data.ptr)
-                resume(s, events[i].data.ptr, true);
+            on_event(s, events[i].data.ptr);
     }
-    TAILQ_FOREACH(c, &s->connections.by_state[CONNECTION_DELAYED], link)
-    resume(s, c, true);
-    MHD_run(s->daemon);
+    give_up_all(s);
+    if (s->setup.ended)
+        s->setup.ended(s->setup.ctx);
     return NULL;
 }
 
 /* ---- start and stop ---- */
+
+static uint64_t max_descriptors(void)
+{
+    struct rlimit limit;
+
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 1024;
+}
 
 static enum st watch(struct http_server *s, int fd, struct err *err)
 {
@@ -510,18 +528,23 @@ static enum st watch(struct http_server *s, int fd, struct err *err)
 
 static enum st start_daemon(struct http_server *s, struct err *err)
 {
+    static const struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
     int listen_fd;
-    enum st st = listen_open(s->setup.address, s->setup.port, &listen_fd, &s->port, err);
+    enum st st = ST_OK;
 
+    if (s->setup.tls_cert && s->setup.tls_cert[0])
+        st = tls_open(s->setup.tls_cert, s->setup.tls_key, &s->tls, err);
+    if (st == ST_OK)
+        st = listen_open(s->setup.address, s->setup.port, &listen_fd, &s->port, err);
     if (st != ST_OK)
         return st;
-    s->daemon =
-        MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, s->port, NULL, NULL, on_request,
-                         s, MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT,
-                         (unsigned)MAX_CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                         (size_t)CONNECTION_MEMORY, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
-                         MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_UNESCAPE_CALLBACK,
-                         on_unescape, s, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+    s->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (s->tls ? MHD_USE_TLS : 0), s->port, NULL, NULL,
+        on_request, s, MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)s->connections.max, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        s, MHD_OPTION_UNESCAPE_CALLBACK, request_unescape, s, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
+        MHD_OPTION_ARRAY, s->tls ? tls_options() : none, MHD_OPTION_END);
     if (!s->daemon) {
         close(listen_fd);
         return err_set(err, ST_FATAL, "http: the server does not start: no memory or descriptors");
@@ -557,7 +580,8 @@ static void release(struct http_server *s)
         close(s->epoll_fd);
     if (s->wake_fd >= 0)
         close(s->wake_fd);
-    gzip_free(s->gzip);
+    packer_free(s->replies.packer);
+    tls_close(s->tls);
     mem_free(s);
 }
 
@@ -567,8 +591,9 @@ enum st http_start(const struct http_setup *setup, struct http_server **ret_serv
 
     s->setup = *setup;
     s->epoll_fd = s->wake_fd = -1;
-    connections_init(&s->connections);
-    s->gzip = gzip_new();
+    s->tick_us = setup->tick ? 0 : INT64_MAX;
+    connections_init(&s->connections, max_descriptors());
+    s->replies.packer = packer_new();
     enum st st = start_daemon(s, err);
     if (st == ST_OK)
         st = start_thread(s, err);
@@ -585,15 +610,25 @@ uint16_t http_port(const struct http_server *s)
     return s->port;
 }
 
-void http_stop(struct http_server *s)
+enum st http_reload(struct http_server *s, struct err *err)
+{
+    return s->tls ? tls_reload(s->tls, err) : ST_OK;
+}
+
+void http_wake(struct http_server *s)
 {
     const uint64_t one = 1;
 
+    while (write(s->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+        ;
+}
+
+void http_stop(struct http_server *s)
+{
     if (!s)
         return;
     atomic_store(&s->is_stopping, true);
-    while (write(s->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
-        ;
+    http_wake(s);
     pthread_join(s->thread, NULL);
     release(s);
 }

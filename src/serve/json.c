@@ -14,3 +14,12 @@ void json_add_key(struct buf *b, const char *key)
     buf_add_z(b, key);
     buf_add_z(b, "\":");
 }
+
+void json_add_text(struct buf *b, const char *key, struct str text)
+{
+    json_add_key(b, key);
+    if (text.p)
+        buf_add_json_str(b, text);
+    else
+        buf_add_z(b, "null");
+}

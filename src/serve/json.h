@@ -11,4 +11,7 @@ void json_add_comma(struct buf *b);
 /* "key": with the comma before it; the key is written as it is. */
 void json_add_key(struct buf *b, const char *key);
 
+/* "key":"text"; null where text.p is NULL. */
+void json_add_text(struct buf *b, const char *key, struct str text);
+
 #endif

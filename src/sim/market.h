@@ -26,14 +26,9 @@ struct market_setup {
 struct market *market_new(const struct market_setup *setup);
 void market_free(struct market *m); /* NULL is fine */
 
-/* The market in usd, eur and btc; lives as long as m. Its categories, of made-up coins:
- * "decentralized-finance-defi" (three of ten) and "meme-token" (two of ten). */
+/* The market in CoinGecko's currencies, with its past; lives as long as m. Its categories: of
+ * made-up coins "decentralized-finance-defi" (three of ten), "meme-token" (two) and
+ * "artificial-intelligence" (one), of known ones "layer-1" and "stablecoins". */
 struct query *market_query(struct market *m);
-
-/* From now on every number is null (or no longer). */
-void market_set_nulls(struct market *m, bool is_null);
-
-/* From now on every page is the first one (or no longer). */
-void market_set_same_page(struct market *m, bool is_same_page);
 
 #endif

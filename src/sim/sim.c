@@ -3,179 +3,161 @@
 
 #include "base/mem.h"
 #include "serve/api_v3.h"
+#include "sim/cache.h"
 #include "sim/market.h"
 
 #include <stdatomic.h>
 #include <xxhash.h>
 
-#define SLOW_US           (5 * US_PER_S)
-#define MINUTE_US         (60 * US_PER_S)
+#define PAGE_SIMULATED \
+    "SIMULATED market by geckotape " GECKOTAPE_VERSION ": no price here is real.\n\n"
+#define PAGE_REPLAYED                                                                     \
+    "SIMULATED API by geckotape " GECKOTAPE_VERSION ", REPLAYED from a tape: the market " \
+    "of the moment that X-Simulated-Time tells.\n\n"
+#define PAGE_WHERE                            \
+    "The API is below /api/v3, for example\n" \
+    "/api/v3/coins/markets?vs_currency=usd&per_page=250\n"
 #define MAX_ANSWER_MEMORY (128u * 1024 * 1024) /* the whole market of 20,000 coins: 70 MB */
 
-/* CoinGecko's own words, so that clients which read them find what they look for. */
-#define BODY_LIMIT                                                                                \
-    "{\"status\":{\"error_code\":429,\"error_message\":\"You've exceeded the Rate Limit. Please " \
-    "visit https://www.coingecko.com/en/api/pricing to subscribe to our API plans for higher "    \
-    "rate limits.\"}}"
-#define BODY_NO_AGENT                                                                             \
-    "{\"status\":{\"error_code\":403,\"error_message\":\"Please add a descriptive User-Agent to " \
-    "your request. For higher rate limits & stable integration, please subscribe to our API "     \
-    "plans: https://www.coingecko.com/en/api/pricing . If you think this is a mistake, please "   \
-    "report here: https://forms.gle/3V2z8Mb3k2RMu5S2A\"}}"
-#define BODY_OUTAGE                                                                               \
-    "{\"status\":{\"error_code\":403,\"error_message\":\"This endpoint is temporarily "           \
-    "unavailable "                                                                                \
-    "due to ongoing issues. Please visit https://www.coingecko.com/en/api/pricing to subscribe "  \
-    "to our API plans with higher availability and https://status.coingecko.com for API status. " \
-    "\"}}"
-#define BODY_HTML                                                                               \
-    "<!DOCTYPE html>\n<html><head><title>Access denied | api.coingecko.com used Cloudflare to " \
-    "restrict access</title></head><body><h1>Error 1020</h1></body></html>\n"
-
-#define TYPE_HTML "text/html; charset=utf-8"
-#define TYPE_TEXT "text/plain; charset=utf-8"
+/* The clock of the setup, some time ago. */
+struct late_clock {
+    struct clock clock;
+    struct clock *inner;
+    int64_t lag_us;
+};
 
 struct sim {
     struct sim_setup setup;
-    struct market *market;
+    struct late_clock market_clock;
+    struct market *market; /* NULL: there is another source */
+    struct liar liar;
     struct api_v3 api;
     struct http_server *http;
     atomic_uint_fast64_t n_requests;
-    int64_t minute_began_us; /* of the rate limit */
-    uint32_t calls_in_minute;
+    struct account account;
+    struct cache cache;
+    int64_t started_us;
+    int64_t source_us; /* the source's moment */
 };
 
-static void answer(struct http_response *res, int status, const char *content_type,
-                   const char *body)
-{
-    buf_clear(&res->body);
-    buf_add_z(&res->body, body);
-    res->status = status;
-    if (content_type)
-        res->content_type = content_type;
-}
+/* The faults of one request. */
+struct due {
+    const struct fault_kind *kinds[SIM_MAX_FAULTS];
+    size_t n;
+    const struct fault_kind *error; /* the first that is one; NULL */
+};
 
-static bool is_limited(struct sim *s)
+static struct due find_faults(const struct sim *s, uint64_t request)
 {
-    const int64_t now_us = clock_mono_us(s->setup.clock);
+    const int64_t elapsed_us = clock_mono_us(s->setup.clock) - s->started_us;
+    struct due due = {.n = 0};
 
-    if (s->setup.calls_per_minute == 0)
-        return false;
-    if (s->calls_in_minute == 0 || now_us - s->minute_began_us >= MINUTE_US) {
-        s->minute_began_us = now_us;
-        s->calls_in_minute = 0;
-    }
-    return ++s->calls_in_minute > s->setup.calls_per_minute;
-}
-
-static void answer_limit(struct http_response *res)
-{
-    answer(res, 429, NULL, BODY_LIMIT);
-    http_add_header(res, "Retry-After", "60");
-}
-
-static const struct fault *find_fault(const struct sim *s, uint64_t request)
-{
     for (size_t i = 0; i < s->setup.n_faults; i++) {
         const struct fault *f = &s->setup.faults[i];
-        if ((request + 1) % f->every == 0 && request >= f->from &&
-            (f->until == 0 || request < f->until))
-            return f;
+        const bool is_error = f->kind->error != ERROR_NONE;
+        if (!fault_is_due(f, request, elapsed_us, s->setup.seed) || (is_error && due.error))
+            continue;
+        if (is_error)
+            due.error = f->kind;
+        due.kinds[due.n++] = f->kind;
     }
-    return NULL;
+    return due;
 }
 
-/* What CoinGecko sends with data. */
-static void add_cache_headers(const struct http_request *req, struct http_response *res)
+/* What the market is to be asked like, as of age_us ago. */
+static void begin_lies(struct sim *s, const struct due *due, uint64_t request, int64_t age_us)
 {
-    XXH128_hash_t hash = XXH3_128bits(buf_z(&res->body), res->body.len);
+    struct liar *l = &s->liar;
 
-    if (res->status != 200)
-        return;
-    http_add_header(res, "ETag", "W/\"%016llx%016llx\"", (unsigned long long)hash.high64,
-                    (unsigned long long)hash.low64);
-    http_add_header(res, "Cache-Control", "%s",
-                    str_eq(http_path(req), STR("/api/v3/ping"))
-                        ? "max-age=0, private, must-revalidate"
-                        : "max-age=30, public, must-revalidate, s-maxage=30");
+    s->market_clock.lag_us = age_us;
+    liar_begin(l, request, clock_wall_us(&s->market_clock.clock));
+    for (size_t i = 0; i < due->n; i++) {
+        const struct fault_kind *kind = due->kinds[i];
+        l->is_first_page |= kind->is_first_page;
+        if (kind->leaves)
+            l->leaves[l->n_leaves++] = kind->leaves;
+        if (kind->rows)
+            l->rows[l->n_rows++] = kind->rows;
+    }
 }
 
-/* The answer as it should be; then what is to be broken about it. */
-static void answer_well(struct sim *s, const struct http_request *req, struct http_response *res,
-                        const struct fault *f)
+static void answer_data(struct sim *s, const struct http_request *req, struct http_response *res,
+                        const struct due *due, uint64_t request)
 {
-    market_set_nulls(s->market, f && f->kind == FAULT_NULLS);
-    market_set_same_page(s->market, f && f->kind == FAULT_SAMEPAGE);
+    const struct api_v3_plan plan = account_plan(&s->account);
+    const bool is_kept = plan.host != HOST_OWN && !s->setup.source.query;
+    const int64_t now_us = clock_wall_us(s->setup.clock);
+    struct cached cached = cache_meet(&s->cache, req, plan.host, is_kept, now_us);
+
+    for (size_t i = 0; i < due->n; i++)
+        cached.age_us += due->kinds[i]->age_us;
+    begin_lies(s, due, request, s->setup.source.query ? now_us - s->source_us : cached.age_us);
+    s->api.plan = plan;
     api_v3_handle(&s->api, req, res);
-    add_cache_headers(req, res);
-    if (!f)
-        return;
-    if (f->kind == FAULT_CUT)
-        res->cut_after = res->body.len > 2 ? res->body.len / 2 : 1;
-    else if (f->kind == FAULT_TRUNCATE)
-        res->body.len /= 2;
-    else if (f->kind == FAULT_SLOW)
-        res->delay_us = SLOW_US;
+    for (size_t i = 0; i < due->n; i++)
+        if (due->kinds[i]->text && res->status == 200)
+            due->kinds[i]->text(&res->body);
+    cache_label(&cached, req, res);
 }
 
-static void answer_fault(struct sim *s, const struct http_request *req, struct http_response *res,
-                         const struct fault *f)
+/* What every answer has, good or bad. */
+static void add_headers(const struct sim *s, struct http_response *res, uint64_t request)
 {
-    switch (f->kind) {
-    case FAULT_429:
-        answer_limit(res);
-        break;
-    case FAULT_429_BARE:
-        answer(res, 429, TYPE_TEXT, "Throttled");
-        break;
-    case FAULT_500:
-        answer(res, 500, NULL, "{\"status\":500,\"error\":\"Internal Server Error\"}");
-        break;
-    case FAULT_502:
-        answer(res, 502, TYPE_TEXT, "Bad Gateway");
-        break;
-    case FAULT_503:
-        answer(res, 503, TYPE_HTML, "<html><body><h1>503 Service Unavailable</h1></body></html>");
-        break;
-    case FAULT_HTML:
-        answer(res, 200, TYPE_HTML, BODY_HTML);
-        break;
-    case FAULT_403:
-        answer(res, 403, NULL, BODY_OUTAGE);
-        break;
-    case FAULT_STALL:
-        res->delay_us = -1;
-        break;
-    case FAULT_TYPE:
-        answer(res, 200, NULL, "{\"data\":[]}");
-        break;
-    case FAULT_EMPTY:
-        answer(res, 200, NULL, "[]");
-        break;
-    case FAULT_CUT:
-    case FAULT_TRUNCATE:
-    case FAULT_SLOW:
-    case FAULT_NULLS:
-    case FAULT_SAMEPAGE:
-    case N_FAULTS:
-        answer_well(s, req, res, f);
-        break;
-    }
+    const uint64_t of[3] = {s->setup.seed, (uint64_t)s->started_us, request};
+    const XXH128_hash_t id = XXH3_128bits(of, sizeof(of));
+    char date[TIME_TEXT];
+
+    http_add_header(res, "X-Request-Id", "%08x-%04x-4%03x-a%03x-%012llx",
+                    (unsigned)(id.high64 >> 32), (unsigned)(id.high64 >> 16 & 0xffff),
+                    (unsigned)(id.high64 & 0xfff), (unsigned)(id.low64 >> 52),
+                    (unsigned long long)(id.low64 & UINT64_C(0xffffffffffff)));
+    time_format_http(clock_wall_us(s->setup.clock), date);
+    http_add_header(res, "Date", "%s", date);
+}
+
+/* A source has a time of its own, which is told. */
+static void advance_source(struct sim *s, struct http_response *res)
+{
+    const struct sim_source *source = &s->setup.source;
+    char text[TIME_TEXT];
+
+    if (!source->query)
+        return;
+    s->source_us = source->advance(source->ctx);
+    time_format(s->source_us, text);
+    http_add_header(res, "X-Simulated-Time", "%s", text);
 }
 
 static void handle_api(struct sim *s, const struct http_request *req, struct http_response *res)
 {
     const uint64_t request = atomic_fetch_add(&s->n_requests, 1);
-    const struct fault *f = find_fault(s, request);
+    const int64_t now_us = clock_wall_us(s->setup.clock);
+    const enum sim_error refusal = account_admit(&s->account, req, s->setup.clock);
+    const struct due due = find_faults(s, request);
 
-    if (http_header(req, "User-Agent").len == 0)
-        answer(res, 403, NULL, BODY_NO_AGENT);
-    else if (is_limited(s))
-        answer_limit(res);
-    else if (f)
-        answer_fault(s, req, res, f);
+    add_headers(s, res, request);
+    advance_source(s, res);
+    if (refusal != ERROR_NONE) {
+        errors_answer(res, refusal, now_us);
+        if (refusal == ERROR_LIMIT)
+            http_add_header(res, "Retry-After", "60");
+        return;
+    }
+    if (due.error)
+        errors_answer(res, due.error->error, now_us);
     else
-        answer_well(s, req, res, NULL);
+        answer_data(s, req, res, &due, request);
+    account_charge(&s->account, res->status);
+    for (size_t i = 0; i < due.n; i++)
+        if (due.kinds[i]->answer)
+            due.kinds[i]->answer(res, now_us);
+}
+
+static void answer_text(struct http_response *res, int status, const char *text)
+{
+    buf_add_z(&res->body, text);
+    res->status = status;
+    res->content_type = "text/plain; charset=utf-8";
 }
 
 static void handle(void *ctx, const struct http_request *req, struct http_response *res)
@@ -186,29 +168,75 @@ static void handle(void *ctx, const struct http_request *req, struct http_respon
     if (str_starts(http_path(req), STR("/api/v3/")))
         handle_api(s, req, res);
     else if (str_eq(http_path(req), STR("/")))
-        answer(res, 200, TYPE_TEXT,
-               "SIMULATED market by geckotape " GECKOTAPE_VERSION ": no price here is real.\n\n"
-               "The API is below /api/v3, for example\n"
-               "/api/v3/coins/markets?vs_currency=usd&per_page=250\n");
+        answer_text(res, 200,
+                    s->setup.source.query ? PAGE_REPLAYED PAGE_WHERE : PAGE_SIMULATED PAGE_WHERE);
     else
-        answer(res, 404, TYPE_TEXT, "SIMULATED market by geckotape: the API is below /api/v3\n");
+        answer_text(res, 404, "SIMULATED by geckotape: the API is below /api/v3\n");
+}
+
+static void options(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    (void)ctx;
+    http_add_header(res, "X-Simulated", "geckotape");
+    api_v3_options(req, res);
+}
+
+static int64_t late_wall(struct clock *c)
+{
+    struct late_clock *late = (struct late_clock *)c; /* its first member */
+
+    return clock_wall_us(late->inner) - late->lag_us;
+}
+
+static int64_t late_mono(struct clock *c)
+{
+    return clock_mono_us(((struct late_clock *)c)->inner);
+}
+
+/* A tape cannot be turned back for one answer. */
+static enum st check_source(const struct sim_setup *setup, struct err *err)
+{
+    for (size_t i = 0; setup->source.query && i < setup->n_faults; i++)
+        if (setup->faults[i].kind->age_us > 0)
+            return err_set(err, ST_REJECT,
+                           "--fault %s: needs the made-up market, a tape does not run backwards; "
+                           "leave it out",
+                           setup->faults[i].kind->name);
+    return ST_OK;
+}
+
+static struct query *open_source(struct sim *s)
+{
+    const struct market_setup market = {.n_coins = s->setup.n_coins,
+                                        .seed = s->setup.seed,
+                                        .speed = s->setup.speed,
+                                        .clock = &s->market_clock.clock};
+
+    if (s->setup.source.query)
+        return s->setup.source.query;
+    s->market = market_new(&market);
+    return market_query(s->market);
 }
 
 enum st sim_start(const struct sim_setup *setup, struct sim **ret_sim, struct err *err)
 {
-    struct sim *s = mem_new(1, sizeof(*s));
-    const struct market_setup market = {.n_coins = setup->n_coins,
-                                        .seed = setup->seed,
-                                        .speed = setup->speed,
-                                        .clock = setup->clock};
-    struct http_setup http = {.port = setup->port, .handler = handle, .ctx = s};
+    enum st st = check_source(setup, err);
 
+    if (st != ST_OK)
+        return st;
+    struct sim *s = mem_new(1, sizeof(*s));
+    struct http_setup http = {.port = setup->port, .handler = handle, .options = options, .ctx = s};
     s->setup = *setup;
-    s->market = market_new(&market);
-    s->api.query = market_query(s->market);
+    s->started_us = clock_mono_us(setup->clock);
+    account_init(&s->account, setup->plan, setup->calls_per_minute, setup->credits_per_month);
+    s->market_clock = (struct late_clock){.clock = {.wall_us = late_wall, .mono_us = late_mono},
+                                          .inner = setup->clock};
+    liar_init(&s->liar, open_source(s));
+    s->api.query = &s->liar.query;
+    s->api.clock = &s->market_clock.clock;
     arena_init(&s->api.arena, MAX_ANSWER_MEMORY);
     memcpy(http.address, setup->address, sizeof(http.address));
-    enum st st = http_start(&http, &s->http, err);
+    st = http_start(&http, &s->http, err);
     if (st != ST_OK) {
         sim_stop(s);
         return st;

@@ -4,53 +4,36 @@
 #define SIM_SIM_H
 
 #include "base/clock.h"
-#include "serve/http.h"
+#include "sim/fault.h"
+#include "sim/plan.h"
 
-#define SIM_MAX_FAULTS 16
-
-enum fault_kind {
-    FAULT_429,      /* 429 with Retry-After */
-    FAULT_429_BARE, /* 429 without, plain text "Throttled" */
-    FAULT_500,
-    FAULT_502,
-    FAULT_503,
-    FAULT_HTML,     /* 200 with an HTML page */
-    FAULT_403,      /* 403 "temporarily unavailable", as in the outage of 2023 */
-    FAULT_CUT,      /* the body ends early, connection closed */
-    FAULT_TRUNCATE, /* half the body, with a Content-Length that fits it */
-    FAULT_STALL,    /* headers never come */
-    FAULT_SLOW,     /* the whole answer 5 seconds late */
-    FAULT_TYPE,     /* 200 with an object where an array belongs */
-    FAULT_EMPTY,    /* 200 with [] */
-    FAULT_NULLS,    /* 200, every nullable number null */
-    FAULT_SAMEPAGE, /* 200, the first page whatever page was asked for */
-    N_FAULTS
+/* A store to serve in place of the made-up market, whose time is its own. */
+struct sim_source {
+    struct query *query; /* borrowed; NULL: the market */
+    /* Before each request, on the server's thread: let time pass, and return the moment that
+     * query's answers are of. */
+    int64_t (*advance)(void *ctx);
+    void *ctx;
 };
-
-struct fault {
-    enum fault_kind kind;
-    uint32_t every; /* each Nth API request (1: all) */
-    uint64_t from,
-        until; /* only requests from..until (0-based, until exclusive; until 0: no end) */
-};
-
-/* "429:every=3" "stall:from=10,until=20" "html"; ST_REJECT names what is known. */
-enum st fault_parse(struct str text, struct fault *ret_fault, struct err *err) MUST_USE;
 
 struct sim_setup {
     char address[64];
     uint16_t port;
     uint32_t n_coins; /* 1..20000 */
     uint64_t seed;
-    uint32_t speed;            /* the market moves this many times faster; Date stays wall time */
-    uint32_t calls_per_minute; /* 429 beyond; 0: no limit */
+    uint32_t speed;              /* the market moves this many times faster; Date stays wall time */
+    const struct sim_plan *plan; /* as an account of which plan to serve; NULL: of none */
+    uint32_t calls_per_minute;   /* 429 beyond; 0: by plan */
+    uint64_t credits_per_month;  /* 429 for good beyond; 0: by plan */
     struct fault faults[SIM_MAX_FAULTS];
     size_t n_faults;
     struct clock *clock;
+    struct sim_source source; /* then coins, seed and speed are not looked at, but by faults */
 };
 
 struct sim;
 
+/* ST_REJECT: a fault that the source cannot play; ST_FATAL: see http_start(). */
 enum st sim_start(const struct sim_setup *setup, struct sim **ret_sim, struct err *err) MUST_USE;
 uint16_t sim_port(const struct sim *s);
 uint64_t sim_requests(const struct sim *s);

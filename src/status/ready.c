@@ -70,12 +70,13 @@ static const char *mend_of(const char *cause)
         const char *cause, *mend;
     } mends[] = {
         {"clock", "set this machine's clock, with NTP if it can be"},
-        {"transport", "look at the network; geckotape doctor tries it"},
+        {"transport", "geckotape doctor tries the network"},
         {"permanent", "look at key, plan and selection; geckotape doctor tries them"},
         {"rate_limited", "poll less often, or take a plan with more calls"},
         {"pace", "poll less often, or raise --api-rate if the plan allows"},
         {"drift", "the API has changed; look for a newer geckotape"},
         {"not_json", "look at what stands between here and the API: proxy, portal, --api-url"},
+        {"budget", "raise --api-budget if the plan has more, or wait"},
         {"tape", "look at the disk: space, permissions, errors"},
     };
 
@@ -85,17 +86,45 @@ static const char *mend_of(const char *cause)
     return "it will be tried again; geckotape doctor tries all there is";
 }
 
+/* The slot of the newest poll, whatever came of it; 0: none is known of. */
+static int64_t newest_slot(const struct status_job *job)
+{
+    if (job->n_polls > 0)
+        return job->polls[(job->n_polls - 1) % STATUS_MAX_POLLS].slot_us;
+    return job->failed_in_row > 0 ? 0 : job->last_ok_us;
+}
+
+/* How old data may be: as long as the newest poll promised that there would be none, which off-peak
+ * hours or a cron line may have made long; the budget up to a day. */
+static int64_t limit_of(const struct status_job *job)
+{
+    const int64_t usual_us = at_least(job->every_us * INTERVALS, MIN_AGE_US);
+    const int64_t newest_us = newest_slot(job);
+    int64_t promised_us = job->next_due_us - newest_us;
+
+    if (job->next_due_us == 0 || newest_us == 0 || promised_us <= job->every_us)
+        return usual_us;
+    if (job->calls_per_poll > 0 && job->share < 1 && promised_us > DAY_US)
+        promised_us = DAY_US;
+    return at_least(usual_us, promised_us + MIN_AGE_US);
+}
+
+static bool is_failing_by(const struct status_job *job, const char *cause)
+{
+    return job->failed_in_row > 0 && strcmp(job->last_cause, cause) == 0;
+}
+
 static size_t add_job(struct buf *b, const struct status_job *job, int64_t started_us,
                       int64_t now_us)
 {
-    const int64_t limit_us = at_least(job->every_us * INTERVALS, MIN_AGE_US);
+    const int64_t limit_us = limit_of(job);
     /* a restart after a long rest has time to poll before what it found counts as old */
     const int64_t age_us = ready_job_age_us(job, at_least(job->last_ok_us, started_us), now_us);
-    const bool is_clock = job->failed_in_row > 0 && strcmp(job->last_cause, "clock") == 0;
+    const bool is_clock = is_failing_by(job, "clock"), is_spent = is_failing_by(job, "budget");
 
     if (job->is_gone || job->is_idle || !time_is_in_hours(now_us, job->from_us, job->to_us))
         return 0;
-    if (job->last_ok_us != 0 && age_us <= limit_us && !is_clock)
+    if (job->last_ok_us != 0 && age_us <= limit_us && !is_clock && !is_spent)
         return 0;
     add_place(b, "job", job->name);
     if (job->last_ok_us == 0)
@@ -103,12 +132,26 @@ static size_t add_job(struct buf *b, const struct status_job *job, int64_t start
     else if (age_us > limit_us)
         buf_add_z(b, "no ok poll for "), status_add_span(b, age_us);
     else
-        buf_add_z(b, "clocks differ");
+        buf_add_z(b, is_clock ? "clocks differ" : "no calls are left");
     add_error(b, job->last_error);
     if (job->last_ok_us == 0 && job->last_error[0] == '\0')
         buf_add_z(b, "; the first one is under way or due");
     else
         buf_addf(b, "; %s", mend_of(job->last_cause));
+    buf_add_char(b, '\n');
+    return 1;
+}
+
+/* A key that was refused, until a poll shows that it does all the same. */
+static size_t add_key(struct buf *b, const struct status_snapshot *now)
+{
+    if (now->key.trouble[0] == '\0')
+        return 0;
+    for (size_t i = 0; i < now->n_jobs; i++)
+        if (now->jobs[i].last_ok_us > now->key.checked_us)
+            return 0;
+    buf_add_z(b, "API key: ");
+    buf_add_clean(b, str_of(now->key.trouble), MAX_REASON_TEXT);
     buf_add_char(b, '\n');
     return 1;
 }
@@ -159,6 +202,24 @@ static size_t add_sink(struct buf *b, const struct status_sink *sink,
     return 1;
 }
 
+/* What a process reads that does not write it. */
+static size_t add_stores(struct buf *b, const struct status_snapshot *now)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < now->n_sinks; i++) {
+        const struct status_sink *store = &now->sinks[i];
+        if (store->state == SINK_WORKING)
+            continue;
+        buf_add_z(b, "store: ");
+        buf_add_clean(b, str_of(store->last_error[0] ? store->last_error : "not read so far"),
+                      MAX_REASON_TEXT);
+        buf_add_z(b, "; it is tried again by itself\n");
+        n++;
+    }
+    return n;
+}
+
 /* ---- the whole ---- */
 
 static size_t add_disk(struct buf *b, const struct status_snapshot *now)
@@ -190,10 +251,44 @@ bool ready_add_reasons(struct buf *b, const struct status_snapshot *now, int64_t
         buf_add_z(b, "process: it is stopping; start it again if nobody meant that\n");
         n++;
     }
+    if (now->is_reader)
+        return add_stores(b, now) + n == 0;
+    n += add_key(b, now);
     for (size_t i = 0; i < now->n_jobs; i++)
         n += add_job(b, &now->jobs[i], now->started_us, now_us);
     for (size_t i = 0; i < now->n_sinks; i++)
         n += add_sink(b, &now->sinks[i], now, now_us);
     n += add_disk(b, now);
     return n == 0;
+}
+
+static void add_sink_warnings(struct buf *b, const struct status_snapshot *now)
+{
+    for (size_t i = 0; i < now->n_sinks; i++) {
+        const struct status_sink *sink = &now->sinks[i];
+        if (sink->is_gone || sink->warning[0] == '\0')
+            continue;
+        add_place(b, "sink", sink->url);
+        buf_add_clean(b, str_of(sink->warning), MAX_REASON_TEXT);
+        buf_add_char(b, '\n');
+    }
+}
+
+void ready_add_warnings(struct buf *b, const struct status_snapshot *now)
+{
+    char since[TIME_TEXT];
+
+    for (size_t i = 0; i < now->n_jobs; i++) {
+        const struct status_job *job = &now->jobs[i];
+        if (job->is_gone || job->drift[0] == '\0')
+            continue;
+        time_format(time_floor(job->drift_since_us, US_PER_S), since);
+        add_place(b, "job", job->name);
+        buf_addf(b, "CoinGecko's answers drift since %s", since);
+        add_error(b, job->drift);
+        buf_add_z(b,
+                  "; the tape keeps them as they come, and a geckotape that knows them makes the "
+                  "rows anew (replay)\n");
+    }
+    add_sink_warnings(b, now);
 }

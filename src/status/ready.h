@@ -24,6 +24,10 @@
  * none: ready. */
 bool ready_add_reasons(struct buf *b, const struct status_snapshot *now, int64_t now_us);
 
+/* Append a line for each job whose answers drift, and for what sinks warn of, of the same form:
+ * what should be known, though all works. */
+void ready_add_warnings(struct buf *b, const struct status_snapshot *now);
+
 /* For how long since then a job was to poll: now_us - since_us less what lies outside its hours. */
 int64_t ready_job_age_us(const struct status_job *job, int64_t since_us, int64_t now_us);
 

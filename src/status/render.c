@@ -228,6 +228,59 @@ static void add_readiness(struct screen *s, const struct status_snapshot *now)
     buf_release(&reasons);
 }
 
+/* What the API said to the key. */
+static void add_key(struct screen *s, const struct status_key *key)
+{
+    if (key->checked_us == 0)
+        return;
+    heading(s, "KEY");
+    if (key->trouble[0]) {
+        put(s, YELLOW, "  ! ");
+        put_wrapped(s, PLAIN, 4, str_of(key->trouble));
+        return;
+    }
+    put(s, PLAIN, key->is_good ? "  good" : "  not known to be good");
+    if (key->plan[0])
+        put(s, PLAIN, "  plan "), put_text(s, PLAIN, key->plan);
+    if (key->calls_per_minute > 0)
+        putf(s, PLAIN, "  %u calls a minute", key->calls_per_minute);
+    if (key->credits > 0)
+        putf(s, PLAIN, "  %" PRIu64 " of %" PRIu64 " credits left", key->credits_left,
+             key->credits);
+    put(s, DIM, "  asked ");
+    put_ago(s, key->checked_us);
+    new_line(s);
+}
+
+/* What is left of the billing period's calls. */
+static void add_budget(struct screen *s, const struct status_budget *budget)
+{
+    const uint64_t spent = budget->own + budget->others;
+    char until[TIME_TEXT];
+
+    if (budget->calls == 0 || budget->until_us == 0)
+        return;
+    heading(s, "BUDGET");
+    time_format(budget->until_us, until);
+    putf(s, spent >= budget->calls ? RED : PLAIN, "  %" PRIu64 " of %" PRIu64 " calls spent", spent,
+         budget->calls);
+    if (budget->others > 0)
+        putf(s, YELLOW, ", %" PRIu64 " of them by others with this key", budget->others);
+    putf(s, PLAIN, "; the period ends on %.10s, in ", until);
+    put_span(s, PLAIN, budget->until_us - s->now_us);
+    new_line(s);
+    putf(s, PLAIN, "  all slots until then make %" PRIu64 " calls: ", budget->wanted);
+    if (spent >= budget->calls)
+        put(s, RED, "nothing is polled until then");
+    else if (budget->runs_out_us == 0)
+        put(s, PLAIN, "they fit");
+    else
+        put(s, PLAIN, "all of them would last "),
+            put_span(s, PLAIN, budget->runs_out_us - s->now_us),
+            put(s, PLAIN, ", so slots are left out");
+    new_line(s);
+}
+
 static char mark_of(const char *outcome, enum color *ret_color)
 {
     static const struct {
@@ -307,6 +360,36 @@ static void add_trouble(struct screen *s, const struct status_job *job)
     put_wrapped(s, PLAIN, 4, str_of(job->last_error[0] ? job->last_error : "no reason is known"));
 }
 
+/* What the answers say of the API. */
+static void add_answers(struct screen *s, const struct status_job *job)
+{
+    if (job->drift[0] != '\0') {
+        pad_to(s, 4);
+        put(s, YELLOW, "DRIFT for ");
+        put_span(s, YELLOW, s->now_us - job->drift_since_us);
+        put(s, PLAIN, ": ");
+        put_wrapped(s, PLAIN, 4, str_of(job->drift));
+    }
+    if (job->flagged[0] != '\0') {
+        pad_to(s, 4);
+        put(s, PLAIN, "flagged in this hour: ");
+        put_wrapped(s, PLAIN, 4, str_of(job->flagged));
+    }
+}
+
+static void add_share(struct screen *s, const struct status_job *job)
+{
+    if (job->calls_per_poll == 0 || job->share >= 1)
+        return;
+    pad_to(s, 4);
+    if (job->share > 0)
+        putf(s, PLAIN, "the budget leaves one slot in %.1f, %" PRIu64 " calls", 1 / job->share,
+             job->calls_left);
+    else
+        put(s, YELLOW, "the budget leaves no slot in this period");
+    new_line(s);
+}
+
 static void add_job(struct screen *s, const struct status_job *job, bool is_running)
 {
     put(s, PLAIN, "  ");
@@ -330,7 +413,9 @@ static void add_job(struct screen *s, const struct status_job *job, bool is_runn
         }
         new_line(s);
     }
+    add_share(s, job);
     add_trouble(s, job);
+    add_answers(s, job);
 }
 
 static void add_jobs(struct screen *s, const struct status_snapshot *now)
@@ -383,6 +468,11 @@ static void add_sink(struct screen *s, const struct status_sink *sink, bool is_r
         pad_to(s, 4);
         put_wrapped(s, PLAIN, 4, str_of(sink->last_error));
     }
+    if (sink->warning[0] != '\0') {
+        pad_to(s, 4);
+        put(s, YELLOW, "warning: ");
+        put_wrapped(s, PLAIN, 4, str_of(sink->warning));
+    }
 }
 
 static void add_sinks(struct screen *s, const struct status_snapshot *now)
@@ -430,7 +520,10 @@ static void add_extent(struct screen *s, const struct status_disk *disk)
     char text[TIME_TEXT];
 
     pad_to(s, 2);
-    put_bytes(s, disk->tape_bytes);
+    if (disk->tape_bytes == 0)
+        put(s, PLAIN, "nothing yet");
+    else
+        put_bytes(s, disk->tape_bytes);
     if (disk->oldest_us != 0) {
         time_format(time_floor(disk->oldest_us, US_PER_S), text);
         putf(s, PLAIN, "; oldest record %s", text);
@@ -484,6 +577,8 @@ void status_render(struct buf *b, const struct status_snapshot *now, int64_t now
     s.width = (size_t)(width > STATUS_MAX_WIDTH ? STATUS_MAX_WIDTH : width);
     add_head(&s, now);
     add_readiness(&s, now);
+    add_key(&s, &now->key);
+    add_budget(&s, &now->budget);
     add_jobs(&s, now);
     add_sinks(&s, now);
     add_disk(&s, &now->disk);

@@ -43,6 +43,12 @@ struct status_job {
     struct status_poll polls[STATUS_MAX_POLLS]; /* a ring */
     uint64_t n_polls;                           /* ever; the newest is at (n_polls - 1) % MAX */
     uint64_t n_gaps;                            /* slots promised and missed since start */
+    uint32_t calls_per_poll;                    /* 0: not known */
+    double share;        /* of its slots that the budget lets it poll: 0 … 1; with calls_per_poll */
+    uint64_t calls_left; /* that it will so make to the end of the period */
+    char drift[512];     /* how the answers are not as they were known to be; empty: they are */
+    int64_t drift_since_us; /* slot of the first poll, seen since the start, that had any of it */
+    char flagged[256]; /* rows flagged in the hour of the last poll: "stale 9, cap_mismatch 3" */
 };
 
 enum sink_state { SINK_STARTING, SINK_WORKING, SINK_WAITING, SINK_STOPPED };
@@ -58,6 +64,7 @@ struct status_sink {
     int64_t newest_row_us;                            /* fetched_at of the newest row stored */
     int64_t last_load_us, last_load_duration_us;
     char last_error[256]; /* empty while it works */
+    char warning[512];    /* what is not as it should be though it works; empty: nothing */
 };
 
 /* The tape on its disk, as the housekeeper last saw it. */
@@ -70,13 +77,37 @@ struct status_disk {
     char last_error[256]; /* of sealing and pruning; empty: all is well */
 };
 
+/* What the API said to the key at the start. */
+struct status_key {
+    int64_t checked_us; /* 0: it was not asked */
+    bool is_good;
+    char trouble[256]; /* it is refused or ignored: why, and what helps; empty: neither is known */
+    char plan[32];     /* by the API's name; "": not known, and so are the following, 0 */
+    uint32_t calls_per_minute;
+    uint64_t credits, credits_left; /* of the month, then */
+};
+
+/* The calls of the billing period. */
+struct status_budget {
+    uint64_t calls;            /* 0: no bound */
+    int64_t from_us, until_us; /* 0: not known: nobody runs */
+    uint64_t own, others;      /* spent */
+    uint64_t wanted;           /* by all slots from now to its end */
+    int64_t runs_out_us;       /* when it would be spent if no slot was left out; 0: it lasts */
+};
+
 struct status_snapshot {
     char version[32];
     char data_dir[256];
     bool is_simulated;
+    bool is_reader; /* it serves a store, and neither polls nor loads: ready while that answers */
     bool is_stopping;
+    int64_t at_us; /* the moment that its answers are of; 0: now */
+    int64_t speed; /* how many times as fast as time that moves; 0: it stands still */
     int64_t started_us;
     long pid; /* 0: nobody runs */
+    struct status_key key;
+    struct status_budget budget;
     struct status_disk disk;
     struct status_job jobs[STATUS_MAX_JOBS];
     size_t n_jobs;

@@ -406,6 +406,8 @@ enum st cursor_step(struct cursor *c, const uint8_t *uuid, struct scratch *scrat
         if (f.record.offset <= c->last_offset)
             continue; /* a repetition */
         c->last_offset = f.record.offset;
+        c->passed[f.record.offset % CURSOR_PASSED].offset = f.record.offset;
+        c->passed[f.record.offset % CURSOR_PASSED].at = f.at;
         *ret_found = f;
         return ST_OK;
     }
@@ -425,11 +427,16 @@ void cursor_rewind(struct cursor *c)
 
 bool cursor_seek(struct cursor *c, uint64_t offset)
 {
+    const size_t place = offset % CURSOR_PASSED;
     uint32_t at;
 
-    if (c->sealed == NULL || !sealed_find(c->sealed, offset, &at))
+    if (offset != 0 && c->passed[place].offset == offset)
+        c->at = c->passed[place].at;
+    else if (c->sealed != NULL && sealed_find(c->sealed, offset, &at))
+        c->at = at;
+    else
         return false;
-    c->at = c->search_from = at;
+    c->search_from = c->at;
     c->last_offset = offset - 1;
     return true;
 }

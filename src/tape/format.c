@@ -115,6 +115,7 @@ static const struct field {
     FIELD(41, FIELD_U64, credits_key),
     FIELD(42, FIELD_I64, credits_from_us),
     FIELD(43, FIELD_U64, credits_spent),
+    FIELD(44, FIELD_U64, n_skipped),
 #undef NAME
 #undef FIELD
 };

@@ -64,6 +64,7 @@
  *     41 credits: key    u64             hash of the API key; 0: keyless
  *     42 credits: from   i64             start of the credit period
  *     43 credits: spent  u64             in it, so far, by this stream
+ *     44 skipped         u64             slots before `next due` left out for the budget
  *
  *   body of a page, in an open segment
  *     JSON: one zstd frame (content size, checksum) of the body and one "\n" after it.

@@ -87,10 +87,11 @@ void tape_wake(struct tape *t)
 
 /* ---- the head of a stream ---- */
 
-void tape_head_init(struct tape_head *h, struct bell *bell, uint64_t offset)
+void tape_head_init(struct tape_head *h, struct bell *bell, uint64_t offset, uint64_t ended)
 {
     h->bell = bell;
     h->offset = offset;
+    h->ended = ended;
     h->is_woken = false;
     pthread_mutex_init(&h->mutex, NULL);
     init_cond(&h->moved);
@@ -102,11 +103,13 @@ void tape_head_release(struct tape_head *h)
     pthread_mutex_destroy(&h->mutex);
 }
 
-void tape_head_set(struct tape_head *h, uint64_t offset)
+void tape_head_set(struct tape_head *h, uint64_t offset, bool is_end)
 {
     pthread_mutex_lock(&h->mutex);
     assert(offset > h->offset);
     h->offset = offset;
+    if (is_end)
+        h->ended = offset;
     pthread_cond_broadcast(&h->moved);
     pthread_mutex_unlock(&h->mutex);
     bell_ring(h->bell);
@@ -118,6 +121,14 @@ uint64_t tape_head_get(struct tape_head *h)
     uint64_t offset = h->offset;
     pthread_mutex_unlock(&h->mutex);
     return offset;
+}
+
+uint64_t tape_head_ended(struct tape_head *h)
+{
+    pthread_mutex_lock(&h->mutex);
+    uint64_t ended = h->ended;
+    pthread_mutex_unlock(&h->mutex);
+    return ended;
 }
 
 uint64_t tape_head_wait(struct tape_head *h, uint64_t seen, int64_t timeout_us)

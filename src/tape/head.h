@@ -26,11 +26,12 @@ struct tape_head {
     pthread_mutex_t mutex;
     pthread_cond_t moved;
     uint64_t offset;
-    bool is_woken; /* for good */
+    uint64_t ended; /* of the last end */
+    bool is_woken;  /* for good */
 };
 
-void tape_head_init(struct tape_head *h, struct bell *bell, uint64_t offset);
+void tape_head_init(struct tape_head *h, struct bell *bell, uint64_t offset, uint64_t ended);
 void tape_head_release(struct tape_head *h);
-void tape_head_set(struct tape_head *h, uint64_t offset);
+void tape_head_set(struct tape_head *h, uint64_t offset, bool is_end);
 
 #endif

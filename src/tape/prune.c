@@ -60,7 +60,7 @@ static enum st find_last_end(const struct prune *p, struct tape_record *ret_last
             }
             if (st == ST_OK && r.type == TAPE_END) {
                 *ret_last = r;
-                *ret_is_import = stream_is_import(r.stream);
+                *ret_is_import = stream_is_history(r.stream);
             }
         }
         if (why.sys != 0) {

@@ -21,7 +21,10 @@ enum poll_outcome {
     POLL_ABORTED, /* the collector stopped or died before the end */
 };
 
-#define TAPE_IMPORT "import" /* selection of a stream of history that somebody had */
+#define TAPE_UPSTREAM "upstream" /* endpoint, and job, of answers that callers asked for */
+#define TAPE_IMPORT   "import"   /* selection of a stream of history that somebody had */
+#define TAPE_BACKFILL \
+    "backfill" /* … or that was asked for once: coin and span are in each target */
 
 /* What a stream is a stream of: fixed for ever by the first record. */
 struct stream_id {
@@ -29,7 +32,8 @@ struct stream_id {
     uint8_t uuid[16];     /* random; made with the stream */
     char endpoint[64];    /* "coins/markets" */
     char vs_currency[32]; /* "usd"; "" where the endpoint has none */
-    char selection[256];  /* canonical: "top=250" "all" "category=x" "ids=a,b" or "ids#<hash>" */
+    char selection[256];  /* canonical: "top=250" "all" "category=x" "ids=a,b" or "ids#<hash>"; of
+                           * endpoints without pages "all" "inactive" */
 };
 
 struct tape_record {
@@ -56,6 +60,7 @@ struct tape_record {
     enum poll_outcome outcome;
     int64_t started_us;
     int64_t next_due_us;     /* when the next poll of the job was promised; 0: none was */
+    uint64_t n_skipped;      /* slots before next_due that are left out for the budget */
     uint64_t first_offset;   /* of this poll's records; the end's own when it has no pages */
     const uint64_t *pages;   /* offset of the good answer of page i + 1; 0: missing */
     uint32_t n_pages;        /* pages that were wanted as far as known */
@@ -70,9 +75,10 @@ struct tape_record {
     struct str error;        /* why not ok; empty when ok */
 };
 
-static inline bool stream_is_import(const struct stream_id *id)
+/* History, which no poll brings again: it does not grow old. */
+static inline bool stream_is_history(const struct stream_id *id)
 {
-    return strcmp(id->selection, TAPE_IMPORT) == 0;
+    return strcmp(id->selection, TAPE_IMPORT) == 0 || strcmp(id->selection, TAPE_BACKFILL) == 0;
 }
 
 static inline bool outcome_bears_rows(enum poll_outcome outcome)

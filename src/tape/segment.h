@@ -44,6 +44,8 @@ enum st segment_list(const char *dir, struct buf *ret_list, struct err *err) MUS
 /* Does the file begin as a sealed segment does? False also when it cannot be read. */
 bool segment_is_sealed(int dir_fd, const char *name);
 
+#define CURSOR_PASSED 128 /* records that a cursor finds again */
+
 /* What a cursor reads into: one record at a time. */
 struct scratch {
     struct buf bytes;    /* envelope and header */
@@ -70,6 +72,10 @@ struct cursor {
     int64_t searched_size; /* a search found nothing in a file of this size */
     uint64_t last_offset;  /* of the record before `at` */
     uint64_t n_unreadable; /* times that the disk could not read a block of it */
+    struct {
+        uint64_t offset; /* 0: none */
+        int64_t at;
+    } passed[CURSOR_PASSED]; /* the last that was stepped onto of each offset modulo their number */
 
     bool is_sealed;
     int64_t file_size;
@@ -99,7 +105,9 @@ enum st cursor_open_file(struct cursor *c, const char *path, struct segment s, u
 /* Go to the start of the segment that is open. */
 void cursor_rewind(struct cursor *c);
 
-/* Go to the record with this offset when the index of a sealed segment tells where it is. */
+/* Go to the record with this offset when the index of a sealed segment tells where it is, or when
+ * the cursor passed it not long ago: a poll's end comes behind its pages, and is read before them.
+ */
 bool cursor_seek(struct cursor *c, uint64_t offset);
 
 /* The next valid record below the limit. uuid: of the stream; NULL: any will do.

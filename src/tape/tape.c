@@ -14,6 +14,7 @@
 struct tape {
     char data_dir[FILE_MAX_PATH];
     int lock;
+    bool was_left;
     struct bell bell;
 };
 
@@ -108,7 +109,7 @@ enum st tape_open(const char *data_dir, struct tape **ret_tape, struct err *err)
         st = file_mkdirs(dir, err);
     if (st == ST_OK)
         st = file_lock(lock, &fd, &holder, err);
-    if (holder != 0)
+    if (st != ST_OK && holder != 0)
         snprintf(who, sizeof(who), "process %ld", (long)holder);
     if (st == ST_REJECT)
         return err_set(err, ST_AGAIN, "%s: %s is writing this tape; stop it, or use another --data",
@@ -118,6 +119,9 @@ enum st tape_open(const char *data_dir, struct tape **ret_tape, struct err *err)
     struct tape *t = mem_new(1, sizeof(*t));
     memcpy(t->data_dir, dir, sizeof(dir));
     t->lock = fd;
+    t->was_left = holder != 0;
+    if (fdatasync(fd) != 0) /* a power cut shall not look like a stop */
+        t->was_left = true;
     bell_init(&t->bell);
     *ret_tape = t;
     return ST_OK;
@@ -128,8 +132,22 @@ void tape_close(struct tape *t)
     if (t == NULL)
         return;
     bell_release(&t->bell);
-    close(t->lock); /* the file stays: removing it would race with the next holder */
+    /* the file stays: removing it would race with the next holder */
+    if (t->was_left)
+        close(t->lock);
+    else
+        file_unlock(t->lock);
     mem_free(t);
+}
+
+bool tape_was_left(const struct tape *t)
+{
+    return t->was_left;
+}
+
+void tape_settle(struct tape *t)
+{
+    t->was_left = false;
 }
 
 const char *tape_data_dir(const struct tape *t)

@@ -21,6 +21,11 @@ struct tape;
 enum st tape_open(const char *data_dir, struct tape **ret_tape, struct err *err) MUST_USE;
 void tape_close(struct tape *t); /* NULL is fine; after all its writers are closed */
 
+/* The last process that had it was killed, or cut off by a power cut, and nobody has made up for
+ * that: tape_settle() says that it is done. */
+bool tape_was_left(const struct tape *t);
+void tape_settle(struct tape *t);
+
 const char *tape_data_dir(const struct tape *t);
 
 /* For those who wait for several streams at once: counts the moves of all heads of this tape, and

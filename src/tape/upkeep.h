@@ -82,4 +82,8 @@ struct tape_usage {
 enum st tape_usage(const char *dir, int64_t now_us, struct tape_usage *ret_usage,
                    struct err *err) MUST_USE;
 
+/* What a tape grows by in a day, by day_bytes and oldest_us of its streams together; 0: it is too
+ * young to tell. */
+uint64_t tape_growth(uint64_t day_bytes, int64_t oldest_us, int64_t now_us);
+
 #endif

@@ -8,7 +8,8 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-#define DAY (24 * 3600 * US_PER_S)
+#define DAY        (24 * 3600 * US_PER_S)
+#define LEAST_SPAN (3600 * US_PER_S) /* of a tape whose growth can be told */
 
 static void count(int dir, const char *name, const struct segment *segment, int64_t now_us,
                   struct tape_usage *u)
@@ -27,6 +28,16 @@ static void count(int dir, const char *name, const struct segment *segment, int6
         u->first_offset = segment->first;
         u->oldest_us = start_us;
     }
+}
+
+uint64_t tape_growth(uint64_t day_bytes, int64_t oldest_us, int64_t now_us)
+{
+    const int64_t span_us = oldest_us != 0 ? now_us - oldest_us : 0;
+
+    if (span_us < LEAST_SPAN)
+        return 0;
+    return span_us < DAY ? (uint64_t)((double)day_bytes * (double)DAY / (double)span_us)
+                         : day_bytes;
 }
 
 enum st tape_usage(const char *dir, int64_t now_us, struct tape_usage *ret_usage, struct err *err)

@@ -183,7 +183,7 @@ static enum st append(struct tape_writer *w, struct tape_record *r, struct str b
     if (st != ST_OK)
         return st;
     stream_state_note(&w->state, r);
-    tape_head_set(&w->head, r->offset);
+    tape_head_set(&w->head, r->offset, r->type == TAPE_END);
     return ST_OK;
 }
 
@@ -272,6 +272,7 @@ enum st tape_append_end(struct tape_writer *w, const struct tape_record *end, ui
         .outcome = end->outcome,
         .started_us = end->started_us,
         .next_due_us = end->next_due_us,
+        .n_skipped = end->n_skipped,
         .pages = end->pages,
         .n_pages = end->n_pages,
         .attempts = end->attempts,
@@ -342,7 +343,7 @@ static enum st open_stream(struct tape_writer *w, struct tape_recovery *ret_reco
         st = begin_segment(w, err);
     if (st != ST_OK)
         return st;
-    tape_head_init(&w->head, tape_bell(w->setup.tape), w->state.head);
+    tape_head_init(&w->head, tape_bell(w->setup.tape), w->state.head, w->state.last_end.offset);
     if (w->fd >= 0)
         w->span_from_us = span_of(w, segment_start_us(&w->segment));
     w->zstd = body_compressor();

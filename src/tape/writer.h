@@ -72,6 +72,10 @@ struct tape_head;
 struct tape_head *tape_writer_head(struct tape_writer *w);
 uint64_t tape_head_get(struct tape_head *h);
 
+/* The newest synced end, 0: none; any thread. What is behind it is a poll under way, which nobody
+ * can load yet. */
+uint64_t tape_head_ended(struct tape_head *h);
+
 /* Wait until the head is beyond `seen`, the head is woken, or timeout_us passed; returns the head.
  */
 uint64_t tape_head_wait(struct tape_head *h, uint64_t seen, int64_t timeout_us);

@@ -5,9 +5,7 @@
 
 #include <assert.h>
 
-#define MAX_ID 256 /* bytes; the longest real one has 70 */
-
-static_assert(N_MARKET_COLUMNS <= 64, "struct walk_object marks the keys it saw in 64 bits");
+static_assert(N_MARKET_COLUMNS <= WALK_MAX_COLUMNS, "struct walk_object marks keys in 64 bits");
 
 static const struct str roi = STR("roi");
 #define N_ROI 3 /* columns from MARKET_ROI_TIMES on */
@@ -19,21 +17,6 @@ static void name_keys(struct str *ret_keys)
         ret_keys[i] = str_of(market_table.columns[i].json_key);
     ret_keys[MARKET_ROI_TIMES] = roi;
     ret_keys[MARKET_SPARKLINE_IN_7D] = str_of(market_table.columns[MARKET_SPARKLINE_IN_7D].name);
-}
-
-/* Begin the object that is the next value. *ret_has: there is one; else it was null, or not an
- * object and the row is refused. */
-static enum st begin_object(struct walk *w, struct walk_field field, bool *ret_has, struct err *err)
-{
-    struct json_token value;
-
-    enum st st = json_next(w->json, &value, err);
-    if (st != ST_OK)
-        return st;
-    *ret_has = value.event == JSON_OBJECT_BEGIN;
-    if (*ret_has || value.event == JSON_NULL)
-        return ST_OK;
-    return walk_refuse(w, field, "wrong type", &value, err);
 }
 
 /* {"times":…,"currency":…,"percentage":…} */
@@ -49,14 +32,14 @@ static enum st read_roi(struct walk *w, struct cell *cells, struct err *err)
         str_cut(&name, '_', &prefix);
         keys[i] = name;
     }
-    enum st st = begin_object(w, (struct walk_field){.key = roi}, &has_object, err);
+    enum st st = walk_object_begin(w, (struct walk_field){.key = roi}, &has_object, err);
     while (st == ST_OK && has_object) {
         st = walk_key(w, &object, &i, err);
         if (st != ST_OK || i == N_ROI)
             break;
         st = walk_cell(w, (struct walk_field){roi, keys[i]},
-                       market_table.columns[MARKET_ROI_TIMES + i].kind,
-                       &cells[MARKET_ROI_TIMES + i], err);
+                       &market_table.columns[MARKET_ROI_TIMES + i], &cells[MARKET_ROI_TIMES + i],
+                       err);
     }
     return st;
 }
@@ -90,13 +73,13 @@ static enum st read_prices(struct walk *w, struct walk_field field, struct cell 
     if (st != ST_OK || value.event == JSON_NULL)
         return st;
     if (value.event != JSON_ARRAY_BEGIN)
-        return walk_refuse(w, field, "wrong type", &value, err);
+        return walk_drop(w, field, walk_wrong_type, &value, err);
     st = json_skip(w->json, &value, &raw, err);
     if (st != ST_OK)
         return st;
     if (!has_only_numbers(raw)) {
         value = (struct json_token){.event = JSON_STRING, .text = raw}; /* it was stepped over */
-        return walk_refuse(w, field, "wrong type", &value, err);
+        return walk_drop(w, field, walk_wrong_type, &value, err);
     }
     *ret_cell = cell_of_text(raw);
     return ST_OK;
@@ -111,7 +94,7 @@ static enum st read_sparkline(struct walk *w, struct str key, struct cell *ret_c
     bool has_object;
     size_t i;
 
-    enum st st = begin_object(w, (struct walk_field){.key = key}, &has_object, err);
+    enum st st = walk_object_begin(w, (struct walk_field){.key = key}, &has_object, err);
     while (st == ST_OK && has_object) {
         st = walk_key(w, &object, &i, err);
         if (st != ST_OK || i == object.n_keys)
@@ -119,19 +102,6 @@ static enum st read_sparkline(struct walk *w, struct str key, struct cell *ret_c
         st = read_prices(w, (struct walk_field){key, keys[0]}, ret_cell, err);
     }
     return st;
-}
-
-/* An id is the coin's identity in every store: short, and not empty. */
-static enum st check_id(struct walk *w, struct str key, struct cell *id, struct err *err)
-{
-    struct json_token value = {.event = JSON_STRING, .text = cell_text(id)};
-
-    if (id->kind == CELL_NULL || (id->len > 0 && id->len <= MAX_ID))
-        return ST_OK;
-    *id = CELL_NONE;
-    return value.text.len == 0
-               ? ST_OK /* as if it were missing */
-               : walk_refuse(w, (struct walk_field){.key = key}, "out of range", &value, err);
 }
 
 static enum st read_row(struct walk *w, const struct json_token *first, struct cell *cells,
@@ -142,8 +112,7 @@ static enum st read_row(struct walk *w, const struct json_token *first, struct c
     size_t i;
 
     if (first->event != JSON_OBJECT_BEGIN)
-        return walk_refuse(w, (struct walk_field){.key = STR_NONE}, "wrong type", first, err);
-    cells[MARKET_FETCHED_AT] = cell_of_time(w->page->record.fetched_at_us);
+        return walk_refuse(w, (struct walk_field){.key = STR_NONE}, walk_wrong_type, first, err);
     while (st == ST_OK) {
         st = walk_key(w, &object, &i, err);
         if (st != ST_OK || i == N_MARKET_COLUMNS)
@@ -153,18 +122,21 @@ static enum st read_row(struct walk *w, const struct json_token *first, struct c
         else if (i == MARKET_SPARKLINE_IN_7D)
             st = read_sparkline(w, w->keys[i], &cells[i], err);
         else
-            st = walk_cell(w, (struct walk_field){.key = w->keys[i]}, market_table.columns[i].kind,
+            st = walk_cell(w, (struct walk_field){.key = w->keys[i]}, &market_table.columns[i],
                            &cells[i], err);
         if (st == ST_OK && i == MARKET_ID)
-            st = check_id(w, w->keys[i], &cells[i], err);
+            st = walk_check_id(w, (struct walk_field){.key = w->keys[i]}, &cells[i], err);
     }
     return st;
 }
 
 const struct walk_endpoint walk_markets = {
-    .name = "coins/markets",
     .table = &market_table,
-    .id_column = MARKET_ID,
+    .max_page_rows = 10000,
+    .row_bytes = 700,
+    .clock_column = MARKET_LAST_UPDATED,
+    .first_optional = MARKET_RANK_WITH_REHYPOTHECATED,
+    .top = JSON_ARRAY_BEGIN,
     .name_keys = name_keys,
     .read_row = read_row,
 };

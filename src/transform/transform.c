@@ -2,16 +2,18 @@
 #include "transform/transform.h"
 
 #include "base/clock.h"
-#include "row/market.h"
 #include "transform/coins.h"
+#include "transform/quality.h"
 #include "transform/walk.h"
 
-static const struct walk_endpoint *const endpoints[] = {&walk_markets};
+static const struct walk_endpoint *const endpoints[] = {&walk_markets,      &walk_listing,
+                                                        &walk_global,       &walk_vs_currencies,
+                                                        &walk_chart_points, &walk_chart_candles};
 
 static const struct walk_endpoint *find_endpoint(const char *name)
 {
     for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++)
-        if (strcmp(endpoints[i]->name, name) == 0)
+        if (strcmp(endpoints[i]->table->endpoint, name) == 0)
             return endpoints[i];
     return NULL;
 }
@@ -29,38 +31,71 @@ static struct str without_query(struct str url)
     return head;
 }
 
-static bool is_same_row(const struct cell *a, const struct cell *b)
+static bool is_same_image(const struct cell *a, const struct cell *b)
 {
-    for (size_t i = 0; i < N_MARKET_COLUMNS; i++) {
-        if (i == MARKET_FETCHED_AT || cell_equal(&a[i], &b[i]))
+    return a->kind == b->kind && str_eq(without_query(cell_text(a)), without_query(cell_text(b)));
+}
+
+static bool is_same_row(const struct table *t, const struct cell *a, const struct cell *b)
+{
+    for (size_t i = 0; i < t->n_columns; i++) {
+        if (i == t->first_stored || cell_equal(&a[i], &b[i])) /* whenever it was fetched */
             continue;
-        if (i != MARKET_IMAGE || a[i].kind != b[i].kind ||
-            !str_eq(without_query(cell_text(&a[i])), without_query(cell_text(&b[i]))))
+        if (!table_has_image(t) || i != ROW_IMAGE || !is_same_image(&a[i], &b[i]))
             return false;
     }
     return true;
 }
 
-/* Only within an hour: so the first poll of each is whole in every store, and a reader never has to
- * look back further. */
+/* Where each row's key stands in the poll before. */
+static enum st find_prev_rows(struct poll_rows *p, const struct poll_rows *prev,
+                              struct arena *arena, struct err *err)
+{
+    if (prev == NULL)
+        return ST_OK;
+    p->prev_row = arena_alloc(arena, p->rows.n, sizeof(*p->prev_row));
+    if (p->prev_row == NULL)
+        return walk_no_room(arena, err);
+    for (size_t i = 0; i < p->rows.n; i++)
+        if (!coins_find(prev->coins, cell_text(&rows_at(&p->rows, i)[ROW_ID]), &p->prev_row[i]))
+            p->prev_row[i] = COINS_NO_ROW;
+    return ST_OK;
+}
+
+/* Rows of whose coins something was refused are marked as changed. */
+static void unmark_refused(struct poll_rows *p)
+{
+    uint32_t row;
+
+    for (size_t i = 0; i < p->n_refusals; i++)
+        if (coins_find(p->coins, p->refusals[i].coin, &row) && row != COINS_NO_ROW &&
+            p->is_unchanged[row]) {
+            p->is_unchanged[row] = false;
+            p->n_unchanged--;
+        }
+}
+
+/* Only within the table's span of time: so the first poll of each is whole in every store, and a
+ * reader never has to look back further. */
 static enum st mark_unchanged(struct poll_rows *p, const struct poll_rows *prev,
                               struct arena *arena, struct err *err)
 {
-    const int64_t hour = 3600 * US_PER_S;
-    uint32_t row;
+    const struct table *t = p->rows.table;
 
     p->is_unchanged = arena_zalloc(arena, p->rows.n, sizeof(*p->is_unchanged));
     if (p->is_unchanged == NULL)
-        return err_set(err, ST_AGAIN, "transform: no memory within %zu bytes", arena->max);
-    if (prev == NULL || time_floor(p->slot_us, hour) != time_floor(prev->slot_us, hour))
+        return walk_no_room(arena, err);
+    if (prev == NULL || t->whole_us == 0 ||
+        time_floor(p->slot_us, t->whole_us) != time_floor(prev->slot_us, t->whole_us))
         return ST_OK;
     for (size_t i = 0; i < p->rows.n; i++) {
-        const struct cell *cells = rows_at(&p->rows, i);
-        if (!coins_find(prev->coins, cell_text(&cells[MARKET_ID]), &row) || row == COINS_NO_ROW)
+        if (p->prev_row[i] == COINS_NO_ROW)
             continue;
-        p->is_unchanged[i] = is_same_row(cells, rows_at(&prev->rows, row));
+        p->is_unchanged[i] =
+            is_same_row(t, rows_at(&p->rows, i), rows_at(&prev->rows, p->prev_row[i]));
         p->n_unchanged += p->is_unchanged[i];
     }
+    unmark_refused(p);
     p->unchanged_since = p->n_unchanged > 0 ? prev->end_offset : 0;
     return ST_OK;
 }
@@ -82,8 +117,7 @@ static enum st list_absent(struct poll_rows *p, const struct poll_rows *prev, st
     }
     p->absent = absent;
     p->absent_since = prev->end_offset;
-    return absent ? ST_OK
-                  : err_set(err, ST_AGAIN, "transform: no memory within %zu bytes", arena->max);
+    return absent ? ST_OK : walk_no_room(arena, err);
 }
 
 enum st transform_poll(const struct transform_input *in, struct json *json, struct arena *arena,
@@ -92,14 +126,21 @@ enum st transform_poll(const struct transform_input *in, struct json *json, stru
     const char *name = in->end->stream->endpoint;
     const struct walk_endpoint *endpoint = find_endpoint(name);
     struct poll_rows p = {.end_offset = in->end->offset, .slot_us = in->end->slot_us};
+    struct walk w = {.endpoint = endpoint, .json = json, .arena = arena, .rows = &p};
 
     if (endpoint == NULL)
         return err_set(err, ST_REJECT, "no transform knows the endpoint \"%s\"", name);
-    enum st st = walk_pages(endpoint, in, json, arena, &p, err);
+    enum st st = walk_pages(&w, in, err);
+    if (st == ST_OK)
+        st = find_prev_rows(&p, in->prev_rows, arena, err);
     if (st == ST_OK)
         st = mark_unchanged(&p, in->prev_rows, arena, err);
-    if (st == ST_OK && in->end->outcome == POLL_OK && in->prev_ok)
+    if (st == ST_OK && endpoint->table->is_of_coins && in->end->outcome == POLL_OK && in->prev_ok)
         st = list_absent(&p, in->prev_ok, arena, err);
+    if (st == ST_OK)
+        st = drift_find(&w, in, &p, err);
+    if (st == ST_OK)
+        st = quality_find(in, &p, arena, err);
     if (st == ST_OK)
         *ret_rows = p;
     return st;

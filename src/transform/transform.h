@@ -12,18 +12,19 @@
 #include "row/row.h"
 #include "tape/record.h"
 
-#define TRANSFORM_VERSION 1
+#define TRANSFORM_VERSION 2
 
 struct poll_page {
     struct tape_record record; /* its strings live in the poll's arena */
     struct str body;           /* padded; lives in the poll's arena */
 };
 
-/* A value that was refused; the row it belongs to is not among the rows. */
+/* A value that was refused: its cell is NULL, or, where that cannot be, its row is not among the
+ * rows. */
 struct refusal {
     uint64_t offset;    /* the page's record */
     uint32_t index;     /* of the row in the page, from 0 */
-    struct str coin;    /* id, empty when unreadable */
+    struct str coin;    /* the row's id, empty when unreadable */
     struct str field;   /* JSON key; empty: the row as a whole */
     const char *reason; /* "duplicate coin" "wrong type" "out of range" "bad text" "missing"
                            "duplicate key" */
@@ -37,19 +38,26 @@ struct poll_rows {
     uint64_t end_offset;
     int64_t slot_us;
     uint32_t rows_in;   /* elements the pages held */
-    struct rows rows;   /* one per coin, its first sound one, in the order sent */
-    bool *is_unchanged; /* per row: equal in all but fetched_at to prev_rows' row, same UTC hour */
+    struct rows rows;   /* one per key, its first sound one, in the order sent */
+    bool *is_unchanged; /* per row: equal in all but fetched_at to prev_rows' row, and of the same
+                         * whole_us of the table; never where something of its coin was refused: who
+                         * puts back what was left out takes such a coin for one without a row */
     size_t n_unchanged;
     uint64_t unchanged_since; /* end offset of the poll they equal; 0: no row is marked */
-    struct coin_index *coins; /* every coin that was seen, also in refused rows */
-    const struct str
-        *absent; /* ids that were in prev_ok and are not here; only when this poll is ok */
+    struct coin_index *coins; /* every id that was seen, also in refused rows */
+    const struct str *absent; /* coins that were in prev_ok and are not here; only when this poll is
+                               * ok */
     size_t n_absent;
     uint64_t absent_since; /* end offset of prev_ok; 0: there was none to be absent from */
     const struct refusal *refusals;
     size_t n_refusals;
-    const struct str *unknown_fields; /* JSON keys that no column has, each once, at most 64 */
-    size_t n_unknown_fields;
+    uint32_t *prev_row; /* per row: that of its coin in prev_rows or COINS_NO_ROW; NULL without */
+    uint64_t seen;      /* columns whose JSON key was there */
+    const struct drift *drifts; /* transform/drift.h; fields that no column has: at most 64 */
+    size_t n_drifts;
+    const struct quality_flag *flags; /* transform/quality.h, in the order of rows */
+    size_t n_flags;
+    uint16_t *quality; /* per row: rules of its own that it breaks; NULL: the table has none */
 };
 
 struct transform_input {
@@ -62,9 +70,10 @@ struct transform_input {
 };
 
 /* Thread: json and arena are the caller's alone.
- * Limits: 10000 rows a page; beside the bodies the arena holds at most twice their bytes for
- * strings that are not as sent, and 2 kB a row. Returns: ST_REJECT when a page is not what its
- * endpoint answers (then the poll has no rows), ST_AGAIN when the arena is full. */
+ * Limits: 10000 rows a page, of /coins/list 200000; beside the bodies the arena holds at most twice
+ * their bytes for strings that are not as sent, 2 kB a row and 160 bytes a refusal. Returns:
+ * ST_REJECT when a page is not what its endpoint answers (then the poll has no rows), ST_AGAIN when
+ * the arena is full. */
 enum st transform_poll(const struct transform_input *in, struct json *json, struct arena *arena,
                        struct poll_rows *ret_rows, struct err *err) MUST_USE;
 

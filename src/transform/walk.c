@@ -5,11 +5,11 @@
 
 #include <assert.h>
 
-#define LIKELY_ROW_BYTES 700 /* of JSON: real rows are longer, and more room is made at need */
+const char walk_wrong_type[] = "wrong type";
 
-static enum st no_room(const struct walk *w, struct err *err)
+enum st walk_no_room(const struct arena *arena, struct err *err)
 {
-    return err_set(err, ST_AGAIN, "transform: no memory within %zu bytes", w->arena->max);
+    return err_set(err, ST_AGAIN, "transform: no memory within %zu bytes", arena->max);
 }
 
 /* s without the half of a character that a cut may leave. */
@@ -22,13 +22,8 @@ static struct str cut(struct str s)
     return s;
 }
 
-/* "key", or "parent.key" made in the arena; p is NULL when there is no room. */
-static struct str field_name(struct walk *w, struct walk_field field)
+struct str walk_join(struct walk *w, struct str parent, struct str key)
 {
-    struct str key = cut(field.key), parent = field.parent;
-
-    if (parent.len == 0)
-        return key.p ? key : STR("");
     char *p = arena_alloc(w->arena, parent.len + 1 + key.len, 1);
     if (p == NULL)
         return STR_NONE;
@@ -39,8 +34,33 @@ static struct str field_name(struct walk *w, struct walk_field field)
     return (struct str){p, parent.len + 1 + key.len};
 }
 
-enum st walk_refuse(struct walk *w, struct walk_field field, const char *reason,
-                    const struct json_token *value, struct err *err)
+/* "key" or "parent.key"; p is NULL when there is no room. */
+static struct str field_name(struct walk *w, struct walk_field field)
+{
+    struct str key = cut(field.key);
+
+    if (field.parent.len > 0)
+        return walk_join(w, field.parent, key);
+    return key.p ? key : STR("");
+}
+
+/* A value of a wrong type counts for its column, a nested one for the column its parent stands at.
+ */
+static void count_wrong(struct walk *w, struct walk_field field, enum json_event event)
+{
+    struct str key = field.parent.len > 0 ? field.parent : field.key;
+
+    for (size_t i = 0; key.len > 0 && i < w->endpoint->table->n_columns; i++)
+        if (str_eq(w->keys[i], key)) {
+            w->shape.n_wrong[i]++;
+            w->shape.wrong_event[i] = (uint8_t)event;
+        }
+}
+
+/* What is wrong about `value` (NULL: something that is not there), which is stepped over. */
+static enum st describe(struct walk *w, struct walk_field field, const char *reason,
+                        const struct json_token *value, struct refusal *ret_refusal,
+                        struct err *err)
 {
     struct str raw = value ? value->text : STR_NONE;
 
@@ -49,34 +69,93 @@ enum st walk_refuse(struct walk *w, struct walk_field field, const char *reason,
         if (st != ST_OK)
             return st;
     }
-    if (w->cause.reason)
-        return ST_OK;
-    w->cause.reason = reason;
-    w->cause.value = cut(raw);
-    w->cause.field = field_name(w, field);
-    return w->cause.field.p ? ST_OK : no_room(w, err);
+    if (value && reason == walk_wrong_type)
+        count_wrong(w, field, value->event);
+    *ret_refusal = (struct refusal){.offset = w->page->record.offset,
+                                    .index = w->index,
+                                    .field = field_name(w, field),
+                                    .reason = reason,
+                                    .value = cut(raw)};
+    return ret_refusal->field.p ? ST_OK : walk_no_room(w->arena, err);
 }
 
-/* A key that no column has: note it, and pass over its value. */
-static enum st skip_unknown(struct walk *w, struct walk_field field, struct err *err)
+static enum st keep_refusal(struct walk *w, const struct refusal *refusal, struct err *err)
 {
-    struct json_token value;
+    if (w->rows->n_refusals == w->max_refusals) {
+        size_t max = w->max_refusals ? 2 * w->max_refusals : 16;
+        struct refusal *more = arena_alloc(w->arena, max, sizeof(*more));
+        if (more == NULL)
+            return walk_no_room(w->arena, err);
+        if (w->max_refusals > 0)
+            memcpy(more, w->refusals, w->max_refusals * sizeof(*more));
+        w->refusals = more;
+        w->max_refusals = max;
+    }
+    w->refusals[w->rows->n_refusals++] = *refusal;
+    return ST_OK;
+}
+
+enum st walk_refuse(struct walk *w, struct walk_field field, const char *reason,
+                    const struct json_token *value, struct err *err)
+{
+    struct refusal refusal;
+
+    enum st st = describe(w, field, reason, value, &refusal, err);
+    if (st == ST_OK && w->cause.reason == NULL)
+        w->cause = refusal;
+    return st;
+}
+
+enum st walk_drop(struct walk *w, struct walk_field field, const char *reason,
+                  const struct json_token *value, struct err *err)
+{
+    struct refusal refusal;
+
+    enum st st = describe(w, field, reason, value, &refusal, err);
+    return st == ST_OK ? keep_refusal(w, &refusal, err) : st;
+}
+
+static struct walk_extra *find_unknown(struct walk *w, struct walk_field field, size_t *ret_at)
+{
+    struct walk_shape *shape = &w->shape;
     size_t i = 0;
 
-    enum st st = json_next(w->json, &value, err);
-    if (st != ST_OK)
-        return st;
-    while (i < w->n_unknown &&
-           !(str_eq(w->unknown[i].key, field.key) && str_eq(w->unknown[i].parent, field.parent)))
+    while (i < shape->n_unknown && !(str_eq(shape->unknown[i].field.key, field.key) &&
+                                     str_eq(shape->unknown[i].field.parent, field.parent)))
         i++;
     if (i == WALK_MAX_UNKNOWN)
-        return json_skip(w->json, &value, NULL, err);
-    if (i == w->n_unknown)
-        w->unknown[w->n_unknown++] = field;
-    if (w->unknown_seen >> i & 1)
-        return walk_refuse(w, field, "duplicate key", &value, err);
-    w->unknown_seen |= UINT64_C(1) << i;
-    return json_skip(w->json, &value, NULL, err);
+        return NULL;
+    if (i == shape->n_unknown)
+        shape->unknown[shape->n_unknown++] =
+            (struct walk_extra){.field = field, .event = JSON_NULL};
+    *ret_at = i;
+    return &shape->unknown[i];
+}
+
+static void keep_sample(const struct walk *w, struct walk_extra *u, const struct json_token *value)
+{
+    if (u->event == JSON_NULL)
+        u->event = value->event;
+    if (u->n_samples == WALK_MAX_SAMPLES ||
+        (value->event != JSON_NUMBER && value->event != JSON_STRING))
+        return;
+    u->samples[u->n_samples].row = (uint32_t)w->rows->rows.n;
+    u->samples[u->n_samples++].value = *value;
+}
+
+enum st walk_unknown(struct walk *w, struct walk_field field, const struct json_token *value,
+                     struct err *err)
+{
+    size_t i;
+
+    struct walk_extra *u = find_unknown(w, field, &i);
+    if (u && w->unknown_seen >> i & 1)
+        return walk_refuse(w, field, "duplicate key", value, err);
+    if (u) {
+        keep_sample(w, u, value);
+        w->unknown_seen |= UINT64_C(1) << i;
+    }
+    return json_skip(w->json, value, NULL, err);
 }
 
 static size_t find_key(const struct walk_object *o, struct str key)
@@ -94,44 +173,56 @@ static size_t find_key(const struct walk_object *o, struct str key)
     return o->n_keys;
 }
 
-/* A known key there again, or one that is no text: its value counts for nothing. */
-static enum st refuse_key(struct walk *w, struct walk_field field, const char *reason,
-                          struct err *err)
+/* The row's keys are all read. */
+static void count_keys(struct walk *w, uint64_t seen)
 {
+    w->shape.n_rows++;
+    w->shape.seen |= seen;
+    for (uint64_t lacking = w->always & ~seen; lacking != 0; lacking &= lacking - 1)
+        w->shape.n_lacking[__builtin_ctzll(lacking)]++;
+}
+
+/* A key whose value nobody asks for: it is no text, unknown (i: no key's place), or there again,
+ * and which of the values was meant? */
+static enum st pass_key(struct walk *w, const struct walk_object *object,
+                        const struct json_token *key, size_t i, struct err *err)
+{
+    const struct walk_field field = {object->parent, key->text};
     struct json_token value;
+
     enum st st = json_next(w->json, &value, err);
-    return st == ST_OK ? walk_refuse(w, field, reason, &value, err) : st;
+    if (st != ST_OK)
+        return st;
+    if (key->is_bad)
+        return walk_drop(w, field, "bad text", &value, err);
+    return i == object->n_keys ? walk_unknown(w, field, &value, err)
+                               : walk_refuse(w, field, "duplicate key", &value, err);
 }
 
 enum st walk_key(struct walk *w, struct walk_object *object, size_t *ret_key, struct err *err)
 {
     struct json_token key;
+    enum st st;
 
-    for (;;) {
-        enum st st = json_next(w->json, &key, err);
-        if (st != ST_OK)
-            return st;
-        struct walk_field field = {object->parent, key.text};
-        size_t i = object->n_keys;
+    while ((st = json_next(w->json, &key, err)) == ST_OK) {
         if (key.event == JSON_OBJECT_END) {
-            *ret_key = i;
+            if (object->keys == w->keys)
+                count_keys(w, object->seen);
+            *ret_key = object->n_keys;
             return ST_OK;
         }
-        if (key.is_bad)
-            st = refuse_key(w, field, "bad text", err);
-        else if ((i = find_key(object, key.text)) == object->n_keys)
-            st = skip_unknown(w, field, err);
-        else if (object->seen >> i & 1)
-            st = refuse_key(w, field, "duplicate key", err);
-        else {
+        size_t i = find_key(object, key.text);
+        if (i < object->n_keys && !(object->seen >> i & 1) && !key.is_bad) {
             object->seen |= UINT64_C(1) << i;
             object->next = i + 1;
             *ret_key = i;
             return ST_OK;
         }
+        st = pass_key(w, object, &key, i, err);
         if (st != ST_OK)
-            return st;
+            break;
     }
+    return st;
 }
 
 /* A whole number, also when it is written "7.0" or "1e3". */
@@ -143,7 +234,7 @@ static const char *read_int(const struct json_token *value, struct cell *ret_cel
         if (value->number != DEC_OK)
             return "out of range";
         if (value->dec.exp < 0)
-            return "wrong type";
+            return walk_wrong_type;
         if (!dec_to_i64(value->dec, &number))
             return "out of range";
     }
@@ -158,7 +249,7 @@ static const char *read_time(struct str text, struct cell *ret_cell)
     int64_t ts_us;
 
     if (!time_parse(text, &ts_us))
-        return "wrong type";
+        return walk_wrong_type;
     *ret_cell = cell_of_time(ts_us);
     ret_cell->text = text.p;
     ret_cell->len = (uint32_t)text.len;
@@ -166,40 +257,88 @@ static const char *read_time(struct str text, struct cell *ret_cell)
 }
 
 /* NULL, or why the value is refused. */
-static const char *read_cell(const struct json_token *value, enum cell_kind kind,
+static const char *read_text(const struct json_token *value, enum cell_kind kind,
                              struct cell *ret_cell)
 {
-    bool is_text = kind == CELL_TEXT || kind == CELL_TIME;
-
-    if (value->event == JSON_NULL)
-        return NULL;
-    if (value->event != (is_text ? JSON_STRING : JSON_NUMBER))
-        return "wrong type";
+    if (value->event != JSON_STRING)
+        return walk_wrong_type;
     if (value->is_bad)
         return "bad text";
-    if (kind == CELL_INT)
-        return read_int(value, ret_cell);
     if (kind == CELL_TIME)
         return read_time(value->text, ret_cell);
-    if (kind == CELL_TEXT)
-        *ret_cell = cell_of_text(value->text);
-    else if (value->number == DEC_OK)
-        *ret_cell = cell_of_dec(value->dec, value->text);
-    else
-        return "out of range";
+    *ret_cell = cell_of_text(value->text);
     return NULL;
 }
 
-enum st walk_cell(struct walk *w, struct walk_field field, enum cell_kind kind,
+/* The same. A string that is exactly a JSON number is that number. */
+static const char *read_number(const struct json_token *value, enum cell_kind kind,
+                               struct cell *ret_cell)
+{
+    struct json_token number;
+
+    if (value->event == JSON_STRING && !value->is_bad) {
+        number = (struct json_token){.event = JSON_NUMBER, .text = value->text};
+        number.number = dec_parse(value->text, &number.dec);
+        value = &number;
+    }
+    if (value->event != JSON_NUMBER || value->number == DEC_NOT_A_NUMBER)
+        return walk_wrong_type;
+    if (kind == CELL_INT)
+        return read_int(value, ret_cell);
+    if (value->number != DEC_OK)
+        return "out of range";
+    *ret_cell = cell_of_dec(value->dec, value->text);
+    return NULL;
+}
+
+const char *walk_read(const struct json_token *value, enum cell_kind kind, struct cell *ret_cell)
+{
+    if (value->event == JSON_NULL)
+        return NULL;
+    return kind == CELL_TEXT || kind == CELL_TIME ? read_text(value, kind, ret_cell)
+                                                  : read_number(value, kind, ret_cell);
+}
+
+/* Inline: every cell comes by here. */
+static inline enum st take_value(struct walk *w, struct walk_field field,
+                                 const struct json_token *value, const struct column *column,
+                                 struct cell *ret_cell, struct err *err)
+{
+    const char *reason = walk_read(value, column->kind, ret_cell);
+
+    if (value->event == JSON_STRING && (ret_cell->kind == CELL_NUM || ret_cell->kind == CELL_INT))
+        w->shape.n_quoted[column - w->endpoint->table->columns]++;
+    if (reason == NULL)
+        return ST_OK;
+    return column->is_not_null ? walk_refuse(w, field, reason, value, err)
+                               : walk_drop(w, field, reason, value, err);
+}
+
+enum st walk_value(struct walk *w, struct walk_field field, const struct json_token *value,
+                   const struct column *column, struct cell *ret_cell, struct err *err)
+{
+    return take_value(w, field, value, column, ret_cell, err);
+}
+
+enum st walk_cell(struct walk *w, struct walk_field field, const struct column *column,
                   struct cell *ret_cell, struct err *err)
+{
+    struct json_token value;
+    enum st st = json_next(w->json, &value, err);
+    return st == ST_OK ? take_value(w, field, &value, column, ret_cell, err) : st;
+}
+
+enum st walk_object_begin(struct walk *w, struct walk_field field, bool *ret_has, struct err *err)
 {
     struct json_token value;
 
     enum st st = json_next(w->json, &value, err);
     if (st != ST_OK)
         return st;
-    const char *reason = read_cell(&value, kind, ret_cell);
-    return reason ? walk_refuse(w, field, reason, &value, err) : ST_OK;
+    *ret_has = value.event == JSON_OBJECT_BEGIN;
+    if (*ret_has || value.event == JSON_NULL)
+        return ST_OK;
+    return walk_drop(w, field, walk_wrong_type, &value, err);
 }
 
 /* Index the coins anew, with room for max_coins. While the pages are walked, coin i is row i. */
@@ -208,7 +347,7 @@ static enum st index_coins(struct walk *w, size_t max_coins, struct err *err)
     struct coin_index *old = w->rows->coins, *coins = coins_new(w->arena, max_coins);
 
     if (coins == NULL)
-        return no_room(w, err);
+        return walk_no_room(w->arena, err);
     for (size_t i = 0; old && i < coins_count(old); i++)
         coins_add(coins, coins_id(old, i), (uint32_t)i);
     w->rows->coins = coins;
@@ -221,7 +360,7 @@ static enum st make_room(struct walk *w, size_t max_rows, struct err *err)
     struct cell *cells = arena_alloc(w->arena, max_rows, n_columns * sizeof(*cells));
 
     if (cells == NULL)
-        return no_room(w, err);
+        return walk_no_room(w->arena, err);
     if (n > 0)
         memcpy(cells, w->rows->rows.cells, n * n_columns * sizeof(*cells));
     w->rows->rows.cells = cells;
@@ -229,30 +368,31 @@ static enum st make_room(struct walk *w, size_t max_rows, struct err *err)
     return index_coins(w, max_rows, err);
 }
 
-static enum st keep_refusal(struct walk *w, struct err *err)
+/* The row goes as a whole: its cause says it, not what was dropped of it. */
+static enum st refuse_row(struct walk *w, struct err *err)
 {
-    if (w->rows->n_refusals == w->max_refusals) {
-        size_t max = w->max_refusals ? 2 * w->max_refusals : 16;
-        struct refusal *more = arena_alloc(w->arena, max, sizeof(*more));
-        if (more == NULL)
-            return no_room(w, err);
-        if (w->max_refusals > 0)
-            memcpy(more, w->refusals, w->max_refusals * sizeof(*more));
-        w->refusals = more;
-        w->max_refusals = max;
-    }
-    w->cause.offset = w->page->record.offset;
-    w->cause.index = w->index;
-    w->refusals[w->rows->n_refusals++] = w->cause;
-    return ST_OK;
+    w->rows->n_refusals = w->first_refusal;
+    w->n_refused_rows++;
+    return keep_refusal(w, &w->cause, err);
 }
 
-/* Take the row that was read, or keep why not. */
-static enum st finish_row(struct walk *w, struct err *err)
+enum st walk_check_id(struct walk *w, struct walk_field field, struct cell *id, struct err *err)
+{
+    struct json_token value = {.event = JSON_STRING, .text = cell_text(id)};
+
+    if (id->kind == CELL_NULL || (id->len > 0 && id->len <= WALK_MAX_ID))
+        return ST_OK;
+    *id = CELL_NONE;
+    return value.text.len == 0 ? ST_OK /* as if it were missing */
+                               : walk_refuse(w, field, "out of range", &value, err);
+}
+
+enum st walk_end_row(struct walk *w, struct err *err)
 {
     const struct table *t = w->endpoint->table;
     const struct cell *cells = rows_at(&w->rows->rows, w->rows->rows.n);
-    struct str id = cell_text(&cells[w->endpoint->id_column]);
+    struct str id = cell_text(&cells[ROW_ID]);
+    struct str coin = cell_text(&cells[t->coin_column]);
     enum st st = ST_OK;
 
     for (size_t i = 0; i < t->n_columns && w->cause.reason == NULL; i++)
@@ -260,32 +400,58 @@ static enum st finish_row(struct walk *w, struct err *err)
             st = walk_refuse(w, (struct walk_field){.key = str_of(t->columns[i].name)}, "missing",
                              NULL, err);
     if (w->cause.reason == NULL && !coins_add(w->rows->coins, id, (uint32_t)w->rows->rows.n))
-        st = walk_refuse(w, (struct walk_field){.key = STR_NONE}, "duplicate coin", NULL, err);
+        st = walk_refuse(w, (struct walk_field){.key = STR_NONE},
+                         t->is_of_coins ? "duplicate coin" : "duplicate key", NULL, err);
     if (st != ST_OK)
         return st;
-    if (w->cause.reason == NULL) {
+    if (w->cause.reason == NULL)
         w->rows->rows.n++;
-        return ST_OK;
-    }
-    w->cause.coin = id;
-    return keep_refusal(w, err);
+    else
+        st = refuse_row(w, err);
+    for (size_t i = w->first_refusal; i < w->rows->n_refusals; i++)
+        w->refusals[i].coin = coin;
+    w->index++;
+    return st;
 }
 
-static enum st walk_row(struct walk *w, const struct json_token *first, struct err *err)
+enum st walk_begin_row(struct walk *w, struct cell **ret_cells, struct err *err)
 {
-    size_t n_columns = w->endpoint->table->n_columns;
+    const struct table *t = w->endpoint->table;
     enum st st = ST_OK;
 
+    if (w->index == w->endpoint->max_page_rows)
+        return err_set(err, ST_REJECT, "more than %u rows", (unsigned)w->endpoint->max_page_rows);
     if (w->rows->rows.n == w->max_rows)
         st = make_room(w, 2 * w->max_rows, err);
     if (st != ST_OK)
         return st;
     struct cell *cells = rows_at(&w->rows->rows, w->rows->rows.n);
-    memset(cells, 0, n_columns * sizeof(*cells)); /* all NULL */
+    memset(cells, 0, t->n_columns * sizeof(*cells)); /* all NULL */
+    cells[t->first_stored] = cell_of_time(w->page->record.fetched_at_us);
     w->cause = (struct refusal){.reason = NULL};
+    w->first_refusal = w->rows->n_refusals;
     w->unknown_seen = 0;
-    st = w->endpoint->read_row(w, first, cells, err);
-    return st == ST_OK ? finish_row(w, err) : st;
+    *ret_cells = cells;
+    return ST_OK;
+}
+
+static enum st walk_array(struct walk *w, struct err *err)
+{
+    struct json_token token;
+    struct cell *cells;
+
+    for (;;) {
+        enum st st = json_next(w->json, &token, err);
+        if (st != ST_OK || token.event == JSON_ARRAY_END)
+            return st;
+        st = walk_begin_row(w, &cells, err);
+        if (st == ST_OK)
+            st = w->endpoint->read_row(w, &token, cells, err);
+        if (st == ST_OK)
+            st = walk_end_row(w, err);
+        if (st != ST_OK)
+            return st;
+    }
 }
 
 static enum st walk_page(struct walk *w, struct err *err)
@@ -297,38 +463,24 @@ static enum st walk_page(struct walk *w, struct err *err)
         st = json_next(w->json, &token, err);
     if (st != ST_OK)
         return st;
-    if (token.event != JSON_ARRAY_BEGIN)
-        return err_set(err, ST_REJECT, "an %s where %s answers an array",
-                       json_event_name(token.event), w->endpoint->name);
-    for (w->index = 0;; w->index++) {
-        st = json_next(w->json, &token, err);
-        if (st != ST_OK)
-            return st;
-        if (token.event == JSON_ARRAY_END)
-            break;
-        if (w->index == WALK_MAX_PAGE_ROWS)
-            return err_set(err, ST_REJECT, "more than %d rows", WALK_MAX_PAGE_ROWS);
-        st = walk_row(w, &token, err);
-        if (st != ST_OK)
-            return st;
-    }
+    if (token.event != w->endpoint->top)
+        return err_set(err, ST_REJECT, "an %s where %s answers an %s", json_event_name(token.event),
+                       w->endpoint->table->endpoint, json_event_name(w->endpoint->top));
+    w->index = 0;
+    st = w->endpoint->read_object ? w->endpoint->read_object(w, err) : walk_array(w, err);
+    if (st != ST_OK)
+        return st;
     w->rows->rows_in += w->index;
-    return json_next(w->json, &token, err); /* JSON_DONE, or what follows the array is refused */
+    return json_next(w->json, &token, err); /* JSON_DONE, or what follows the page is refused */
 }
 
 static enum st name_unknown_fields(struct walk *w, struct err *err)
 {
-    struct str *names = arena_alloc(w->arena, w->n_unknown, sizeof(*names));
-
-    if (names == NULL)
-        return no_room(w, err);
-    for (size_t i = 0; i < w->n_unknown; i++) {
-        names[i] = field_name(w, w->unknown[i]);
-        if (names[i].p == NULL)
-            return no_room(w, err);
+    for (size_t i = 0; i < w->shape.n_unknown; i++) {
+        w->shape.unknown[i].name = field_name(w, w->shape.unknown[i].field);
+        if (w->shape.unknown[i].name.p == NULL)
+            return walk_no_room(w->arena, err);
     }
-    w->rows->unknown_fields = names;
-    w->rows->n_unknown_fields = w->n_unknown;
     return ST_OK;
 }
 
@@ -339,8 +491,8 @@ static enum st add_refused_coins(struct walk *w, struct err *err)
     size_t n = w->rows->n_refusals;
     enum st st = ST_OK;
 
-    if (n > w->max_rows - w->rows->rows.n)
-        st = index_coins(w, w->rows->rows.n + n, err);
+    if (w->n_refused_rows > w->max_rows - w->rows->rows.n)
+        st = index_coins(w, w->rows->rows.n + w->n_refused_rows, err);
     assert(n == 0 || w->refusals != NULL);
     for (size_t i = 0; st == ST_OK && i < n; i++)
         if (w->refusals[i].coin.len > 0)
@@ -348,33 +500,52 @@ static enum st add_refused_coins(struct walk *w, struct err *err)
     return st;
 }
 
-enum st walk_pages(const struct walk_endpoint *endpoint, const struct transform_input *in,
-                   struct json *json, struct arena *arena, struct poll_rows *ret_rows,
-                   struct err *err)
+/* About as many rows as the pages hold, whose bytes may be mostly blanks. */
+static size_t guess_rows(const struct walk_endpoint *e, const struct transform_input *in)
 {
-    struct walk w = {.endpoint = endpoint, .json = json, .arena = arena, .rows = ret_rows};
-    struct str *keys = arena_alloc(arena, endpoint->table->n_columns, sizeof(*keys));
-    size_t bytes = 0;
+    size_t n_rows = 8;
+
+    for (size_t i = 0; i < in->n_pages; i++) {
+        const size_t n = in->pages[i].body.len / e->row_bytes;
+        n_rows += n < e->max_page_rows ? n : e->max_page_rows;
+    }
+    return n_rows;
+}
+
+static enum st name_keys(struct walk *w, struct err *err)
+{
+    const struct walk_endpoint *e = w->endpoint;
+    struct str *keys = arena_zalloc(w->arena, e->table->n_columns, sizeof(*keys));
 
     if (keys == NULL)
-        return no_room(&w, err);
-    endpoint->name_keys(keys);
-    w.keys = keys;
-    ret_rows->rows.table = endpoint->table;
-    for (size_t i = 0; i < in->n_pages; i++)
-        bytes += in->pages[i].body.len;
-    enum st st = make_room(&w, bytes / LIKELY_ROW_BYTES + 8, err);
+        return walk_no_room(w->arena, err);
+    assert(e->table->n_columns <= WALK_MAX_COLUMNS);
+    if (e->name_keys)
+        e->name_keys(keys);
+    for (size_t i = 0; i < e->first_optional; i++)
+        w->always |= (uint64_t)(keys[i].len > 0) << i;
+    w->keys = keys;
+    return ST_OK;
+}
+
+enum st walk_pages(struct walk *w, const struct transform_input *in, struct err *err)
+{
+    w->rows->rows.table = w->endpoint->table;
+    enum st st = name_keys(w, err);
+    if (st == ST_OK)
+        st = make_room(w, guess_rows(w->endpoint, in), err);
     for (size_t i = 0; st == ST_OK && i < in->n_pages; i++) {
-        w.page = &in->pages[i];
-        st = walk_page(&w, err);
+        w->page = &in->pages[i];
+        w->shape.has_bom |= str_starts(w->page->body, STR("\xEF\xBB\xBF"));
+        st = walk_page(w, err);
         if (st != ST_OK)
-            return err_wrap(err, st, "page %u (offset %llu): ", w.page->record.page,
-                            (unsigned long long)w.page->record.offset);
+            return err_wrap(err, st, "page %u (offset %llu): ", w->page->record.page,
+                            (unsigned long long)w->page->record.offset);
     }
     if (st == ST_OK)
-        st = name_unknown_fields(&w, err);
+        st = name_unknown_fields(w, err);
     if (st == ST_OK)
-        st = add_refused_coins(&w, err);
-    ret_rows->refusals = w.refusals;
+        st = add_refused_coins(w, err);
+    w->rows->refusals = w->refusals;
     return st;
 }

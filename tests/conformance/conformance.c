@@ -18,7 +18,7 @@ static struct err err;
 
 static void begin(void)
 {
-    char text[256];
+    char text[SINK_URL_MAX];
 
     err = (struct err)ERR_INIT;
     snprintf(dir, sizeof(dir), "/tmp/conformance-XXXXXX");
@@ -95,6 +95,18 @@ static enum st load(struct sink *s, struct made_stream *stream, int64_t slot_us,
         buf_release(&shown_);                                 \
         CHECK_Z(copy_, want);                                 \
     } while (0)
+
+#define CHECK_TEXT(show, job, slot, want)                     \
+    do {                                                      \
+        struct buf shown_ = BUF_INIT(4096);                   \
+        char copy_[256];                                      \
+        show(&url, job, slot, &shown_);                       \
+        snprintf(copy_, sizeof(copy_), "%s", buf_z(&shown_)); \
+        buf_release(&shown_);                                 \
+        CHECK_Z(copy_, want);                                 \
+    } while (0)
+#define CHECK_FLAGS(job, slot, want) CHECK_TEXT(subject.show_flags, job, slot, want)
+#define CHECK_DRIFT(job, slot, want) CHECK_TEXT(subject.show_drift, job, slot, want)
 
 #define CHECK_AT(got, want)                    \
     do {                                       \
@@ -434,6 +446,80 @@ static enum st load_three(struct sink *sink, struct made_stream *s, struct remad
     return st;
 }
 
+/* A history of a table beside market's: in order, late, doubled, replaced, reopened. */
+static void take_polls(const char *job, const char *rows, const char *more, const char *less)
+{
+    struct made_stream s = made_stream(job, 1), other = made_stream(job, 2), before;
+    struct position at;
+    struct sink_result result;
+    char both[128], rest[128];
+
+    snprintf(both, sizeof(both), "%s %s ", rows, more);
+    snprintf(rest, sizeof(rest), "%s ", less);
+    CHECK_OK(open_and_attach(&first, &s, &at), err);
+    CHECK_OK(first.driver->attach(&first, &other.id, &at, &err), err);
+    CHECK_OK(load(&first, &s, SLOT(0), POLL_OK, rows, true, &result), err);
+    CHECK_OK(load(&first, &other, SLOT(0), POLL_OK, less, true, &result), err);
+    CHECK(result.is_duplicate);
+    CHECK_OK(load(&first, &s, SLOT(4), POLL_PARTIAL, less, true, &result), err);
+    snprintf(both, sizeof(both), "%s %s", rows, more);
+    CHECK_OK(load(&first, &s, SLOT(4), POLL_OK, both, true, &result), err);
+    CHECK(!result.is_duplicate);
+    snprintf(both, sizeof(both), "%s %s ", rows, more);
+    CHECK_SHOWS(job, SLOT(4), both);
+    CHECK_OK(load(&first, &other, SLOT(2), POLL_OK, less, true, &result), err);
+    CHECK_SHOWS(job, SLOT(4), both); /* a late poll changes nothing behind it */
+    before = s;
+    CHECK_OK(load(&first, &s, SLOT(5), POLL_OK, less, false, &result), err);
+    CHECK_OK(first.driver->attach(&first, &s.id, &at, &err), err);
+    CHECK_AT(at, before.at);
+    CHECK_SHOWS(job, SLOT(4), both);
+    if (subject.is_persistent) {
+        CHECK_SHOWS(job, SLOT(5), "");
+        CHECK_SHOWS(job, SLOT(2), rest);
+        shut(&first);
+        CHECK_OK(open_and_attach(&first, &s, &at), err);
+        CHECK_AT(at, before.at);
+    }
+}
+
+static void every_table_takes_polls(void)
+{
+    if (!subject.has_store)
+        SKIP("keeps nothing");
+    take_polls("coins-list", "bitcoin=Bitcoin ethereum=Ether", "ripple=XRP", "bitcoin=Bitcoin");
+    if (!subject.shows_texts)
+        return;
+    finish();
+    begin();
+    take_polls("global", "a.eur=1.5 a.usd=2e-9", "b=7", "a.usd=3");
+    finish();
+    begin();
+    take_polls("vs-currencies", "eur= usd=", "xau=", "usd=");
+}
+
+static void rows_of_several_tables_share_a_store(void)
+{
+    struct made_stream market = made_stream("markets-usd", 1), list = made_stream("coins-list", 2),
+                       global = made_stream("global", 3);
+    struct position at;
+    struct sink_result result;
+
+    if (!subject.has_store)
+        SKIP("keeps nothing");
+    CHECK_OK(open_and_attach(&first, &list, &at), err);
+    CHECK_OK(first.driver->attach(&first, &global.id, &at, &err), err);
+    CHECK_OK(first.driver->attach(&first, &market.id, &at, &err), err);
+    CHECK_OK(load(&first, &list, SLOT(0), POLL_OK, "bitcoin=Bitcoin", true, &result), err);
+    CHECK_OK(load(&first, &global, SLOT(0), POLL_OK, "a=1", true, &result), err);
+    CHECK_OK(load(&first, &market, SLOT(0), POLL_OK, "bitcoin=5", true, &result), err);
+    CHECK(!result.is_duplicate);
+    CHECK_EQ(result.n_stored, 1);
+    CHECK_SHOWS("markets-usd", SLOT(0), "bitcoin=5 ");
+    if (subject.shows_texts)
+        CHECK_SHOWS("global", SLOT(0), "a=1 ");
+}
+
 static void a_replay_makes_its_polls_anew(void)
 {
     struct made_stream s = made_stream("markets-usd", 1);
@@ -456,6 +542,70 @@ static void a_replay_makes_its_polls_anew(void)
     CHECK_SHOWS("markets-usd", SLOT(3), "bitcoin=4 ");
     CHECK_OK(first.driver->attach(&first, &s.id, &at, &err), err);
     CHECK_AT(at, s.at);
+}
+
+static void flags_are_those_of_the_poll_that_has_the_slot(void)
+{
+    struct made_stream s = made_stream("markets-usd", 1), other = made_stream("markets-usd", 2);
+    struct remade remade[2];
+    struct position at;
+    struct sink_result result;
+
+    if (!subject.show_flags)
+        SKIP("keeps no flags");
+    CHECK_OK(open_and_attach(&first, &other, &at), err);
+    CHECK_OK(first.driver->attach(&first, &s.id, &at, &err), err);
+    CHECK_OK(load(&first, &other, SLOT(0), POLL_PARTIAL, "a=-1 b=-2", true, &result), err);
+    CHECK_FLAGS("markets-usd", SLOT(0), "a=-1 b=-2 ");
+    remade[0] = (struct remade){.before = s, .rows = "a=-4 b=1"};
+    CHECK_OK(load(&first, &s, SLOT(0), POLL_OK, "a=1 b=-3", true, &result), err);
+    CHECK_FLAGS("markets-usd", SLOT(0), "b=-3 ");
+    CHECK_OK(load(&first, &other, SLOT(0), POLL_OK, "a=-7", true, &result), err);
+    CHECK(result.is_duplicate);
+    remade[1] = (struct remade){.before = s, .rows = "a=1 b=1"};
+    CHECK_OK(load(&first, &s, SLOT(1), POLL_OK, "a=1 *b=-3", true, &result), err);
+    CHECK_EQ(result.n_unchanged, 1);
+    CHECK_FLAGS("markets-usd", SLOT(0), "b=-3 ");
+    CHECK_FLAGS("markets-usd", SLOT(1), "b=-3 "); /* though the row is not */
+    CHECK_OK(replay(&first, &s, remade, true), err);
+    CHECK_FLAGS("markets-usd", SLOT(0), "a=-4 ");
+    CHECK_FLAGS("markets-usd", SLOT(1), "");
+}
+
+/* Each poll says by itself how its answers were: also one whose rows are not there. */
+static void drift_stands_with_its_poll(void)
+{
+    struct made_stream s = made_stream("markets-usd", 1), other = made_stream("markets-usd", 2);
+    struct remade remade[4];
+    struct position at;
+    struct sink_result result;
+
+    if (!subject.show_drift)
+        SKIP("keeps no polls");
+    CHECK_OK(open_and_attach(&first, &other, &at), err);
+    CHECK_OK(first.driver->attach(&first, &s.id, &at, &err), err);
+    remade[0] = (struct remade){.before = s, .rows = "a=1"};
+    CHECK_OK(load(&first, &s, SLOT(0), POLL_OK, "a=1 ~moon ~mars", true, &result), err);
+    CHECK_DRIFT("markets-usd", SLOT(0), "rows=new: moon, mars ");
+    remade[1] = (struct remade){.before = s, .rows = "a=1 ~sun"};
+    CHECK_OK(load(&first, &s, SLOT(1), POLL_OK, "*a=1", true, &result), err);
+    CHECK_DRIFT("markets-usd", SLOT(1), "rows= ");
+    remade[2] = (struct remade){.before = s, .rows = "a=1 ~sun"};
+    CHECK_OK(load(&first, &s, SLOT(2), POLL_OK, "a=2 ~moon", true, &result), err);
+    CHECK_OK(load(&first, &other, SLOT(2), POLL_OK, "a=1 ~venus", true, &result), err);
+    CHECK(result.is_duplicate);
+    CHECK_DRIFT("markets-usd", SLOT(2), "duplicate=new: venus rows=new: moon ");
+    CHECK_OK(load(&first, &s, SLOT(3), POLL_FAILED, NULL, true, &result), err);
+    CHECK_DRIFT("markets-usd", SLOT(3), "none= ");
+    remade[3] = (struct remade){.before = s, .rows = "a=1"};
+    CHECK_OK(load(&first, &other, SLOT(4), POLL_PARTIAL, "a=1 ~moon", true, &result), err);
+    CHECK_OK(load(&first, &s, SLOT(4), POLL_OK, "a=1 ~mars", true, &result), err);
+    CHECK_DRIFT("markets-usd", SLOT(4), "duplicate=new: moon rows=new: mars ");
+    CHECK_OK(replay(&first, &s, remade, true), err);
+    CHECK_DRIFT("markets-usd", SLOT(0), "rows= ");
+    CHECK_DRIFT("markets-usd", SLOT(1), "rows=new: sun ");
+    CHECK_DRIFT("markets-usd", SLOT(2), "duplicate=new: venus rows=new: sun ");
+    CHECK_DRIFT("markets-usd", SLOT(4), "duplicate=new: moon rows= ");
 }
 
 static void a_replay_that_is_not_ended_leaves_all_as_it_was(void)
@@ -562,6 +712,59 @@ static void a_replay_knows_which_polls_have_their_rows_there(void)
         CHECK(!list[i].has_rows);
 }
 
+static void rows_that_the_store_refuses_cost_no_others(void)
+{
+    struct made_stream s = made_stream("markets-usd", 1);
+    struct position at;
+    struct sink_result result;
+
+    if (!subject.forbid)
+        SKIP("refuses no rows");
+    CHECK_OK(open_and_attach(&first, &s, &at), err);
+    subject.forbid(&url, "13");
+    CHECK_OK(load(&first, &s, SLOT(0), POLL_OK, "a=1 b=13 c=3 d=13", true, &result), err);
+    CHECK_EQ(result.n_stored, 2);
+    CHECK_EQ(result.n_refused, 2);
+    CHECK_SHOWS("markets-usd", SLOT(0), "a=1 c=3 ");
+    /* what equals a row that is not there is no unchanged row */
+    CHECK_OK(load(&first, &s, SLOT(1), POLL_OK, "*a=1 *b=13 c=4 *d=13", true, &result), err);
+    CHECK_EQ(result.n_unchanged, 0);
+    CHECK_EQ(result.n_refused, 2);
+    CHECK_SHOWS("markets-usd", SLOT(1), "a=1 c=4 ");
+    CHECK_OK(load(&first, &s, SLOT(2), POLL_OK, "*a=1 b=2 *c=4 d=4", true, &result), err);
+    CHECK_SHOWS("markets-usd", SLOT(2), "a=1 b=2 c=4 d=4 ");
+    CHECK_OK(load(&first, &s, SLOT(3), POLL_OK, "*a=1 *b=2 c=5 *d=4", true, &result), err);
+    CHECK_EQ(result.n_unchanged, 3);
+}
+
+/* Of a batch, one of whose rows is refused, nothing is stored; poll by poll, all the others are. */
+static void a_row_that_is_refused_sends_its_batch_back(void)
+{
+    static const char *const rows[] = {"a=1 b=2", "a=2 b=13", "a=3 b=4"};
+    struct made_stream s = made_stream("markets-usd", 1), before;
+    struct position at;
+    struct sink_result result;
+    enum st st = ST_OK;
+
+    if (!subject.forbid)
+        SKIP("refuses no rows");
+    CHECK_OK(open_and_attach(&first, &s, &at), err);
+    subject.forbid(&url, "13");
+    before = s;
+    for (int i = 0; st == ST_OK && i < 3; i++)
+        st = load(&first, &s, SLOT(i), POLL_OK, rows[i], i == 2, &result);
+    CHECK_EQ(st, ST_REJECT);
+    CHECK_OK(first.driver->attach(&first, &s.id, &at, &err), err);
+    CHECK_AT(at, before.at);
+    CHECK_SHOWS("markets-usd", SLOT(0), "");
+    s = before;
+    for (int i = 0; i < 3; i++)
+        CHECK_OK(load(&first, &s, SLOT(i), POLL_OK, rows[i], true, &result), err);
+    CHECK_SHOWS("markets-usd", SLOT(0), "a=1 b=2 ");
+    CHECK_SHOWS("markets-usd", SLOT(1), "a=2 ");
+    CHECK_SHOWS("markets-usd", SLOT(2), "a=3 b=4 ");
+}
+
 /* Never ST_AGAIN, which would be tried for ever. */
 static void a_text_beyond_its_memory_is_refused(void)
 {
@@ -571,7 +774,8 @@ static void a_text_beyond_its_memory_is_refused(void)
     struct sink_result result;
     struct made_poll poll;
 
-    if (strcmp(subject.scheme, "memory") != 0 && strcmp(subject.scheme, "sqlite") != 0)
+    if (strcmp(subject.scheme, "memory") != 0 && strcmp(subject.scheme, "sqlite") != 0 &&
+        strcmp(subject.scheme, "postgres") != 0)
         SKIP("keeps no ids in memory");
     CHECK_OK(open_and_attach(&first, &s, &at), err);
     before = s;
@@ -591,7 +795,7 @@ static void an_option_it_does_not_know_is_refused(void)
 {
     char text[SINK_URL_MAX + 16];
 
-    snprintf(text, sizeof(text), "%s?colour=blue", url.text);
+    snprintf(text, sizeof(text), "%s%ccolour=blue", url.text, strchr(url.text, '?') ? '&' : '?');
     CHECK_OK(sink_url_parse(str_of(text), &url, &err), err);
     CHECK_EQ(open_sink(&first), ST_REJECT);
     CHECK(strstr(err.msg, "colour") != NULL);
@@ -601,6 +805,13 @@ static void close_is_fine_after_a_failed_open(void)
 {
     if (!subject.is_persistent)
         SKIP("its open does not fail");
+    if (subject.unreachable) {
+        CHECK_OK(sink_url_parse(str_of(subject.unreachable), &url, &err), err);
+        CHECK_EQ(open_sink(&first), ST_AGAIN);
+        shut(&first);
+        CHECK(first.state == NULL);
+        return;
+    }
     snprintf(url.rest, sizeof(url.rest), "/dev/null/no/store");
     CHECK_EQ(open_sink(&first), ST_FATAL);
     CHECK(strstr(err.msg, "/dev/null") != NULL);
@@ -628,12 +839,18 @@ static void close_is_fine_after_a_failed_open(void)
     X(an_ok_poll_replaces_a_partial_one)                        \
     X(a_partial_poll_and_the_ok_one_may_share_a_batch)          \
     X(polls_without_rows_move_the_position)                     \
+    X(every_table_takes_polls)                                  \
+    X(rows_of_several_tables_share_a_store)                     \
     X(jobs_do_not_mix)                                          \
     X(a_replay_makes_its_polls_anew)                            \
+    X(flags_are_those_of_the_poll_that_has_the_slot)            \
+    X(drift_stands_with_its_poll)                               \
     X(a_replay_that_is_not_ended_leaves_all_as_it_was)          \
     X(a_kill_within_a_replay_leaves_all_as_it_was)              \
     X(a_replay_of_the_one_who_was_taken_over_changes_nothing)   \
     X(a_replay_knows_which_polls_have_their_rows_there)         \
+    X(rows_that_the_store_refuses_cost_no_others)               \
+    X(a_row_that_is_refused_sends_its_batch_back)               \
     X(a_text_beyond_its_memory_is_refused)                      \
     X(an_option_it_does_not_know_is_refused)                    \
     X(close_is_fine_after_a_failed_open)

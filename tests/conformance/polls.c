@@ -2,53 +2,105 @@
 #include "polls.h"
 
 #include "base/json.h"
+#include "row/global.h"
+#include "row/listing.h"
 #include "row/market.h"
+#include "row/tables.h"
 #include "transform/coins.h"
+#include "transform/drift.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MAX_COINS 16
+#define MAX_COINS 64
+
+static enum row_table table_of(const char *job)
+{
+    static const struct {
+        const char *word;
+        enum row_table table;
+    } words[] = {
+        {"list", TABLE_LISTING}, {"global", TABLE_GLOBAL}, {"currencies", TABLE_VS_CURRENCY}};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (strstr(job, words[i].word))
+            return words[i].table;
+    return TABLE_MARKET;
+}
 
 struct made_stream made_stream(const char *job, uint8_t digit)
 {
-    struct made_stream s = {.id = {.endpoint = "coins/markets", .selection = "top=250"}};
+    enum row_table table = table_of(job);
+    struct made_stream s = {.id = {.selection = "top=250"}};
+    const char *currency = strstr(job, "eur") ? "eur" : "usd";
 
+    snprintf(s.id.endpoint, sizeof(s.id.endpoint), "%s", row_tables[table]->endpoint);
     snprintf(s.id.job, sizeof(s.id.job), "%s", job);
-    snprintf(s.id.vs_currency, sizeof(s.id.vs_currency), "%s", strstr(job, "eur") ? "eur" : "usd");
+    snprintf(s.id.vs_currency, sizeof(s.id.vs_currency), "%s",
+             table == TABLE_MARKET ? currency : "");
     memset(s.id.uuid, digit, sizeof(s.id.uuid));
     return s;
 }
 
-static void add_coin(struct made_poll *p, struct str word, struct buf *body)
+/* What a row has beside its id and fetched_at. Returns its price, if it has one. */
+static const struct cell *fill_row(struct made_poll *p, struct cell *row, struct str id,
+                                   struct str value)
+{
+    struct cell *number = NULL;
+
+    if (p->rows.rows.table == &market_table) {
+        row[MARKET_SYMBOL] = row[MARKET_NAME] = cell_of_text(id);
+        row[MARKET_LAST_UPDATED] = cell_of_time(p->end.slot_us);
+        number = &row[MARKET_CURRENT_PRICE];
+    } else if (p->rows.rows.table == &listing_table) {
+        row[LISTING_SYMBOL] = cell_of_text(id);
+        row[LISTING_NAME] = cell_of_text(value);
+    } else if (p->rows.rows.table == &global_table) {
+        struct str part = id, figure;
+        if (str_cut(&part, '.', &figure))
+            row[GLOBAL_PART] = cell_of_text(part);
+        row[GLOBAL_FIGURE] = cell_of_text(figure);
+        number = &row[GLOBAL_VALUE];
+    }
+    if (number && cell_of_num(value, number) != DEC_OK)
+        abort();
+    return p->rows.rows.table == &market_table ? number : NULL;
+}
+
+static void add_row(struct made_poll *p, struct str word, struct buf *body)
 {
     bool is_unchanged = word.p[0] == '*';
-    struct str price = {word.p + is_unchanged, word.len - is_unchanged}, id;
+    struct str value = {word.p + is_unchanged, word.len - is_unchanged}, id;
     size_t n = p->rows.rows.n++;
+    const struct table *t = p->rows.rows.table;
     struct cell *row = rows_at(&p->rows.rows, n);
 
-    str_cut(&price, '=', &id);
-    for (size_t i = 0; i < N_MARKET_COLUMNS; i++)
+    str_cut(&value, '=', &id);
+    id = arena_str(&p->arena, id);
+    for (size_t i = 0; i < t->n_columns; i++)
         row[i] = CELL_NONE;
-    row[MARKET_ID] = row[MARKET_SYMBOL] = row[MARKET_NAME] = cell_of_text(arena_str(&p->arena, id));
-    row[MARKET_FETCHED_AT] = cell_of_time(p->end.slot_us + US_PER_S);
-    if (cell_of_num(arena_str(&p->arena, price), &row[MARKET_CURRENT_PRICE]) != DEC_OK)
-        abort();
-    row[MARKET_LAST_UPDATED] = cell_of_time(p->end.slot_us);
-    coins_add(p->rows.coins, cell_text(&row[MARKET_ID]), (uint32_t)n);
+    row[ROW_ID] = cell_of_text(id);
+    row[t->first_stored] = cell_of_time(p->end.slot_us + US_PER_S);
+    const struct cell *number = fill_row(p, row, id, arena_str(&p->arena, value));
+    if (number && number->number < 0)
+        p->flags[p->rows.n_flags++] = (struct quality_flag){
+            .row = (uint32_t)n, .rule = QUALITY_NEGATIVE, .detail = cell_text(number)};
+    coins_add(p->rows.coins, id, (uint32_t)n);
     p->rows.is_unchanged[n] = is_unchanged;
     p->rows.n_unchanged += is_unchanged;
     buf_addf(body, "%s{\"id\":\"%.*s\",\"current_price\":%.*s}", n > 0 ? "," : "", STR_ARG(id),
-             STR_ARG(price));
+             STR_ARG(value));
 }
 
 static void add_rows(struct made_poll *p, const char *rows, struct buf *body)
 {
     struct str rest = str_of(rows), word;
+    p->flags = arena_alloc(&p->arena, MAX_COINS, sizeof(*p->flags));
     struct str *absent = arena_alloc(&p->arena, MAX_COINS, sizeof(*absent));
+    struct drift *drifts = arena_zalloc(&p->arena, MAX_COINS, sizeof(*drifts));
 
     p->rows.rows = (struct rows){
-        .table = &market_table,
+        .table = row_tables[row_table_of(p->end.stream->endpoint)],
         .cells = arena_alloc(&p->arena, MAX_COINS * N_MARKET_COLUMNS, sizeof(struct cell))};
     p->rows.is_unchanged = arena_zalloc(&p->arena, MAX_COINS, sizeof(bool));
     p->rows.coins = coins_new(&p->arena, MAX_COINS);
@@ -57,10 +109,16 @@ static void add_rows(struct made_poll *p, const char *rows, struct buf *body)
         if (word.p[0] == '-')
             absent[p->rows.n_absent++] =
                 arena_str(&p->arena, (struct str){word.p + 1, word.len - 1});
+        else if (word.p[0] == '~')
+            drifts[p->rows.n_drifts++] = (struct drift){
+                .kind = DRIFT_NEW,
+                .field = arena_str(&p->arena, (struct str){word.p + 1, word.len - 1})};
         else
-            add_coin(p, word, body);
+            add_row(p, word, body);
     }
     p->rows.absent = absent;
+    p->rows.drifts = drifts;
+    p->rows.flags = p->flags;
     p->rows.rows_in = (uint32_t)p->rows.rows.n;
 }
 

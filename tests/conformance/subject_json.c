@@ -32,7 +32,9 @@ static void show(const char *dir, const struct sink_url *url, const char *job, i
                  struct buf *ret_text)
 {
     struct buf processed = BUF_INIT(1 << 20), raw = BUF_INIT(1 << 20);
-    const char *name = strstr(job, "eur") ? "markets-eur" : "market";
+    const bool is_market = strncmp(job, "markets", 7) == 0;
+    const char *name = strstr(job, "eur") ? "markets-eur" : is_market ? "market" : job;
+    const char *key = is_market ? "current_price" : strstr(job, "list") ? "name" : "value";
     char path[FILE_MAX_PATH], utc[TIME_TEXT];
     struct err err = ERR_INIT;
     struct str id, price;
@@ -46,11 +48,13 @@ static void show(const char *dir, const struct sink_url *url, const char *job, i
     const char *text = buf_z(&processed);
     if (st == ST_OK && raw_st != ST_OK)
         buf_add_z(ret_text, "no raw file; ");
-    while (next_value(&text, "id", &id) && next_value(&text, "current_price", &price)) {
+    while (next_value(&text, "id", &id)) {
+        if (!next_value(&text, key, &price))
+            price = STR_NONE;
         char element[128];
         snprintf(element, sizeof(element), "{\"id\":\"%.*s\",\"current_price\":%.*s}", STR_ARG(id),
                  STR_ARG(price));
-        if (strstr(buf_z(&raw), element) == NULL)
+        if (is_market && strstr(buf_z(&raw), element) == NULL)
             buf_add_z(ret_text, "not in the raw file: ");
         buf_addf(ret_text, "%.*s=%.*s ", STR_ARG(id), STR_ARG(price));
     }
@@ -58,5 +62,9 @@ static void show(const char *dir, const struct sink_url *url, const char *job, i
     buf_release(&raw);
 }
 
-const struct subject subject = {
-    .scheme = "json", .has_store = true, .is_persistent = true, .make_url = make_url, .show = show};
+const struct subject subject = {.scheme = "json",
+                                .has_store = true,
+                                .is_persistent = true,
+                                .shows_texts = true,
+                                .make_url = make_url,
+                                .show = show};

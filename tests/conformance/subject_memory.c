@@ -38,6 +38,18 @@ static void show(const char *dir, const struct sink_url *url, const char *job, i
 
     (void)dir, (void)url;
     arena_init(&arena, 1 << 20);
+    if (strstr(job, "list")) { /* names, of whatever poll */
+        if (held->driver->coins(held, &arena, &rows, &err) != ST_OK)
+            abort();
+        for (size_t i = 0; i < rows.n; i++) {
+            cell_add_text(ret_text, &rows_at(&rows, i)[COIN_ID]);
+            buf_add_char(ret_text, '=');
+            cell_add_text(ret_text, &rows_at(&rows, i)[COIN_NAME]);
+            buf_add_char(ret_text, ' ');
+        }
+        arena_release(&arena);
+        return;
+    }
     if (held->driver->market(held, &args, &arena, &rows, &err) != ST_OK)
         abort();
     for (size_t i = 0; i < rows.n; i++) {

@@ -70,7 +70,7 @@ def test_every_field_and_area_of_the_sources_is_documented_with_its_type():
 def test_every_line_of_a_troubled_run_keeps_the_rules(tmp_path):
     file = tmp_path / "etl.log"
     with Running("run", "--simulate", "--data", tmp_path / "d", "--every", "1s", "--listen", "none", "--log-format", "json",
-                 "--log-level", "debug", "--log-file", file, "--fault", "500:from=2,until=11") as run:
+                 "--log-level", "debug", "--log-file", file, "--fault", "500:from=2,until=14") as run:
         wait_for(lambda: file.exists() and "polls are ok again" in file.read_text(), what="end of the outage")
         assert run.stop() == 0
     events = [check_line(line) for line in file.read_text().splitlines()]
@@ -83,4 +83,4 @@ def test_every_line_of_a_troubled_run_keeps_the_rules(tmp_path):
     assert [e["level"] for e in trouble] == ["warn", "info"], trouble
     assert trouble[0]["cause"] == trouble[1]["after"] == "transient"
     assert trouble[1]["polls"] > 1
-    assert len([e for e in events if e.get("status") == 500]) == 9
+    assert len([e for e in events if e.get("status") == 500]) == 12

@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""README's tour, walked as it is written: blocks behind <!-- tour --> one after the other, in one directory.
-
-Each "$ " line is a command ("> " lines go on with it), the lines below are what it prints. Numbers and blanks may differ; "…" stands for
-any text, on a line of its own for any lines. A block behind <!-- tour: keeps running --> is started at a terminal and left running.
-"""
+"""README's tour (tests/tour.py), and what else it promises."""
 import os
 import pathlib
 import pty
@@ -13,37 +9,12 @@ import subprocess
 import time
 
 import pytest
+import tour
 from gecko import BINARY, PATIENCE, ROOT, clean_env, verbs
 
 TEXT = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"<!-- tour(: keeps running)? -->\n```console\n(.*?)```", TEXT, re.DOTALL)
+BLOCKS = tour.blocks(TEXT)
 BUILD = pathlib.Path(BINARY).parent
-
-
-def commands(block):
-    """[(command, expected output)]"""
-    found = []
-    for line in block.splitlines(keepends=True):
-        if line.startswith("$ "):
-            found.append([line[2:], ""])
-        elif line.startswith("> ") and not found[-1][1]:
-            found[-1][0] += line[2:]
-        else:
-            found[-1][1] += line
-    return found
-
-
-def stable(text):
-    """What is the same at every run: all but numbers, and how many blanks there are."""
-    lines = (re.sub(r"\s+", " ", re.sub(r"\d[\d.,:]*", "0", line)).strip() for line in text.splitlines())
-    return "".join(line + "\n" for line in lines)
-
-
-def pattern(expected):
-    lines = []
-    for line in stable(expected).splitlines():
-        lines.append(r"(?:.*\n)*?" if line == "…" else ".*".join(map(re.escape, line.split("…"))) + r"\n")
-    return "".join(lines)
 
 
 class Walk:
@@ -59,7 +30,7 @@ class Walk:
         command = command.replace("127.0.0.1:8080", f"127.0.0.1:{self.port}")
         done = subprocess.run(["bash", "-c", command], cwd=self.directory, env=self.env, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, timeout=PATIENCE, check=False)
-        assert re.fullmatch(pattern(expected), stable(done.stdout)), f"$ {command}{done.stdout}\nREADME has\n{expected}"
+        assert tour.is_as_written(done.stdout, expected), f"$ {command}{done.stdout}\nREADME has\n{expected}"
         if command.startswith("kill "):
             self.left_running[-1][0].wait(PATIENCE)  # who types is slower
 
@@ -72,7 +43,7 @@ class Walk:
         os.close(theirs)
         self.left_running.append((process, ours))
         text, until = "", time.monotonic() + PATIENCE
-        while not re.match(pattern(expected), stable(text.rpartition("\n")[0])):
+        while not tour.has_come(text, expected):
             assert time.monotonic() < until and process.poll() is None, f"$ {command}{text}\nREADME has\n{expected}"
             if select.select([ours], [], [], 0.1)[0]:
                 text += os.read(ours, 65536).decode()
@@ -101,7 +72,7 @@ def test_the_tour_is_as_it_is_written(tmp_path, installed):
     walk = Walk(tmp_path / "home", installed)
     try:
         for keeps_running, block in BLOCKS:
-            for command, expected in commands(block):
+            for command, expected in tour.commands(block):
                 (walk.start if keeps_running else walk.run)(command, expected)
     finally:
         walk.stop()
@@ -127,6 +98,6 @@ def test_every_verb_is_in_the_table():
 
 
 def test_links_lead_somewhere():
-    for name in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/operations.md", "docs/formats/tape.md", "docs/formats/log.md"]:
+    for name in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/operations.md", "docs/containers.md", "docs/formats/tape.md", "docs/formats/log.md"]:
         for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", (ROOT / name).read_text()):
             assert ((ROOT / name).parent / link).exists(), f"{name}: {link}"

@@ -16,10 +16,17 @@ def docgen(*args, check=0):
     return done
 
 
-@pytest.mark.parametrize("part", ["options", "metrics"])
+@pytest.mark.parametrize("part", ["options", "metrics", "quality", "simulator"])
 def test_tracked_docs_are_those_of_the_tables(part):
     tracked = (ROOT / "docs" / f"{part}.md").read_text()
     assert tracked == docgen(part).stdout, f"docs/{part}.md is not what the tables say; run make docs"
+
+
+def test_every_route_of_the_api_is_in_its_table_and_no_other():
+    routes = re.findall(r'^    \{"(/[^"]+)"', (ROOT / "src" / "serve" / "api_v3" / "routes.c").read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| (`/.*?) \|", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
+    assert len(routes) > 10
+    assert sorted(routes) == sorted(path for row in rows for path in re.findall(r"`([^`]+)`", row))
 
 
 def test_every_option_of_help_is_in_the_options_with_its_variable():

@@ -8,7 +8,7 @@ import pytest
 from gecko import Running, clean_env, gecko, market_body
 from server import PlainServer, pages
 
-VERBS = ["run", "once", "query", "tape", "import", "status", "doctor", "simulate"]
+VERBS = ["run", "once", "query", "serve", "tape", "import", "status", "doctor", "simulate"]
 
 
 def test_help_teaches():
@@ -28,7 +28,7 @@ def test_each_verb_has_help_with_examples(verb):
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_columns_of_help_are_aligned(verb):
-    options = gecko(verb, "--help", check=0).stdout.split("Options:\n")[1].split("\nExamples:")[0]
+    options = gecko(verb, "--help", check=0).stdout.split("Options:\n")[1].split("\n\n")[0]
     for line in options.splitlines():
         assert re.fullmatch(r".{28}  \S.*|  --\S+( \S+)?", line), line
 
@@ -46,7 +46,7 @@ MISTAKES = [
     (["run", "--api-url", "ftp://x"], 2, "--api-url", "https://"),
     (["run", "--api-url", "http://x/?a=b"], 2, "--api-url", "query"),
     (["run", "--api-key", "k"], 2, "--api-key", "--api-plan"),
-    (["run", "--api-plan", "gold"], 2, "--api-plan", "keyless|demo|pro"),
+    (["run", "--api-plan", "gold"], 2, "--api-plan", "keyless|demo|basic|analyst|lite|pro"),
     (["run", "--api-plan", "demo"], 2, "--api-plan demo", "GECKOTAPE_API_KEY"),
     (["run", "--listen", "8080"], 2, "--listen", "127.0.0.1:8080"),
     (["run", "--listen", "127.0.0.1:99999"], 2, "--listen", "65535"),
@@ -61,6 +61,9 @@ MISTAKES = [
     (["tape", "verify", "--last", "999"], 2, "--last", "only tape cat"),
     (["tape", "ls", "--headers"], 2, "--headers", "only tape cat"),
     (["tape", "cat", "--deep"], 2, "--deep", "only tape verify"),
+    (["tape", "ls", "--json"], 2, "--json", "only tape drift"),
+    (["tape", "verify", "--since", "2026-01-01"], 2, "--since", "only tape drift"),
+    (["tape", "drift", "--since", "yesterday"], 2, "--since", "2026-11-23"),
     (["tape", "cat", "--dry-run"], 2, "--dry-run", "only tape prune"),
     (["tape", "compact", "--keep", "1d"], 2, "--keep", "only tape prune"),
     (["tape", "prune", "--level", "3"], 2, "--level", "only tape compact"),

@@ -1,12 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Configuration as a user meets it: the file, .env, the seed's names, check."""
+import contextlib
 import json
 import re
 import shutil
 
+import postgres
 import pytest
 from gecko import ROOT, Running, clean_env, database, gecko, market_body, records
 from server import PlainServer, pages
+
+
+def postgres_server():
+    if postgres.binaries() is None:
+        pytest.skip("no PostgreSQL here")
+    server = postgres.Server()
+    server.create("etl")
+    server.close = server.remove
+    return server
 
 
 def check_json(cwd, *args, **env):
@@ -45,7 +56,7 @@ def test_check_shows_no_secret(tmp_path):
     for form in ["table", "json"]:
         done = gecko("check", "--format", form, cwd=tmp_path, check=0)
         assert secret not in done.stdout + done.stderr and "***" in done.stdout
-    done = gecko("check", "--sink", "postgres://u:geheim@h/db", cwd=tmp_path, check=78)
+    done = gecko("check", "--sink", "nosuch://u:geheim@h/db", cwd=tmp_path, check=78)
     assert "geheim" not in done.stdout + done.stderr
 
 
@@ -67,7 +78,7 @@ def test_mistakes_in_the_file_are_all_named_and_nothing_starts(tmp_path):
 
 def test_sinks_that_cannot_be_are_named_with_the_other_mistakes(tmp_path):
     (tmp_path / "geckotape.yaml").write_text(
-        "api: {rate: many}\nsinks:\n  - nonsense\n  - sqlite:a.db\n  - postgres://u:geheim@h/db\n  - sqlite:a.db?colour=red\n")
+        "api: {rate: many}\nsinks:\n  - nonsense\n  - sqlite:a.db\n  - nosuch://u:geheim@h/db\n  - sqlite:a.db?colour=red\n")
     for verb in ["check", "run", "once"]:
         done = gecko(verb, cwd=tmp_path, check=78)
         places = re.findall(r"^geckotape: (geckotape.yaml:\d+: [a-z.]+): ", done.stderr, re.MULTILINE)
@@ -110,8 +121,9 @@ def test_the_examples_pass_check(tmp_path):
     assert found.stderr == "" and "favourites-eur" in found.stdout
     (tmp_path / "geckotape.yaml").unlink()
     shutil.copy(ROOT / ".env.example", tmp_path / ".env")
+    (tmp_path / ".env").chmod(0o600)
     found = gecko("check", cwd=tmp_path, check=0)
-    assert found.stderr == "" and ".env:" in found.stdout and "markets-usd" in found.stdout
+    assert not [line for line in found.stderr.splitlines() if "POSTGRES_HOST" not in line] and ".env:" in found.stdout and "markets-usd" in found.stdout
 
 
 def test_every_key_of_the_example_is_a_key(tmp_path):
@@ -120,26 +132,46 @@ def test_every_key_of_the_example_is_a_key(tmp_path):
     text = re.sub(r"^( *)#(?=[a-z_]+:|  )", r"\1", text, flags=re.MULTILINE)
     (tmp_path / "key").write_text("CG-x\n")
     (tmp_path / "token").write_text("0123456789abcdef\n")
-    whole = text.replace("/etc/geckotape/key", "key").replace("/etc/geckotape/token", "token")
+    (tmp_path / "login").write_text("me:0123456789abcdef\n")
+    (tmp_path / "cert.pem").write_text("")
+    (tmp_path / "key.pem").write_text("")
+    (tmp_path / "read-token").write_text("0123456789abcdef\n")
+    whole = text.replace("/etc/geckotape/", "")
     (tmp_path / "geckotape.yaml").write_text(whole.replace("plan: keyless", "plan: demo").replace("rate: 4", "rate: 60") + "\n")
     found = check_json(tmp_path)
     defaults = [s["name"] for s in found["settings"]
                 if s["origin"] == "default" and "." in s["name"] and not s["name"].startswith("jobs.")]
     assert not defaults, f"the example does not show {defaults}"
-    assert len(found["jobs"]) == 4
+    assert len(found["jobs"]) == 7
 
 
 def test_the_seeds_environment_works_as_it_is(tmp_path):
-    with PlainServer(pages([market_body(3)])) as api:
+    """Three sinks: the default ones and the database, with the columns that its readers know."""
+    with contextlib.closing(postgres_server()) as server, PlainServer(pages([market_body(3)])) as api:
         url = f"{api.url}/coins/markets?vs_currency=eur&order=market_cap_desc&per_page=3&page=1&sparkline=false"
-        (tmp_path / ".env").write_text(f"COINGECKO_URL={url}\nPOSTGRES_HOST=db\nPOSTGRES_USER=etl\nPOSTGRES_PASSWORD=x\n")
+        (tmp_path / ".env").write_text(f"COINGECKO_URL={url}\nPOSTGRES_HOST=localhost\nPOSTGRES_PORT={server.port}\n"
+                                       f"POSTGRES_USER=etl\nPOSTGRES_PASSWORD='{postgres.PASSWORD}'\nPOSTGRES_DB=etl\n")
+        (tmp_path / ".env").chmod(0o600)
         done = gecko("once", "--api-rate", 100000, cwd=tmp_path, check=0)
         assert api.requests[0].query["vs_currency"] == "eur" and api.requests[0].query["per_page"] == "3"
-    warnings = [line for line in done.stderr.splitlines() if "warning" in line]
-    assert len(warnings) == 1 and "POSTGRES_HOST" in warnings[0] and "POSTGRES_PASSWORD" in warnings[0]
+        assert done.stderr == "" and postgres.PASSWORD not in done.stdout
+        columns = server.psql("select string_agg(column_name, ' ' order by ordinal_position) from information_schema.columns "
+                              "where table_schema = 'public' and table_name = 'coin_market_raw'")
+        assert columns == ("id symbol name image current_price market_cap market_cap_rank total_volume high_24h low_24h price_change_24h "
+                           "price_change_percentage_24h last_updated")
+        assert server.psql("select count(*) from coin_market_raw") == "3"
+        assert f"postgres://etl:***@localhost:{server.port}/etl" in gecko("check", cwd=tmp_path, check=0).stdout
     with database(tmp_path / "data") as db:
         assert db.execute("select count(*) from market").fetchone()[0] == 3
     assert records(tmp_path / "data")[0]["job"] == "markets-eur-top3"
+    for file in (tmp_path / "data").rglob("*"):
+        assert not file.is_file() or postgres.PASSWORD.encode() not in file.read_bytes(), file
+
+
+def test_made_up_data_keeps_out_of_the_seeds_database(tmp_path):
+    (tmp_path / ".env").write_text("POSTGRES_HOST=localhost\n")
+    assert "postgres:" in gecko("check", cwd=tmp_path, check=0).stdout
+    assert "postgres:" not in gecko("check", "--simulate", cwd=tmp_path, check=0).stdout
 
 
 def test_other_verbs_find_the_data_by_the_file(tmp_path):

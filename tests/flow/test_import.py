@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """geckotape import: history from folders, repositories, JSON lines and CSV onto the tape."""
+import contextlib
 import gzip
 import json
 import os
@@ -7,6 +8,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 
@@ -409,8 +411,9 @@ def test_mistakes_are_named(tmp_path, args, code, text):
 
 
 def stored(data):
-    with database(data) as db:
+    with contextlib.suppress(sqlite3.Error), database(data) as db:  # it may be in the making
         return db.execute("select count(*) from poll join job using (job_id) where name = 'import-raw' and rows_new = 20").fetchone()[0]
+    return 0
 
 
 def test_once_loads_what_was_imported(tmp_path):

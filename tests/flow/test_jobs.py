@@ -100,6 +100,22 @@ def test_once_polls_every_job_or_the_one_that_is_named(tmp_path):
     check_exactly_once(tmp_path / "data", json_dir=tmp_path / "data")
 
 
+def test_pages_of_a_poll_under_way_are_no_lag(tmp_path):
+    """What nobody can load yet leaves nobody behind."""
+    def answer(request):
+        if request.query.get("ids"):
+            return Answer(body=market_body(1, request.n))
+        return Answer(body=market_body(250, first=250 * request.page), delay=0.2)
+
+    write_config(tmp_path, {"sweep": {"all": True, "every": "1h"}, "quick": {"ids": ["bitcoin"], "every": "1s"}})
+    with PlainServer(answer) as api, start(tmp_path, api) as run:
+        port = run.port()
+        wait_for(lambda: len(ends_of(tmp_path / "data", "quick")) >= 3, what="polls of quick")
+        assert not ends_of(tmp_path / "data", "sweep"), "the sweep is under way"
+        wait_for(lambda: all(sink["lag"] == 0 for sink in json.loads(get(port, "/api/status"))["sinks"]), what="sinks without lag", timeout=10)
+        assert run.stop() == 0
+
+
 def test_a_reload_changes_jobs_and_loses_no_slot_of_the_others(tmp_path):
     data = tmp_path / "data"
     steady = {"top": 20, "every": "1s"}
@@ -254,19 +270,26 @@ def test_a_configuration_with_mistakes_changes_nothing(tmp_path):
 
 
 def test_a_job_whose_selection_changed_is_refused_and_goes_on(tmp_path):
-    data = tmp_path / "data"
-    write_config(tmp_path, {"one": {"top": 20, "every": "1s"}})
+    """So no coin ever seems to have left because fewer were asked for."""
+    data, ids = tmp_path / "data", [f"coin-{i}" for i in range(12)]
+    write_config(tmp_path, {"one": {"top": 20, "every": "1s"}, "few": {"ids": ids, "every": "1s"}})
     with PlainServer(market) as api, start(tmp_path, api) as run:
         run.port()
         wait_for_polls(data, "one")
-        write_config(tmp_path, {"one": {"top": 7, "every": "1s"}, "two": {"top": 3, "every": "1s"}})
-        assert "jobs_added=1 jobs_changed=0 jobs_removed=0 jobs_refused=1" in reload(run)
+        wait_for_polls(data, "few")
+        write_config(tmp_path, {"one": {"top": 7, "every": "1s"}, "few": {"ids": ids[:2], "every": "1s"}, "two": {"top": 3, "every": "1s"}})
+        assert "jobs_added=1 jobs_changed=0 jobs_removed=0 jobs_refused=2" in reload(run)
         assert re.search(r"job one: .*top=20.*top=7.*another name", run.output)
-        wait_for_polls(data, "one")
-        wait_for_polls(data, "two")
+        assert re.search(r"job few: .*ids=coin-0,coin-1,coin-10.*ids=coin-0,coin-1\b.*another name", run.output)
+        for job in ("one", "few", "two"):
+            wait_for_polls(data, job)
         assert run.stop() == 0
     check_exactly_once(data, json_dir=data)
     assert {r["selection"] for r in records(data) if r["job"] == "one"} == {"top=20"}
+    with database(data) as db:
+        assert {n for n, in db.execute("select distinct rows_in from poll join job using (job_id) where name = 'few'")} == {12}
+        assert db.execute("select count(*) from absence").fetchone()[0] == 0
+        assert db.execute("select count(*) from poll where drift like '%membership%'").fetchone()[0] == 0
 
 
 def test_a_reload_names_what_takes_a_restart_and_sets_the_log_level(tmp_path):

@@ -163,6 +163,8 @@ def test_replay_says_what_it_cannot_do(tmp_path):
         done = gecko("replay", "--data", data, *args)
         assert done.returncode == code, (args, done)
         assert why in done.stderr.splitlines()[-1], (args, done.stderr)
+    assert "nothing to make anew there" in gecko("replay", "--data", data, *sink, check=1).stderr
+    assert not store.exists(), "a mistyped path makes no store"
     assert "no tape in" in gecko("replay", "--data", tmp_path / "none", *sink, check=1).stderr
 
 

@@ -78,6 +78,29 @@ def test_absent_coins_are_recorded_and_come_back(tmp_path):
     assert rows[0]["from_slot"] == slots[1] and rows[0]["until_slot"] == slots[2]
 
 
+def test_symbols_that_coins_share_or_do_not_have_tell_no_coins_apart(tmp_path):
+    body = re.sub(rb'"symbol":"c\d"', lambda m: b'"symbol":"usdc"' if m.start() < 3000 else b'"symbol":""', market_body(12))
+    with PlainServer(lambda request: Answer(body=body)) as api:
+        gecko("once", "--api-url", api.url, "--data", tmp_path, "--top", 12, check=0)
+    check_exactly_once(tmp_path, json_dir=tmp_path)
+    with database(tmp_path) as db:
+        rows = [tuple(r) for r in db.execute("select symbol, count(*) from market join coin using (coin_id) group by symbol order by 1")]
+    assert [symbol for symbol, _ in rows] == ["", "usdc"] and sum(n for _, n in rows) == 12 and min(n for _, n in rows) > 1
+
+
+def test_a_last_updated_that_goes_back_is_stored_as_it_came(tmp_path):
+    minutes = [9, 5, 1]
+    with PlainServer(lambda request: Answer(body=market_body(20, minutes[request.n]))) as api:
+        for _ in minutes:
+            gecko("once", "--api-url", api.url, "--data", tmp_path, "--top", 20, "--api-rate", 100000, check=0)
+        shown = gecko("query", "--data", tmp_path, "--format", "jsonl", "--columns", "id,last_updated", check=0).stdout
+    check_exactly_once(tmp_path, json_dir=tmp_path)
+    with database(tmp_path) as db:
+        assert [p["rows_new"] for p in polls(tmp_path)] == [20] * 3
+        assert db.execute("select count(*) from market").fetchone()[0] == 60
+    assert {json.loads(line)["last_updated"] for line in shown.splitlines()} == {"2026-11-23T14:01:00.000Z"}, "the newest is what came last"
+
+
 def test_the_api_may_go_and_come_back(tmp_path):
     state = {"is_down": False}
 
@@ -126,14 +149,16 @@ def test_no_bad_answer_becomes_rows_or_stops_the_collector(tmp_path, answer):
         assert db.execute("select count(*) from market").fetchone()[0] == 250
 
 
-def test_one_bad_row_costs_one_row(tmp_path):
+def test_a_bad_value_costs_one_cell_and_a_row_without_a_symbol_the_row(tmp_path):
     body = market_body(4).replace(b'"current_price":', b'"current_price":"many","x":', 1)
+    body = b'"symbol":null,"y":'.join(body.rsplit(b'"symbol":', 1))
     with PlainServer(lambda request: Answer(body=body)) as api:
         gecko("once", "--api-url", api.url, "--data", tmp_path, "--top", 4, check=0)
     with database(tmp_path) as db:
-        assert db.execute("select count(*) from market").fetchone()[0] == 3
-        refused = dict(db.execute("select * from quarantine").fetchone())
-    assert refused["coin"] == "coin-0" and refused["field"] == "current_price" and refused["value"] == "many"
+        assert db.execute("select count(*), count(current_price) from market").fetchone()[:] == (3, 2)
+        refused = [(r["coin"], r["field"], r["value"])
+                   for r in db.execute("select * from quarantine order by idx")]
+    assert refused == [("coin-0", "current_price", "many"), ("coin-3", "symbol", None)]
 
 
 def test_the_stop_cancels_a_stalled_fetch_at_once(tmp_path):

@@ -122,7 +122,7 @@ def test_prune_removes_old_segments_that_no_sink_needs(tmp_path):
     assert n == 4
     # whose times are those of history: only who names it means it
     left = gecko("tape", "prune", "--keep", "90d", "--data", data, check=0).stdout
-    assert left == "import-old: an import, which stays; --job import-old removes of it\n" and records(data) == before
+    assert left == "import-old: history, which stays; --job import-old removes of it\n" and records(data) == before
     prune = ["tape", "prune", "--keep", "90d", "--job", "import-old", "--data", data]
     dry = gecko(*prune, "--dry-run", check=0).stdout
     assert "to remove" in dry and len(segments(data, "import-old")) == n

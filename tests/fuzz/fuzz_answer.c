@@ -20,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct answer_facts facts;
     char text[ANSWER_MAX_TEXT];
     struct arena arena;
+    struct str asked;
     int64_t date_us;
 
     if (size < 1) {
@@ -38,13 +39,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct buf kept = BUF_INIT(ANSWER_MAX_KEPT);
     answer_keep_headers(headers, &kept);
     assert(!kept.is_overflow);
-    int64_t wait_us = answer_wait_us(headers, INT64_C(1795444200000000));
+    int64_t wait_us = answer_wait_us(headers, INT64_C(1795444200000000), &asked);
     assert(wait_us >= 0 && wait_us <= ANSWER_MAX_WAIT_US);
     (void)answer_clock_is_off(headers, INT64_C(1795444200000000), &date_us);
-    answer_read(json, body, &arena, &facts);
+    answer_read(json, body, ep, &arena, &facts);
     struct answer_verdict verdict = answer_classify(status, &facts, ep, size & 1);
     assert(verdict.class != ANSWER_OK || (status == 200 && facts.is_json && facts.top == ep->top));
-    answer_describe(status, &facts, &verdict, ep, body, wait_us, text);
+    answer_describe(&(struct answer_reply){status, headers, body, wait_us}, &facts, &verdict, ep,
+                    text);
     struct str line = str_of(text);
     assert(line.len < ANSWER_MAX_TEXT && str_is_utf8(line));
     for (size_t i = 0; i < line.len; i++)

@@ -79,7 +79,7 @@ class Rejected(ValueError):
 
 
 class Refused(ValueError):
-    """A value is refused, and its row with it."""
+    """A value is refused: it becomes None, or its row goes with it."""
 
 
 class Number(decimal.Decimal):
@@ -130,6 +130,7 @@ def read_json(body):
     return value
 
 
+NUMBER_TEXT = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 NUMBER = re.compile(r"(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?", re.ASCII)
 
 
@@ -210,6 +211,8 @@ def read_value(value, kind):
         return None
     if kind == SERIES:
         return read_series(value)
+    if kind in (NUM, INT) and type(value) is str and NUMBER_TEXT.fullmatch(value):
+        value = Lexeme(value)
     if type(value) is not (str if kind in (TEXT, TIME) else Lexeme):
         raise Refused("wrong type")
     if kind == NUM:
@@ -230,6 +233,7 @@ class Poll:
     rows: list = dataclasses.field(default_factory=list)
     refusals: list = dataclasses.field(default_factory=list)  # page (from 1) index coin field reason
     unknown: list = dataclasses.field(default_factory=list)
+    kept: list = dataclasses.field(default_factory=list)  # of each element: did it become a row?
     rows_in: int = 0
 
     @property
@@ -240,15 +244,23 @@ class Poll:
 
 
 class RowReader:
-    """Reads one element; its first cause of refusal stays."""
+    """Reads one element: what is wrong about its values, and the first cause that costs the row."""
 
     def __init__(self, poll):
         self.poll = poll
         self.row = dict.fromkeys(COLUMNS)
         self.cause = None
+        self.dropped = []
 
     def refuse(self, field, reason):
         self.cause = self.cause or (field, reason)
+
+    def drop(self, field, reason):
+        self.dropped.append((field, reason))
+
+    @property
+    def causes(self):
+        return [self.cause] if self.cause else self.dropped
 
     def read(self, element):
         if type(element) is not Object:
@@ -265,7 +277,7 @@ class RowReader:
             field = parent + key
             known = "." not in key and (field in OBJECTS or field in COLUMN_OF)
             if not is_text(key):
-                self.refuse(None, "bad text")
+                self.drop(None, "bad text")
             elif not known and not self.note_unknown(field):
                 pass
             elif field in seen:
@@ -287,7 +299,7 @@ class RowReader:
             if type(value) is Object:
                 self.read_object(value, field + ".")
             elif value is not None:
-                self.refuse(field, "wrong type")
+                self.drop(field, "wrong type")
             return
         column, kind = COLUMN_OF[field]
         try:
@@ -296,7 +308,7 @@ class RowReader:
                 raise Refused("out of range")
             self.row[column] = got if column != "id" or got else None
         except Refused as e:
-            self.refuse(field, str(e))
+            (self.refuse if column in NEEDED else self.drop)(field, str(e))
 
 
 def expected_poll(pages, fetched_at=None):
@@ -315,9 +327,10 @@ def expected_poll(pages, fetched_at=None):
             coin = reader.row["id"]
             if reader.cause is None and coin in ids:
                 reader.refuse("", "duplicate coin")
+            poll.refusals += [{"page": n, "index": index, "coin": coin or "", "field": field,
+                               "reason": reason} for field, reason in reader.causes]
+            poll.kept.append(reader.cause is None)
             if reader.cause:
-                poll.refusals.append({"page": n, "index": index, "coin": coin or "",
-                                      "field": reader.cause[0], "reason": reader.cause[1]})
                 continue
             ids.add(coin)
             if fetched_at:
@@ -347,10 +360,10 @@ def is_unchanged(row, before):
     return comparable(row) == comparable(before)
 
 
-def changed_rows(rows, before):
-    """The rows that a store keeps after a poll `before` of the same hour."""
+def changed_rows(rows, before, refused):
+    """The rows that a store keeps after a poll `before` of the same hour; refused: coins of which something was refused in this one."""
     old = {r["id"]: r for r in before}
-    return [r for r in rows if r["id"] not in old or not is_unchanged(r, old[r["id"]])]
+    return [r for r in rows if r["id"] not in old or r["id"] in refused or not is_unchanged(r, old[r["id"]])]
 
 
 def same_value(got, want, kind):

@@ -27,6 +27,7 @@ import urllib.parse
 from typing import Optional
 
 BASE = "/api/v3"
+CHUNK = 4096  # bytes
 
 
 @dataclasses.dataclass
@@ -34,6 +35,7 @@ class Answer:
     status: int = 200
     body: bytes = b"[]"
     headers: dict = dataclasses.field(default_factory=dict)  # a value of None removes the header
+    chunked: bool = False  # in pieces, without a Content-Length
     gzip: bool = False  # when the client accepts it
     delay: float = 0  # seconds before the first byte
     cut: Optional[int] = None  # send so many bytes of the body, then close
@@ -161,7 +163,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if answer.gzip and "gzip" in self.headers.get("Accept-Encoding", ""):
             body = gzip.compress(body, 1)
             headers["Content-Encoding"] = "gzip"
-        headers["Content-Length"] = str(len(body))
+        if answer.chunked:
+            headers["Transfer-Encoding"] = "chunked"
+        else:
+            headers["Content-Length"] = str(len(body))
         names = {name.lower() for name in answer.headers}
         headers = {k: v for k, v in headers.items() if k.lower() not in names}
         headers.update(answer.headers)
@@ -173,6 +178,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if answer.cut is not None:
             body = body[:answer.cut]
             self.close_connection = True
+        if answer.chunked:
+            pieces = [body[at:at + CHUNK] for at in range(0, len(body), CHUNK)] + [b""]
+            body = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
         self.wfile.write(body)
 
     def log_message(self, *args):

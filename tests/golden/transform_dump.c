@@ -1,16 +1,19 @@
 /* Print what the transform makes of raw bodies, as JSON lines, for test_transform.py.
  *
- *     transform_dump POLL…      POLL: FILE, or FILE,FILE,… for several pages; "partial:" in front
+ *     transform_dump [endpoint:NAME] [target:PATH] [fetched:US] POLL…      POLL: FILE, or
+ * FILE,FILE,… for several pages; "partial:" in front
  *
  * The polls follow each other on one stream, one every 5 minutes from 2026-11-23T14:00:00Z; a page
- * is fetched page-number seconds after its slot. Lines: {"poll":…} with its counts or its error,
- * then its {"row":…}, {"refusal":…}, {"unknown":…}, {"absent":…}.
+ * is fetched page-number seconds after its slot, or when it is said to be. Lines: {"poll":…} with
+ * its counts or its error, then its {"row":…}, {"refusal":…}, {"drift":…}, {"flag":…},
+ * {"absent":…}.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
 #include "base/file.h"
 #include "transform/coins.h"
-#include "transform/transform.h"
+#include "transform/drift.h"
+#include "transform/quality.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +68,28 @@ static void put_refusal(struct buf *line, const struct refusal *r)
     put_line(line);
 }
 
+static void put_drift(struct buf *line, const struct drift *d)
+{
+    buf_addf(line, "{\"drift\":[\"%s\",", drift_kinds[d->kind].name);
+    buf_add_json_str(line, d->field);
+    buf_add_char(line, ',');
+    buf_add_json_str(line, d->from);
+    buf_add_char(line, ',');
+    buf_add_json_str(line, d->to);
+    buf_add_z(line, "]}");
+    put_line(line);
+}
+
+static void put_flag(struct buf *line, const struct poll_rows *p, const struct quality_flag *flag)
+{
+    buf_add_z(line, "{\"flag\":[");
+    buf_add_json_str(line, cell_text(&rows_at(&p->rows, flag->row)[ROW_ID]));
+    buf_addf(line, ",\"%s\",", quality_rules[flag->rule].name);
+    buf_add_json_str(line, flag->detail);
+    buf_add_z(line, "]}");
+    put_line(line);
+}
+
 static void put_poll(struct buf *line, const struct poll_rows *p)
 {
     buf_addf(line, "{\"poll\":{\"rows_in\":%u,\"rows\":%zu,\"unchanged\":%zu,\"since\":%llu}}",
@@ -74,15 +99,33 @@ static void put_poll(struct buf *line, const struct poll_rows *p)
         put_row(line, p, i);
     for (size_t i = 0; i < p->n_refusals; i++)
         put_refusal(line, &p->refusals[i]);
-    for (size_t i = 0; i < p->n_unknown_fields; i++)
-        put_str(line, "unknown", p->unknown_fields[i]);
+    for (size_t i = 0; i < p->n_drifts; i++)
+        put_drift(line, &p->drifts[i]);
+    for (size_t i = 0; i < p->n_flags; i++)
+        put_flag(line, p, &p->flags[i]);
     for (size_t i = 0; i < p->n_absent; i++)
         put_str(line, "absent", p->absent[i]);
 }
 
+struct asked {
+    struct str target;
+    int64_t fetched_us; /* 0: by its slot */
+};
+
+/* What stands behind "name:" in the next argument, which is taken. */
+static struct str take_option(int *argc, char ***argv, const char *name)
+{
+    struct str arg = str_of(*argc > 1 ? (*argv)[1] : NULL);
+
+    if (!str_starts(arg, str_of(name)))
+        return STR_NONE;
+    --*argc, ++*argv;
+    return (struct str){arg.p + strlen(name), arg.len - strlen(name)};
+}
+
 /* Read the files of one poll; the records are numbered on from *offset. */
-static size_t read_pages(struct str files, struct arena *arena, int64_t slot_us, uint64_t *offset,
-                         struct poll_page pages[MAX_PAGES])
+static size_t read_pages(struct str files, struct arena *arena, const struct asked *asked,
+                         int64_t slot_us, uint64_t *offset, struct poll_page pages[MAX_PAGES])
 {
     size_t n = 0;
     struct str file;
@@ -101,7 +144,9 @@ static size_t read_pages(struct str files, struct arena *arena, int64_t slot_us,
             .record = {.type = TAPE_PAGE,
                        .offset = ++*offset,
                        .page = (uint32_t)n + 1,
-                       .fetched_at_us = slot_us + (int64_t)(n + 1) * US_PER_S},
+                       .target = asked->target,
+                       .fetched_at_us = asked->fetched_us ? asked->fetched_us
+                                                          : slot_us + (int64_t)(n + 1) * US_PER_S},
             .body = json_pad(arena, buf_str(&body)),
         };
         n++;
@@ -112,8 +157,9 @@ static size_t read_pages(struct str files, struct arena *arena, int64_t slot_us,
 
 int main(int argc, char **argv)
 {
-    const struct stream_id stream = {.job = "test", .endpoint = "coins/markets"};
+    struct stream_id stream = {.job = "test", .endpoint = "coins/markets"};
     static const struct str partial = STR("partial:");
+    struct asked asked = {.fetched_us = 0};
     struct json *json = json_new();
     struct buf line = BUF_INIT(MAX_BYTES);
     struct poll_rows *polls, *prev_rows = NULL, *prev_ok = NULL;
@@ -121,6 +167,13 @@ int main(int argc, char **argv)
     struct arena arena;
     uint64_t offset = 0;
 
+    struct str endpoint = take_option(&argc, &argv, "endpoint:");
+    if (endpoint.len > 0)
+        snprintf(stream.endpoint, sizeof(stream.endpoint), "%.*s", STR_ARG(endpoint));
+    asked.target = take_option(&argc, &argv, "target:");
+    struct str fetched = take_option(&argc, &argv, "fetched:");
+    if (fetched.len > 0 && !str_to_i64(fetched, 0, INT64_MAX, &asked.fetched_us))
+        return EXIT_FAILURE;
     arena_init(&arena, MAX_BYTES);
     polls = arena_zalloc(&arena, (size_t)argc, sizeof(*polls));
     for (int i = 1; i < argc; i++) {
@@ -130,7 +183,7 @@ int main(int argc, char **argv)
         struct err err = ERR_INIT;
         if (is_partial)
             files = (struct str){files.p + partial.len, files.len - partial.len};
-        size_t n_pages = read_pages(files, &arena, slot_us, &offset, pages);
+        size_t n_pages = read_pages(files, &arena, &asked, slot_us, &offset, pages);
         struct tape_record end = {.type = TAPE_END,
                                   .offset = ++offset,
                                   .stream = &stream,

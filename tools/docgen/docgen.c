@@ -18,7 +18,8 @@ static const struct part {
     {"man-verbs", man_verbs},      {"man-options", man_options},
     {"man-keys", man_keys},        {"man-job-keys", man_job_keys},
     {"bash", shell_bash},          {"zsh", shell_zsh},
-    {"fish", shell_fish},
+    {"fish", shell_fish},          {"simulator", markdown_simulator},
+    {"quality", markdown_quality},
 };
 
 static bool print_part(struct str name)

@@ -7,9 +7,11 @@
 
 #include "cmd/cmd.h"
 
-/* docs/options.md, docs/metrics.md */
+/* docs/options.md, docs/metrics.md, docs/quality.md, docs/simulator.md */
 void markdown_options(void);
 void markdown_metrics(void);
+void markdown_quality(void);
+void markdown_simulator(void);
 
 /* Parts of geckotape(1) and geckotape.yaml(5), as scdoc. */
 void man_verbs(void);

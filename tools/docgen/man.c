@@ -33,6 +33,16 @@ static void flag(const struct opt_def *def)
     }
 }
 
+static void more_help(const struct verb *verb)
+{
+    struct buf text = BUF_INIT(64 * 1024);
+
+    verb->add_help(&text);
+    block(buf_z(&text), 0);
+    printf("\n");
+    buf_release(&text);
+}
+
 void man_verbs(void)
 {
     for (size_t i = 0; i < n_cmd_verbs; i++) {
@@ -49,6 +59,8 @@ void man_verbs(void)
             between = ", ";
         }
         printf("\n\n");
+        if (verb->add_help)
+            more_help(verb);
         block(verb->examples, 2);
         printf("\n");
     }

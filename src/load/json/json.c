@@ -1,4 +1,4 @@
-/* The json: driver: the bodies as they came, and seven fields of each row, as files. */
+/* The json: driver: the bodies as they came, and fields of each row, as files. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "load/json/json.h"
 
@@ -6,6 +6,7 @@
 #include "load/drivers.h"
 #include "row/market.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -333,22 +334,40 @@ static void remove_others(struct json_sink *me)
             json_files_remove(&me->files, entry.path);
 }
 
-/* The old collector's file: an array of seven fields, indented by two; numbers as they were sent.
+/* Which columns of a table a processed file has: of market the old collector's seven, else all but
+ * the time of fetching. */
+static size_t choose_fields(const struct table *t, size_t ret_fields[N_MARKET_COLUMNS])
+{
+    static const enum market_column of_market[] = {
+        MARKET_ID,         MARKET_SYMBOL,       MARKET_NAME,        MARKET_CURRENT_PRICE,
+        MARKET_MARKET_CAP, MARKET_TOTAL_VOLUME, MARKET_LAST_UPDATED};
+    size_t n = 0;
+
+    assert(t->n_columns <= N_MARKET_COLUMNS);
+    if (t == &market_table)
+        for (; n < sizeof(of_market) / sizeof(of_market[0]); n++)
+            ret_fields[n] = of_market[n];
+    for (size_t i = 0; t != &market_table && i < t->n_columns; i++)
+        if (i != t->first_stored)
+            ret_fields[n++] = i;
+    return n;
+}
+
+/* As the old collector writes it: an array of objects, indented by two; numbers as they were sent.
  */
 static enum st write_processed(struct json_sink *me, const struct poll_rows *rows, struct err *err)
 {
-    static const enum market_column fields[] = {
-        MARKET_ID,         MARKET_SYMBOL,       MARKET_NAME,        MARKET_CURRENT_PRICE,
-        MARKET_MARKET_CAP, MARKET_TOTAL_VOLUME, MARKET_LAST_UPDATED};
+    const struct table *t = rows->rows.table;
     struct buf *b = &me->files.scratch;
+    size_t fields[N_MARKET_COLUMNS], n = choose_fields(t, fields);
 
     buf_clear(b);
     buf_add_char(b, '[');
     for (size_t i = 0; i < rows->rows.n; i++) {
         const struct cell *row = rows_at(&rows->rows, i);
         buf_add_z(b, i > 0 ? ",\n  {" : "\n  {");
-        for (size_t k = 0; k < sizeof(fields) / sizeof(fields[0]); k++) {
-            buf_addf(b, "%s\n    \"%s\": ", k > 0 ? "," : "", market_table.columns[fields[k]].name);
+        for (size_t k = 0; k < n; k++) {
+            buf_addf(b, "%s\n    \"%s\": ", k > 0 ? "," : "", t->columns[fields[k]].name);
             cell_add_json(b, &row[fields[k]]);
         }
         buf_add_z(b, "\n  }");
@@ -475,7 +494,7 @@ static enum st json_sink_load(struct sink *s, const struct sink_load *load,
 
 const struct sink_driver sink_json = {
     .scheme = "json",
-    .summary = "files: the bodies as they came, and seven fields of each row",
+    .summary = "files: the bodies as they came, and fields of each row",
     .example = "json:./data?compress=zstd&keep=7d",
     .state_size = sizeof(struct json_sink),
     .is_path = true,

@@ -1,12 +1,11 @@
 /* What the files of the json: driver have in common.
  *
  * DIR/raw/<name>_<UTC>.json            the exact body of page 1; page N: <name>_<UTC>_pN.json
- * DIR/processed/<name>_<UTC>.json      one object of seven fields for each row
- * DIR/SIMULATED                        only where the rows are made up
- * DIR/.geckotape/lock                  held during an attach or a load
- * DIR/.geckotape/<uuid>.position       how far a stream is loaded; written last
- * DIR/.geckotape/<name>/<hour>.journal the files of the slots of an hour, written before the files:
- *                                      only what stands here is ever overwritten or deleted
+ * DIR/processed/<name>_<UTC>.json      one object for each row: of a market seven fields of it,
+ * else all DIR/SIMULATED                        only where the rows are made up DIR/.geckotape/lock
+ * held during an attach or a load DIR/.geckotape/<uuid>.position       how far a stream is loaded;
+ * written last DIR/.geckotape/<name>/<hour>.journal the files of the slots of an hour, written
+ * before the files: only what stands here is ever overwritten or deleted
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef LOAD_JSON_JSON_H

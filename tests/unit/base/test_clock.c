@@ -170,6 +170,23 @@ static void an_http_date_is_read(void)
             TAP_FAIL("%s is read", bad[i]);
 }
 
+static void http_dates_are_written_as_they_are_read(void)
+{
+    static const char *const dates[] = {
+        "Mon, 23 Nov 2026 14:30:00 GMT", "Thu, 01 Jan 1970 00:00:00 GMT",
+        "Wed, 31 Dec 1969 23:59:59 GMT", "Thu, 29 Feb 2024 23:59:59 GMT",
+        "Mon, 01 Jan 0001 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT",
+    };
+    char text[TIME_TEXT];
+    int64_t ts_us;
+
+    for (size_t i = 0; i < sizeof(dates) / sizeof(dates[0]); i++) {
+        CHECK(time_parse_http(str_of(dates[i]), &ts_us));
+        CHECK_EQ(time_format_http(ts_us, text), 29);
+        CHECK_Z(text, dates[i]);
+    }
+}
+
 static void a_duration_is_a_number_and_a_unit(void)
 {
     static const struct {
@@ -255,6 +272,7 @@ static void the_clocks_run(void)
 
 TAP_MAIN(TAP_CASE(a_time_is_read_as_rfc_3339), TAP_CASE(what_is_no_time_is_refused),
          TAP_CASE(a_formatted_time_is_read_back), TAP_CASE(each_form_of_a_time_has_its_text),
-         TAP_CASE(an_http_date_is_read), TAP_CASE(a_duration_is_a_number_and_a_unit),
-         TAP_CASE(a_part_of_a_second_is_rounded), TAP_CASE(a_grid_has_its_points_before_1970_too),
+         TAP_CASE(an_http_date_is_read), TAP_CASE(http_dates_are_written_as_they_are_read),
+         TAP_CASE(a_duration_is_a_number_and_a_unit), TAP_CASE(a_part_of_a_second_is_rounded),
+         TAP_CASE(a_grid_has_its_points_before_1970_too),
          TAP_CASE(hours_of_the_day_may_go_over_midnight), TAP_CASE(the_clocks_run))

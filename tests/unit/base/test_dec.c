@@ -44,6 +44,17 @@ static void dec_refuses_what_json_refuses(void)
     }
 }
 
+static void dec_refuses_what_is_long_by_its_grammar_first(void)
+{
+    char text[2 * DEC_MAX_LEXEME];
+    struct dec d;
+
+    memset(text, '1', sizeof(text));
+    CHECK_EQ(dec_parse((struct str){text, sizeof(text)}, &d), DEC_OUT_OF_RANGE);
+    text[DEC_MAX_LEXEME + 1] = 'x';
+    CHECK_EQ(dec_parse((struct str){text, sizeof(text)}, &d), DEC_NOT_A_NUMBER);
+}
+
 static void dec_says_when_it_is_not_exact(void)
 {
     struct dec d;
@@ -81,6 +92,9 @@ static void dec_knows_when_a_double_is_enough(void)
         double x = dec_to_double(d, str_of(rows[i].lexeme), &is_same);
         CHECK(x == strtod(rows[i].lexeme, NULL));
         CHECK_EQ(is_same, rows[i].is_same);
+        /* as a store gives it back: the number alone */
+        CHECK(!d.is_exact || dec_to_double(d, STR_NONE, &is_same) == x);
+        CHECK_EQ(is_same, rows[i].is_same);
     }
 }
 
@@ -98,6 +112,40 @@ static void dec_formats_what_it_parsed(void)
     }
 }
 
+static void dec_rounds_to_places(void)
+{
+    static const struct {
+        const char *lexeme;
+        int places;
+        const char *want;
+    } cases[] = {
+        {"40107.574", 2, "40107.57"},
+        {"40107.575", 2, "40107.58"},
+        {"-40107.575", 2, "-40107.58"},
+        {"-0.4", 0, "0"},
+        {"0.5", 0, "1"},
+        {"99.999", 2, "100"},
+        {"9.68e-06", 6, "0.00001"},
+        {"9.68e-06", 18, "0.00000968"},
+        {"1e-30", 18, "0"},
+        {"0.999999999999999999", 0, "1"},
+        {"4.2e17", 2, "420000000000000000"},
+        {"0.1234567890123456789", 3, "0.123"}, /* not exact, but what is lost does not matter */
+        {"0.9999999999999999999", 17, "1"},
+        {"0", 0, "0"},
+    };
+    char text[DEC_MAX_TEXT];
+    struct dec d;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CHECK_EQ(dec_parse(str_of(cases[i].lexeme), &d), DEC_OK);
+        d = dec_round(d, cases[i].places);
+        dec_format(d, text);
+        CHECK_Z(text, cases[i].want);
+    }
+}
+
 TAP_MAIN(TAP_CASE(dec_is_canonical), TAP_CASE(dec_refuses_what_json_refuses),
+         TAP_CASE(dec_refuses_what_is_long_by_its_grammar_first),
          TAP_CASE(dec_says_when_it_is_not_exact), TAP_CASE(dec_knows_when_a_double_is_enough),
-         TAP_CASE(dec_formats_what_it_parsed))
+         TAP_CASE(dec_formats_what_it_parsed), TAP_CASE(dec_rounds_to_places))

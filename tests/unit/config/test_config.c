@@ -267,6 +267,58 @@ static void what_cannot_work_together_is_refused(void)
     finish();
 }
 
+static void an_address_that_everybody_reaches_is_warned_of(void)
+{
+    static const char *const open[] = {"0.0.0.0:8080", "[::]:8080", "192.0.2.1:80"};
+    static const char *const loopback[] = {"127.0.0.1:8080", "127.1.2.3:80", "[::1]:8080", "none"};
+
+    for (size_t i = 0; i < 3; i++) {
+        CHECK_EQ(load(VERB_RUN, ARGS("--listen", open[i]), NULL), 0);
+        CHECK(warns("whoever reaches this address can read all that is served"));
+        CHECK_EQ(load(VERB_RUN, ARGS("--listen", open[i], "--http-open"), NULL), 0);
+        CHECK(!warns("whoever"));
+    }
+    for (size_t i = 0; i < 4; i++) {
+        CHECK_EQ(load(VERB_RUN, ARGS("--listen", loopback[i]), NULL), 0);
+        CHECK(!warns("whoever"));
+    }
+    CHECK_EQ(load(VERB_RUN, ARGS("--listen", "0.0.0.0:1", "--http-login", "me:password"), NULL), 0);
+    CHECK(!warns("whoever") && warns("without TLS the network reads"));
+    CHECK_EQ(load(VERB_RUN, ARGS("--listen", "0.0.0.0:1", "--http-read-token", "0123456789abcdef"),
+                  NULL),
+             0);
+    CHECK(!warns("whoever"));
+    finish();
+}
+
+static void certificate_and_key_go_together(void)
+{
+    CHECK_EQ(load(VERB_RUN, ARGS("--http-tls-cert", "a.pem"), NULL), 1);
+    CHECK(says("goes with http.tls_key only"));
+    CHECK_EQ(load(VERB_SERVE, ARGS("--http-tls-key", "a.pem"), NULL), 1);
+    CHECK(says("goes with http.tls_cert only"));
+    CHECK_EQ(load(VERB_RUN,
+                  ARGS("--http-tls-cert", "a", "--http-tls-key", "b", "--listen", "0.0.0.0:1",
+                       "--http-login", "me:password"),
+                  NULL),
+             0);
+    CHECK(!warns("TLS"));
+    finish();
+}
+
+static void secrets_of_readers_are_not_to_be_guessed(void)
+{
+    CHECK_EQ(load(VERB_RUN, ARGS("--http-read-token", "short"), NULL), 1);
+    CHECK_EQ(load(VERB_RUN, ARGS("--http-login", "no-colon-in-it"), NULL), 1);
+    CHECK(says("is not USER:PASSWORD") && !says("no-colon-in-it"));
+    CHECK_EQ(load(VERB_RUN, ARGS("--http-login", ":password"), NULL), 1);
+    CHECK_EQ(load(VERB_RUN, ARGS("--http-login", "me:1234567"), NULL), 1);
+    CHECK(says("less than 8 characters") && !says("1234567"));
+    CHECK_EQ(load(VERB_RUN, ARGS("--http-login", "me:12345678"), NULL), 0);
+    CHECK_Z(config.http_login, "me:12345678");
+    finish();
+}
+
 static void listen_takes_addresses_of_both_families(void)
 {
     static const struct {
@@ -323,6 +375,9 @@ int main(void)
         TAP_CASE(a_flag_wins_and_lists_replace_lists),
         TAP_CASE(variables_of_other_verbs_are_left_alone_and_unknown_ones_are_not),
         TAP_CASE(what_cannot_work_together_is_refused),
+        TAP_CASE(an_address_that_everybody_reaches_is_warned_of),
+        TAP_CASE(certificate_and_key_go_together),
+        TAP_CASE(secrets_of_readers_are_not_to_be_guessed),
         TAP_CASE(listen_takes_addresses_of_both_families),
         TAP_CASE(help_is_made_from_the_table)};
     begin();

@@ -24,6 +24,11 @@ static void a_selection_has_a_name_of_its_own(void)
          "markets-usd-cat-layer-1-top300",
          2,
          300},
+        {{"--endpoint=coins/markets"}, "markets-usd", 1, 250},
+        {{"--endpoint=coins/list"}, "coins-list", 1, 0},
+        {{"--endpoint=coins/list", "--inactive"}, "coins-list-inactive", 1, 0},
+        {{"--endpoint=global"}, "global", 1, 0},
+        {{"--endpoint=simple/supported_vs_currencies"}, "vs-currencies", 1, 0},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         char name[64] = "";
@@ -81,9 +86,19 @@ static void a_category_too_long_for_a_name_is_refused(void)
 
 static void any_selection_outside_the_file_takes_the_place_of_its_jobs(void)
 {
-    static const char *const flags[] = {
-        "--vs=eur",           "--top=5", "--all", "--ids=a", "--every=1h", "--category=a",
-        "--between=1:00-2:00"};
+    static const char *const flags[] = {"--vs=eur",
+                                        "--top=5",
+                                        "--all",
+                                        "--ids=a",
+                                        "--every=1h",
+                                        "--category=a",
+                                        "--between=1:00-2:00",
+                                        "--endpoint=global",
+                                        "--inactive",
+                                        "--priority=9",
+                                        "--offpeak=22:00-06:00 1h",
+                                        "--cron=0 * * * *",
+                                        "--tz=UTC"};
     static const char *const variables[] = {"GECKOTAPE_VS=eur", "GECKOTAPE_EVERY=1h", "PER_PAGE=5",
                                             "VS_CURRENCY=eur",
                                             "COINGECKO_URL=https://h/coins/markets?per_page=5"};
@@ -119,6 +134,53 @@ static void selections_exclude_each_other(void)
             CHECK_EQ(load(VERB_RUN, ARGS(flags[k], flags[i], "--every=1h"), NULL), !is_bound);
             CHECK(is_bound || says("one or the other"));
         }
+    finish();
+}
+
+static void an_endpoint_takes_its_own_options_only(void)
+{
+    static const char *const flags[] = {"--vs=eur", "--top=5", "--all", "--ids=a", "--category=b"};
+    static const char *const others[] = {"--endpoint=coins/list", "--endpoint=global",
+                                         "--endpoint=simple/supported_vs_currencies"};
+
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+        CHECK_EQ(load(VERB_RUN, ARGS(flags[i], "--endpoint=coins/markets", "--every=1h"), NULL), 0);
+        for (size_t k = 0; k < 3; k++) {
+            CHECK_EQ(load(VERB_RUN, ARGS(flags[i], others[k], "--every=1h"), NULL), 1);
+            CHECK(says(": of coins/markets only, and the job is of "));
+        }
+    }
+    CHECK_EQ(load(VERB_RUN, ARGS("--inactive"), NULL), 1);
+    CHECK(says("--inactive: of coins/list only, and the job is of coins/markets; add --endpoint "
+               "coins/list"));
+    CHECK_EQ(load(VERB_RUN, ARGS("--endpoint=coins/lists"), NULL), 1);
+    put("geckotape.yaml", "jobs: {a: {endpoint: global, vs: eur}, b: {inactive: true}}\n");
+    CHECK_EQ(load(VERB_RUN, NULL, NULL), 2);
+    CHECK(says("geckotape.yaml:1: jobs.a.vs: of coins/markets only, and the job is of global"));
+    CHECK(
+        says("jobs.b.inactive: of coins/list only, and the job is of coins/markets; add endpoint: "
+             "coins/list"));
+    finish();
+}
+
+static void an_endpoint_has_its_own_rhythm(void)
+{
+    static const struct {
+        const char *args[3];
+        int64_t every_s, calls; /* a day */
+    } rows[] = {
+        {{"--endpoint=coins/markets"}, 30, 2880},
+        {{"--endpoint=coins/list"}, 3600, 24},
+        {{"--endpoint=global"}, 600, 144},
+        {{"--endpoint=simple/supported_vs_currencies"}, 3600, 24},
+        {{"--endpoint=coins/list", "--every=1d"}, 86400, 1},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        CHECK_EQ(load(VERB_RUN, ARGS(rows[i].args[0], rows[i].args[1]), NULL), 0);
+        CHECK_EQ(config_every_us(&config.jobs[0]), rows[i].every_s * 1000000);
+        CHECK_EQ(config_calls(&config.jobs[0], 1), rows[i].calls);
+    }
     finish();
 }
 
@@ -215,8 +277,11 @@ static void a_plan_that_does_not_last_the_month_is_warned_of(void)
     CHECK_EQ(load(VERB_RUN, ARGS("--every=5m"), ARGS("GECKOTAPE_API_KEY=CG-x")), 0);
     CHECK_Z(buf_z(&problems.warnings), "");
     CHECK_EQ(load(VERB_RUN, ARGS("--every=4m"), ARGS("GECKOTAPE_API_KEY=CG-x")), 0);
-    CHECK(
-        warns("geckotape.yaml:1: api.plan demo: has 10000 calls a month, and the jobs make 10800"));
+    CHECK(warns("geckotape.yaml:1: api.plan: a period of 30 days has 10000 calls, and all slots of "
+                "the jobs make 10800"));
+    CHECK(warns("only one slot in 1.1 is polled; every 5m fits whole"));
+    CHECK_EQ(load(VERB_RUN, ARGS("--api-budget=none"), ARGS("GECKOTAPE_API_KEY=CG-x")), 0);
+    CHECK_Z(buf_z(&problems.warnings), "");
     finish();
 }
 
@@ -246,6 +311,60 @@ static void hours_without_a_poll_are_a_mistake(void)
         snprintf(want, sizeof(want), "the next one is at %s UTC; ", rows[i].next);
         CHECK(rows[i].next == NULL || (says("--between: no poll of every") && says(want)));
     }
+    finish();
+}
+
+static void times_that_are_none_are_named_by_their_line(void)
+{
+    static const struct {
+        const char *keys, *says; /* NULL: good */
+    } rows[] = {
+        {"cron: '*/5 8-18 * * MON-FRI', tz: Europe/Berlin", NULL},
+        {"cron: '@daily'", NULL},
+        {"cron: '61 * * * *'", "jobs.a.cron: \"61\" is no minute from 0 to 59"},
+        {"cron: '0 0 30 2 *'", "jobs.a.cron: \"0 0 30 2 *\" never comes"},
+        {"cron: '0 0 * *'", "jobs.a.cron: \"0 0 * *\" has 4 fields"},
+        {"cron: '0 3 * * *', tz: Mars/Base", "jobs.a.cron: there is no Mars/Base in"},
+        {"cron: '0 3 * * *', every: 1m", "jobs.a.cron and every: one or the other"},
+        {"cron: '0 3 * * *', between: '08:00-09:00'",
+         "no time of \"0 3 * * *\" lies in 08:00-09:00"},
+        {"offpeak: {from: '22:00', to: '06:00', tz: Europe/Berlin, every: 1h}", NULL},
+        {"offpeak: '22:00-06:00 1h Asia/Kolkata'", NULL},
+        {"tz: Europe/Berlin, offpeak: {from: '22:00', to: '06:00', every: 1h}", NULL},
+        {"offpeak: {from: '22:00', to: '22:00', every: 1h}", "are no hours of"},
+        {"offpeak: {from: '22:00', to: '06:00'}",
+         "jobs.a.offpeak: \"22:00-06:00\" are no off-peak"},
+        {"offpeak: {from: '22:00', until: '06:00'}",
+         "jobs.a.offpeak: no such key; it takes from-to"},
+        {"offpeak: {from: '22:10', to: '22:50', every: 1h}", "no poll of every 1h falls in"},
+        {"offpeak: {from: [1], to: '06:00', every: 1h}", "takes one value for each key"},
+        {"offpeak: [1]", "takes one value"},
+        {"cron: '@daily', offpeak: '22:00-06:00 1h'", "jobs.a.cron and offpeak: one or the other"},
+        {"tz: Europe/Berlin", "jobs.a.tz: of cron and offpeak only"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct buf b = BUF_INIT(1024);
+        buf_addf(&b, "jobs:\n  a: {%s}\n", rows[i].keys);
+        put("geckotape.yaml", b.p);
+        size_t n = load(VERB_RUN, NULL, NULL);
+        buf_release(&b);
+        if ((n == 0) != (rows[i].says == NULL) ||
+            (rows[i].says && (!says(rows[i].says) || !says("geckotape.yaml:2: "))))
+            TAP_FAIL("%s: %s", rows[i].keys, buf_z(&problems.text));
+    }
+    finish();
+}
+
+static void other_times_make_other_calls(void)
+{
+    put("geckotape.yaml",
+        "jobs:\n  a: {every: 1m, offpeak: {from: '22:00', to: '06:00', every: 1h}}\n"
+        "  b: {vs: eur, cron: '*/15 8-17 * * *'}\n");
+    CHECK_EQ(load(VERB_RUN, NULL, NULL), 0);
+    CHECK_EQ(config_calls(&config.jobs[0], 1), 16 * 60 + 8);
+    CHECK_EQ(config_calls(&config.jobs[1], 2), 80);
+    CHECK_EQ(config_every_us(&config.jobs[1]), 900 * US_PER_S);
     finish();
 }
 
@@ -305,11 +424,15 @@ int main(void)
         TAP_CASE(a_category_too_long_for_a_name_is_refused),
         TAP_CASE(any_selection_outside_the_file_takes_the_place_of_its_jobs),
         TAP_CASE(selections_exclude_each_other),
+        TAP_CASE(an_endpoint_takes_its_own_options_only),
+        TAP_CASE(an_endpoint_has_its_own_rhythm),
         TAP_CASE(hours_are_of_the_utc_day),
         TAP_CASE(all_jobs_together_have_to_fit),
         TAP_CASE(long_lists_of_ids_take_several_calls),
         TAP_CASE(a_plan_that_does_not_last_the_month_is_warned_of),
         TAP_CASE(hours_without_a_poll_are_a_mistake),
+        TAP_CASE(times_that_are_none_are_named_by_their_line),
+        TAP_CASE(other_times_make_other_calls),
         TAP_CASE(calls_are_those_of_the_slots),
         TAP_CASE(calls_are_counted_within_the_hours),
         TAP_CASE(once_takes_one_of_the_jobs_by_name),

@@ -184,14 +184,32 @@ static void a_key_in_the_seeds_url_is_taken_and_not_shown(void)
     finish();
 }
 
-static void postgres_is_one_warning_and_no_sink(void)
+static void postgres_makes_a_sink_beside_the_default_ones(void)
 {
-    put(".env", "POSTGRES_HOST=db\nPOSTGRES_PASSWORD=\"pa$$word ${x}\"\nPOSTGRES_DB=\n");
+    put(".env", "POSTGRES_HOST=db\nPOSTGRES_PASSWORD='pa$$word /@'\nPOSTGRES_DB=\n");
+    CHECK_EQ(load(VERB_RUN, NULL, ARGS("POSTGRES_USER=me")), 0);
+    CHECK_Z(buf_z(&problems.warnings), "");
+    CHECK_EQ(config.sinks.n, 0);
+    CHECK_Z(config.seed_sink, "postgres://me:pa%24%24word%20%2F%40@db:5432/me");
+    CHECK_EQ(
+        load(VERB_RUN, NULL, ARGS("POSTGRES_HOST=::1", "POSTGRES_PORT=6432", "POSTGRES_DB=a b")),
+        0);
+    CHECK_Z(config.seed_sink, "postgres://postgres:pa%24%24word%20%2F%40@[::1]:6432/a%20b");
+    put("secret", "from a file\n");
+    put(".env", "POSTGRES_HOST=/run/pg\nPOSTGRES_PASSWORD_FILE=secret\n");
+    CHECK_EQ(load(VERB_RUN, NULL, NULL), 0);
+    CHECK_Z(config.seed_sink, "postgres://postgres:from%20a%20file@%2Frun%2Fpg:5432/postgres");
+    CHECK_EQ(load(VERB_RUN, NULL, ARGS("POSTGRES_PORT=99999")), 1);
+    finish();
+}
+
+static void postgres_without_a_host_is_one_warning_and_no_sink(void)
+{
+    put(".env", "POSTGRES_PASSWORD=\"pa$$word ${x}\"\nPOSTGRES_DB=\n");
     CHECK_EQ(load(VERB_RUN, NULL, ARGS("POSTGRES_USER=me")), 0);
     CHECK_Z(buf_z(&problems.warnings),
-            "POSTGRES_HOST, POSTGRES_USER, POSTGRES_PASSWORD: this geckotape has no sink postgres: "
-            "yet; rows go to the other sinks, and from the tape to PostgreSQL later\n");
-    CHECK_EQ(config.sinks.n, 0);
+            "POSTGRES_USER, POSTGRES_PASSWORD: without POSTGRES_HOST they make no sink\n");
+    CHECK(config.seed_sink == NULL);
     CHECK_EQ(load(VERB_QUERY, NULL, NULL), 0);
     CHECK_Z(buf_z(&problems.warnings), "");
     finish();
@@ -216,7 +234,8 @@ int main(void)
         TAP_CASE(a_wrong_url_is_not_repeated),
         TAP_CASE(what_a_url_of_the_seed_cannot_have_is_said),
         TAP_CASE(a_key_in_the_seeds_url_is_taken_and_not_shown),
-        TAP_CASE(postgres_is_one_warning_and_no_sink),
+        TAP_CASE(postgres_makes_a_sink_beside_the_default_ones),
+        TAP_CASE(postgres_without_a_host_is_one_warning_and_no_sink),
         TAP_CASE(the_simulator_leaves_a_configured_api_alone),
     };
     begin();

@@ -32,14 +32,46 @@ static void waits_are_read_in_every_form_and_nonsense_is_none(void)
         {"x-ratelimit-reset: 1795444260\n", 0},
         {"x-ratelimit-reset: 2026-13-23 14:31:00 +0000\n", 0},
         {"retry-after: 7\nx-ratelimit-reset: 2026-11-23 14:31:00 +0000\n", 7},
+        {"retry-after: -60\nx-ratelimit-reset: 2026-11-23 14:29:00 +0000\n", 0},
+        {"x-ratelimit-reset: 2026-11-23 15:31:00 +0000\n", 600},
+        {"x-ratelimit-reset: 9999-11-23 15:31:00 +0000\n", 600},
+        {"x-ratelimit-reset: 2026-11-23 14:31:00 +0100\n", 0},
+        /* as CoinGecko's own clients: the finest first, what is nonsense is passed over */
+        {"retry-after-ms: 2000\nretry-after: 7\n", 2},
+        {"retry-after: 7\nretry-after-ms: soon\n", 7},
+        {"retry-after-ms: -1\nretry-after: 7\n", 7},
+        {"retry-after-ms: 9223372036854775807\n", 0},
+        {"retry-after-ms: 86400000\n", 600},
         {"retry-after: junk\nx-ratelimit-reset: 2026-11-23 14:31:00 +0000\n", 60},
     };
 
+    struct str asked;
+
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        int64_t got = answer_wait_us(str_of(rows[i].headers), NOW);
+        int64_t got = answer_wait_us(str_of(rows[i].headers), NOW, &asked);
         if (got != rows[i].seconds * US_PER_S)
             TAP_FAIL("%s: got %" PRId64 " us", rows[i].headers, got);
     }
+}
+
+static void what_was_asked_for_is_told_as_it_was_said(void)
+{
+    static const struct {
+        const char *headers, *asked;
+    } rows[] = {
+        {"date: x\n", ""},
+        {"retry-after: soon\n", "soon"},
+        {"retry-after:\nx-ratelimit-reset: 2026-11-23 14:31:00 +0000\n",
+         "2026-11-23 14:31:00 +0000"},
+        {"retry-after: -5\nretry-after-ms: 1500\n", "1500"},
+    };
+    struct str asked;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        (void)answer_wait_us(str_of(rows[i].headers), NOW, &asked);
+        CHECK_STR(asked, rows[i].asked);
+    }
+    CHECK_EQ(answer_wait_us(STR("retry-after-ms: 1500\n"), NOW, &asked), 1500 * US_PER_MS);
 }
 
 static void a_clock_is_off_beyond_two_minutes_and_an_age_counts_either_way(void)
@@ -103,6 +135,7 @@ static void only_headers_that_matter_are_kept_and_never_too_many(void)
 }
 
 TAP_MAIN(TAP_CASE(waits_are_read_in_every_form_and_nonsense_is_none),
+         TAP_CASE(what_was_asked_for_is_told_as_it_was_said),
          TAP_CASE(a_clock_is_off_beyond_two_minutes_and_an_age_counts_either_way),
          TAP_CASE(a_key_is_masked_wherever_it_stands),
          TAP_CASE(only_headers_that_matter_are_kept_and_never_too_many))

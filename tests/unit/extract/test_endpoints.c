@@ -2,7 +2,8 @@
 #include "extract/endpoints.h"
 #include "tap.h"
 
-static void the_first_n_coins_are_asked_for_in_pages_of_250(void)
+/* Pages of one size, of at most 250 coins: so that not 500 come where 300 are wanted. */
+static void the_first_n_coins_are_asked_for_in_equal_pages(void)
 {
     static const struct {
         uint32_t top, pages;
@@ -11,8 +12,10 @@ static void the_first_n_coins_are_asked_for_in_pages_of_250(void)
         {1, 1, "/coins/markets?vs_currency=usd&order=market_cap_desc&per_page=1&page=1"},
         {100, 1, "/coins/markets?vs_currency=usd&order=market_cap_desc&per_page=100&page=1"},
         {250, 1, "/coins/markets?vs_currency=usd&order=market_cap_desc&per_page=250&page=1"},
-        {251, 2, "/coins/markets?vs_currency=usd&order=market_cap_desc&per_page=250&page=2"},
-        {17400, 70, "/coins/markets?vs_currency=usd&order=market_cap_desc&per_page=250&page=70"},
+        {251, 2, "/coins/markets?vs_currency=usd&order=market_cap_desc&per_page=126&page=2"},
+        {300, 2, "/coins/markets?vs_currency=usd&order=market_cap_desc&per_page=150&page=2"},
+        {1000, 4, "/coins/markets?vs_currency=usd&order=market_cap_desc&per_page=250&page=4"},
+        {17400, 70, "/coins/markets?vs_currency=usd&order=market_cap_desc&per_page=249&page=70"},
         {UINT32_MAX, 17179870, NULL},
     };
     const struct endpoint *ep = endpoint_find("coins/markets");
@@ -39,6 +42,14 @@ static void what_could_break_out_of_the_query_is_encoded(void)
     endpoint_target(endpoint_find("coins/markets"), &id, &top, 1, &target);
     CHECK_STR(buf_str(&target), "/coins/markets?vs_currency=u%26x%3D1%20%23%C3%A9"
                                 "&order=market_cap_desc&per_page=1&page=1");
+    const char *const ids[] = {"-x", "1move token", "boringdao-[old]", "hive_dollar", "a&b,c\r\n"};
+    const struct selection list = {.kind = SELECT_IDS, .ids = ids, .n_ids = 5};
+    buf_clear(&target);
+    id = (struct stream_id){.vs_currency = "usd"};
+    endpoint_target(endpoint_find("coins/markets"), &id, &list, 1, &target);
+    CHECK_STR(buf_str(&target), "/coins/markets?vs_currency=usd&order=market_cap_desc&per_page=250"
+                                "&page=1&ids=-x,1move%20token,boringdao-%5Bold%5D,hive_dollar,"
+                                "a%26b%2Cc%0D%0A");
     buf_release(&target);
 }
 
@@ -57,7 +68,7 @@ static void sweeps_and_categories_are_asked_for_by_their_own_order(void)
         {{.kind = SELECT_CATEGORY, .category = "a&b=c", .top = 300},
          2,
          2,
-         "&category=a%26b%3Dc&order=market_cap_desc&per_page=250&page=2"},
+         "&category=a%26b%3Dc&order=market_cap_desc&per_page=150&page=2"},
         {{.kind = SELECT_CATEGORY, .category = "layer-1", .top = 20},
          1,
          1,
@@ -138,8 +149,33 @@ static void unknown_endpoints_are_none(void)
     CHECK(endpoint_find("") == NULL);
 }
 
-TAP_MAIN(TAP_CASE(the_first_n_coins_are_asked_for_in_pages_of_250),
+static void what_has_no_pages_is_one_request(void)
+{
+    static const struct {
+        const char *endpoint, *target;
+        bool is_inactive;
+    } rows[] = {
+        {"coins/list", "/coins/list", false},
+        {"coins/list", "/coins/list?status=inactive", true},
+        {"global", "/global", false},
+        {"simple/supported_vs_currencies", "/simple/supported_vs_currencies", false},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct endpoint *ep = endpoint_find(rows[i].endpoint);
+        const struct selection whole = {.kind = SELECT_WHOLE, .is_inactive = rows[i].is_inactive};
+        struct buf target = BUF_INIT(256);
+        struct stream_id id = {.vs_currency = ""};
+        snprintf(id.endpoint, sizeof(id.endpoint), "%s", rows[i].endpoint);
+        CHECK_EQ(endpoint_pages(ep, &id, &whole), 1);
+        endpoint_target(ep, &id, &whole, 1, &target);
+        CHECK_STR(buf_str(&target), rows[i].target);
+        buf_release(&target);
+    }
+}
+
+TAP_MAIN(TAP_CASE(the_first_n_coins_are_asked_for_in_equal_pages),
          TAP_CASE(what_could_break_out_of_the_query_is_encoded),
          TAP_CASE(sweeps_and_categories_are_asked_for_by_their_own_order),
          TAP_CASE(lists_are_split_by_number_and_length_and_no_id_is_lost),
-         TAP_CASE(unknown_endpoints_are_none))
+         TAP_CASE(what_has_no_pages_is_one_request), TAP_CASE(unknown_endpoints_are_none))

@@ -51,6 +51,23 @@ static void no_pace_is_no_wait(void)
     CHECK_EQ(limiter_ready_at(&l, 5), 5);
 }
 
-TAP_MAIN(TAP_CASE(the_first_request_starts_at_once),
+static void refusals_in_a_row_wait_ever_longer_unless_they_say_how_long(void)
+{
+    static const int64_t want[] = {1, 2, 4, 8, 16, 30, 30};
+    struct limiter l;
+
+    limiter_init(&l, 0);
+    for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+        CHECK_EQ(limiter_refused(&l, 0, 0), want[i] * US_PER_S);
+        CHECK_EQ(limiter_ready_at(&l, 0), want[i] * US_PER_S);
+    }
+    CHECK_EQ(limiter_refused(&l, 0, 600 * US_PER_S), 600 * US_PER_S);
+    CHECK_EQ(limiter_ready_at(&l, 0), 600 * US_PER_S);
+    limiter_accepted(&l);
+    CHECK_EQ(limiter_refused(&l, 0, 0), US_PER_S);
+}
+
+TAP_MAIN(TAP_CASE(refusals_in_a_row_wait_ever_longer_unless_they_say_how_long),
+         TAP_CASE(the_first_request_starts_at_once),
          TAP_CASE(requests_are_spaced_evenly_also_after_a_pause),
          TAP_CASE(a_pause_holds_all_and_never_shortens), TAP_CASE(no_pace_is_no_wait))

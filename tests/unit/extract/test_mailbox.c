@@ -42,7 +42,7 @@ static void start(size_t n_jobs)
 
     prepare(&good, 1);
     answers.n = 0;
-    w.job.every_us = 86400 * US_PER_S;
+    w.job.grid.every_us = 86400 * US_PER_S;
     w.setup.n_jobs = n_jobs;
     w.setup.events.polled_now = polled_now;
     begin();
@@ -67,7 +67,7 @@ static void without_jobs_it_waits_until_there_are_some(void)
     stop();
     CHECK_OK(run_st, err);
     CHECK_EQ(w.n_seen, 2);
-    CHECK_EQ(last()->r.slot_us % w.job.every_us, 0);
+    CHECK_EQ(last()->r.slot_us % w.job.grid.every_us, 0);
 }
 
 static void a_poll_out_of_turn_takes_no_slot_and_is_answered(void)
@@ -82,7 +82,7 @@ static void a_poll_out_of_turn_takes_no_slot_and_is_answered(void)
     CHECK_EQ(answers.outcomes[0], POLL_OK);
     CHECK_Z(answers.errors[0], "");
     CHECK_EQ(w.n_seen, 4);
-    CHECK(last()->r.slot_us % w.job.every_us != 0);
+    CHECK(last()->r.slot_us % w.job.grid.every_us != 0);
     CHECK(last()->r.slot_us > w.seen[1].r.slot_us);
     CHECK_EQ(last()->r.next_due_us, w.seen[1].r.next_due_us);
 }
@@ -99,8 +99,8 @@ static void a_poll_before_the_slot_was_polled_leaves_the_slot_to_the_grid(void)
     AWAIT(atomic_load(&w.server.n_requests) == 2);
     stop();
     CHECK_EQ(w.n_seen, 4);
-    int n_on_grid =
-        (w.seen[1].r.slot_us % w.job.every_us == 0) + (w.seen[3].r.slot_us % w.job.every_us == 0);
+    int n_on_grid = (w.seen[1].r.slot_us % w.job.grid.every_us == 0) +
+                    (w.seen[3].r.slot_us % w.job.grid.every_us == 0);
     CHECK_EQ(n_on_grid, 1);
 }
 
@@ -108,7 +108,7 @@ static void a_failed_poll_out_of_turn_says_why(void)
 {
     prepare(SCRIPT({.answer = BROKEN}));
     answers.n = 0;
-    w.job.every_us = 86400 * US_PER_S;
+    w.job.grid.every_us = 86400 * US_PER_S;
     w.setup.api.max_attempts = 1;
     w.setup.events.polled_now = polled_now;
     begin();
@@ -164,8 +164,8 @@ static void a_job_that_stays_keeps_its_slots_and_one_that_goes_is_left_alone(voi
     AWAIT(n_answers() == 1);
     stop();
     CHECK_EQ(w.n_seen, 4);
-    CHECK_EQ(w.seen[1].r.slot_us % w.job.every_us, 0);
-    CHECK(w.seen[3].r.slot_us % w.job.every_us != 0);
+    CHECK_EQ(w.seen[1].r.slot_us % w.job.grid.every_us, 0);
+    CHECK(w.seen[3].r.slot_us % w.job.grid.every_us != 0);
 }
 
 static void *pester(void *ctx)

@@ -27,13 +27,13 @@ static void a_slot_is_polled_once_and_at_once(void)
     struct schedule s;
     int64_t noon = at("2026-11-23T12:00:00Z");
 
-    schedule_init(&s, (struct schedule_plan){.every_us = EVERY});
+    schedule_init(&s, &(struct grid){.every_us = EVERY});
     CHECK_EQ(poll_at(&s, noon + 7 * US_PER_S), noon);
     CHECK_EQ(poll_at(&s, noon + 8 * US_PER_S), 0);
     CHECK_EQ(poll_at(&s, noon + EVERY - 1), 0);
     CHECK_EQ(poll_at(&s, noon + EVERY), noon + EVERY);
-    CHECK_EQ(schedule_next(&s, noon), noon + EVERY);
-    CHECK_EQ(schedule_next(&s, noon - 1), noon);
+    CHECK_EQ(grid_next(&s.grid, noon), noon + EVERY);
+    CHECK_EQ(grid_next(&s.grid, noon - 1), noon);
 }
 
 static void a_slot_on_the_tape_is_not_polled_again(void)
@@ -41,7 +41,7 @@ static void a_slot_on_the_tape_is_not_polled_again(void)
     struct schedule s;
     int64_t noon = at("2026-11-23T12:00:00Z");
 
-    schedule_init(&s, (struct schedule_plan){.every_us = EVERY});
+    schedule_init(&s, &(struct grid){.every_us = EVERY});
     schedule_took(&s, noon);
     CHECK_EQ(poll_at(&s, noon + US_PER_S), 0);
     schedule_took(&s, noon + EVERY + 123456); /* a poll off the grid */
@@ -59,7 +59,7 @@ static void a_clock_that_jumps_and_comes_back_polls_no_slot_twice_and_stalls_not
         struct schedule s;
         int64_t far = at(jumps[i]), n_far = 0;
 
-        schedule_init(&s, (struct schedule_plan){.every_us = EVERY});
+        schedule_init(&s, &(struct grid){.every_us = EVERY});
         CHECK_EQ(poll_at(&s, noon + US_PER_S), noon);
         for (int second = 0; second < 90; second++)
             n_far += poll_at(&s, far + second * US_PER_S) != 0;
@@ -74,7 +74,7 @@ static void a_clock_set_back_a_little_waits_until_it_has_caught_up(void)
     struct schedule s;
     int64_t noon = at("2026-11-23T12:00:00Z");
 
-    schedule_init(&s, (struct schedule_plan){.every_us = EVERY});
+    schedule_init(&s, &(struct grid){.every_us = EVERY});
     CHECK_EQ(poll_at(&s, noon), noon);
     for (int64_t back = 600; back > 0; back--)
         CHECK_EQ(poll_at(&s, noon - back * US_PER_S), 0);
@@ -86,7 +86,7 @@ static void a_daily_slot_is_not_polled_again_when_the_clock_goes_back_past_midni
     struct schedule s;
     int64_t today = at("2026-11-23T00:00:00Z");
 
-    schedule_init(&s, (struct schedule_plan){.every_us = DAY});
+    schedule_init(&s, &(struct grid){.every_us = DAY});
     schedule_took(&s, today);
     CHECK_EQ(poll_at(&s, today - 2 * 3600 * US_PER_S), 0);
     CHECK_EQ(poll_at(&s, today + DAY), today + DAY);
@@ -97,7 +97,7 @@ static void only_slots_that_really_passed_are_missed(void)
     struct schedule s;
     int64_t noon = at("2026-11-23T12:00:00Z");
 
-    schedule_init(&s, (struct schedule_plan){.every_us = EVERY});
+    schedule_init(&s, &(struct grid){.every_us = EVERY});
     CHECK_EQ(schedule_missed(&s, noon, noon + 5 * US_PER_S, 5 * US_PER_S), 0);
     CHECK_EQ(schedule_missed(&s, noon, noon + 35 * US_PER_S, 35 * US_PER_S), 0);
     CHECK_EQ(schedule_missed(&s, noon, noon + 95 * US_PER_S, 95 * US_PER_S), 2);
@@ -132,7 +132,9 @@ static void only_slots_within_the_hours_are_polled(void)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct schedule s;
         int64_t n = 0, first = 0, slot;
-        schedule_init(&s, (struct schedule_plan){rows[i].every_us, rows[i].from_us, rows[i].to_us});
+        schedule_init(&s, &(struct grid){.every_us = rows[i].every_us,
+                                         .from_us = rows[i].from_us,
+                                         .to_us = rows[i].to_us});
         for (int64_t t = start; t < start + 2 * DAY; t += 600 * US_PER_S) {
             slot = poll_at(&s, t);
             n += slot != 0;
@@ -140,7 +142,7 @@ static void only_slots_within_the_hours_are_polled(void)
         }
         CHECK_EQ(n, rows[i].n);
         CHECK_EQ(first, rows[i].first ? at(rows[i].first) : 0);
-        CHECK_EQ(schedule_next(&s, at("2026-11-23T12:10:00Z")),
+        CHECK_EQ(grid_next(&s.grid, at("2026-11-23T12:10:00Z")),
                  rows[i].next ? at(rows[i].next) : 0);
     }
 }
@@ -150,7 +152,7 @@ static void a_jump_across_the_hours_polls_nothing_twice_and_stalls_nothing(void)
     struct schedule s;
     int64_t evening = at("2026-11-23T17:59:30Z"), morning = at("2026-11-24T08:00:00Z");
 
-    schedule_init(&s, (struct schedule_plan){EVERY, 8 * HOUR, 18 * HOUR});
+    schedule_init(&s, &(struct grid){.every_us = EVERY, .from_us = 8 * HOUR, .to_us = 18 * HOUR});
     CHECK_EQ(poll_at(&s, evening + US_PER_S), evening);
     CHECK_EQ(poll_at(&s, evening + EVERY), 0);             /* 18:00 */
     CHECK_EQ(poll_at(&s, evening - 5 * 60 * US_PER_S), 0); /* set back: it waits */
@@ -167,7 +169,7 @@ static void only_slots_within_the_hours_are_missed(void)
     struct schedule s;
     int64_t evening = at("2026-11-23T17:00:00Z"), morning = at("2026-11-24T08:00:00Z");
 
-    schedule_init(&s, (struct schedule_plan){HOUR, 8 * HOUR, 18 * HOUR});
+    schedule_init(&s, &(struct grid){.every_us = HOUR, .from_us = 8 * HOUR, .to_us = 18 * HOUR});
     CHECK_EQ(schedule_missed(&s, evening, morning, 15 * HOUR), 0);
     CHECK_EQ(schedule_missed(&s, evening, morning + 2 * HOUR, 17 * HOUR), 2);
     CHECK_EQ(schedule_missed(&s, evening - 3 * HOUR, morning, 18 * HOUR), 3);

@@ -25,7 +25,7 @@ static void set_up(void)
     struct tape_recovery recovery;
 
     prepare(&good, 1);
-    w.job.every_us = DAY_US;
+    w.job.grid.every_us = DAY_US;
     w.setup.events.polled_now = polled_now;
     w.setup.jobs = jobs;
     jobs[0] = jobs[1] = w.job;
@@ -69,7 +69,7 @@ static void settle(const char *job)
 
 static void set_every(int64_t every_us)
 {
-    jobs[0].every_us = every_us;
+    jobs[0].grid.every_us = every_us;
     extract_set_jobs(w.extract, jobs, 1);
     settle("markets-usd");
 }
@@ -130,6 +130,38 @@ static void a_job_that_comes_back_shows_its_last_poll_once(void)
     CHECK_EQ(snapshot.jobs[0].n_polls, w.n_seen / 2);
 }
 
+/* As the view gap has it. */
+static int n_gaps(void)
+{
+    int n = 0;
+
+    for (size_t i = 0; i < w.n_seen; i++) {
+        int64_t next_us = INT64_MAX;
+        for (size_t k = 0; k < w.n_seen; k++)
+            if (w.seen[k].r.type == TAPE_END && w.seen[k].r.slot_us > w.seen[i].r.slot_us &&
+                w.seen[k].r.slot_us < next_us)
+                next_us = w.seen[k].r.slot_us;
+        n += w.seen[i].r.type == TAPE_END && next_us != INT64_MAX &&
+             w.seen[i].r.next_due_us < next_us;
+    }
+    return n;
+}
+
+static void a_longer_interval_keeps_what_the_one_before_promised(void)
+{
+    set_up();
+    jobs[0].grid.every_us = US_PER_S;
+    start();
+    AWAIT(tape_head_get(tape_writer_head(w.writer)) >= 4);
+    uint64_t head = tape_head_get(tape_writer_head(w.writer));
+    jobs[0].grid.every_us = 5 * US_PER_S;
+    extract_set_jobs(w.extract, jobs, 1);
+    AWAIT(tape_head_get(tape_writer_head(w.writer)) >= head + 4);
+    stop();
+    tear_down();
+    CHECK_EQ(n_gaps(), 0);
+}
+
 static void another_interval_and_back_finds_the_slot_taken(void)
 {
     set_up();
@@ -139,12 +171,12 @@ static void another_interval_and_back_finds_the_slot_taken(void)
     AWAIT(atomic_load(&w.server.n_requests) >= 20); /* more than a schedule remembers */
     set_every(DAY_US);
     stop();
-    jobs[0].every_us = 10 * US_PER_MS;
+    jobs[0].grid.every_us = 10 * US_PER_MS;
     start();
     settle("markets-usd");
     AWAIT(atomic_load(&w.server.n_requests) >= 40);
     stop();
-    jobs[0].every_us = DAY_US;
+    jobs[0].grid.every_us = DAY_US;
     start();
     settle("markets-usd");
     stop();
@@ -194,7 +226,7 @@ static void polls_out_of_turn_do_not_starve_the_grid(void)
     struct tape_head *head;
 
     set_up();
-    jobs[1].every_us = 10 * US_PER_MS;
+    jobs[1].grid.every_us = 10 * US_PER_MS;
     w.setup.n_jobs = 2;
     head = tape_writer_head(jobs[1].writer);
     start();
@@ -211,6 +243,7 @@ static void polls_out_of_turn_do_not_starve_the_grid(void)
 TAP_MAIN(TAP_CASE(a_restart_after_a_poll_out_of_turn_finds_the_slot_taken),
          TAP_CASE(a_job_that_comes_back_finds_its_slot_taken),
          TAP_CASE(a_job_that_comes_back_shows_its_last_poll_once),
+         TAP_CASE(a_longer_interval_keeps_what_the_one_before_promised),
          TAP_CASE(another_interval_and_back_finds_the_slot_taken),
          TAP_CASE(a_slot_far_back_on_the_tape_is_found),
          TAP_CASE(a_slot_that_brought_no_rows_is_not_taken),

@@ -16,8 +16,9 @@ static struct http_step page(size_t at, int first, int n)
     size_t len = 0;
 
     for (int i = 0; i < n; i++)
-        len += (size_t)snprintf(body + len, sizeof(body) - len, "%s{\"id\":\"coin-%05d\",\"x\":{}}",
-                                i > 0 ? "," : "", first + i);
+        len +=
+            (size_t)snprintf(body + len, sizeof(body) - len,
+                             "%s{\"id\":\"coin-%05d\",\"image\":{}}", i > 0 ? "," : "", first + i);
     snprintf(texts[at], sizeof(texts[at]), OK_HEAD "Content-Length: %zu\r\n\r\n[%.*s]", len + 2,
              (int)len, body);
     return (struct http_step){.answer = texts[at]};
@@ -155,8 +156,8 @@ static void a_sweep_survives_a_lost_page_but_not_two_in_a_row(void)
 static const char *nameless_page(void)
 {
     static char text[1024];
-    char body[768] = "[{}";
-    size_t n = 3;
+    char body[768] = "[{\"image\":0}";
+    size_t n = strlen(body);
 
     for (int i = 1; i < 250; i++)
         n += (size_t)snprintf(body + n, sizeof(body) - n, ",{}");
@@ -299,8 +300,8 @@ static void start_jobs(size_t n_jobs, int n_pages, int64_t sweep_every_us)
     prepare(steps, n_pages > 0 ? (size_t)n_pages : 1);
     jobs[0] = jobs[1] = w.job;
     jobs[0].selection = (struct selection)ALL;
-    jobs[0].every_us = sweep_every_us;
-    jobs[1].every_us = 100 * US_PER_MS;
+    jobs[0].grid.every_us = sweep_every_us;
+    jobs[1].grid.every_us = 100 * US_PER_MS;
     jobs[1].status = 1;
     snprintf(jobs[1].id.job, sizeof(jobs[1].id.job), "often");
     setup.tape = w.tape;

@@ -18,7 +18,8 @@
 #include <sys/stat.h>
 
 #define OK_HEAD   "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nServer: x\r\n"
-#define GOOD      OK_HEAD "Content-Length: 18\r\n\r\n[{\"id\":\"bitcoin\"}]"
+#define GOOD_BODY "[{\"id\":\"bitcoin\",\"image\":\"\"}]"
+#define GOOD      OK_HEAD "Content-Length: 29\r\n\r\n" GOOD_BODY
 #define BROKEN    "HTTP/1.1 500 Oops\r\nContent-Length: 4\r\n\r\noops"
 #define BUDGET_US (20 * US_PER_S)
 #define MAX_SEEN  512
@@ -90,7 +91,7 @@ static inline void prepare(const struct http_step *steps, size_t n_steps)
                .vs_currency = "usd",
                .selection = "top=1"},
         .selection = {.top = 1},
-        .every_us = 30 * US_PER_S,
+        .grid = {.every_us = 30 * US_PER_S},
     };
     open_tape();
     w.setup = (struct extract_setup){

@@ -7,6 +7,7 @@
 #include "row/market.h"
 #include "tap.h"
 #include "tape/reader.h"
+#include "transform/drift.h"
 #include "transform/transform.h"
 
 #include <fcntl.h>
@@ -123,8 +124,9 @@ static void read_tape(struct fixture *f, struct buf *ret_text)
             buf_addf(ret_text, " refused: %s", f->reading.msg);
         else if (rows.n_refusals > 0)
             buf_addf(ret_text, " %zu of %u refused", rows.n_refusals, rows.rows_in);
-        else if (rows.n_unknown_fields > 0)
-            buf_addf(ret_text, " unknown: %.*s", STR_ARG(rows.unknown_fields[0]));
+        for (size_t i = 0; st == ST_OK && rows.n_refusals == 0 && i < rows.n_drifts; i++)
+            if (rows.drifts[i].kind == DRIFT_NEW)
+                buf_addf(ret_text, " unknown: %.*s", STR_ARG(rows.drifts[i].field));
         if (r.outcome != POLL_OK)
             buf_addf(ret_text, " %s", poll_outcome_name(r.outcome));
         buf_add_char(ret_text, '\n');

@@ -226,8 +226,7 @@ static void zones_are_found_by_name(void)
     }
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         err.msg[0] = '\0';
-        if (zone_open(bad[i], &z, &err) == ST_OK || strstr(err.msg, "--time-zone") == NULL ||
-            strstr(err.msg, "+02:00") == NULL)
+        if (zone_open(bad[i], &z, &err) == ST_OK || strstr(err.msg, "+02:00") == NULL)
             TAP_FAIL("%s: %s", bad[i], err.msg);
     }
 }

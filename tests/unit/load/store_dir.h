@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct test_store {
     char dir[64];
@@ -27,6 +28,23 @@ static inline void store_make(struct test_store *t, const char *before, const ch
     if (mkdtemp(t->dir) == NULL)
         abort();
     snprintf(text, sizeof(text), "%s%s%s", before, t->dir, after);
+    if (sink_url_parse(str_of(text), &t->url, &t->err) != ST_OK)
+        abort();
+}
+
+/* In a schema of its own on the server of tests/postgres.py. */
+static inline void store_make_on_server(struct test_store *t)
+{
+    static unsigned n;
+    char after[64];
+    const char *server = getenv("PGTEST_URL");
+
+    if (server == NULL)
+        abort();
+    store_make(t, "memory:", ""); /* for its directory */
+    snprintf(after, sizeof(after), "&schema=t%ld_%u", (long)getpid(), n++);
+    char text[SINK_URL_MAX];
+    snprintf(text, sizeof(text), "%s%s", server, after);
     if (sink_url_parse(str_of(text), &t->url, &t->err) != ST_OK)
         abort();
 }

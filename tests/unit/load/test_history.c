@@ -1,4 +1,4 @@
-/* What the sqlite: store tells of its polls. */
+/* What stores in SQL tell of their polls. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store_dir.h"
 #include "tap.h"
@@ -12,7 +12,10 @@ static struct made_stream usd, eur;
 
 static bool begin(void)
 {
-    store_make(&t, "sqlite:", "/market.db");
+    if (getenv("PGTEST_URL"))
+        store_make_on_server(&t);
+    else
+        store_make(&t, "sqlite:", "/market.db");
     arena_init(&arena, 4 << 20);
     usd = made_stream("markets-usd", 1);
     eur = made_stream("markets-eur", 2);
@@ -187,6 +190,124 @@ static void spans_tell_which_version_made_what(void)
     finish();
 }
 
+/* A poll with two refusals, the later row's first. */
+static enum st load_refused(struct made_stream *s, int64_t slot_us)
+{
+    struct sink_result result;
+    struct made_poll poll;
+
+    made_poll(&poll, s, slot_us, POLL_OK, "a=1");
+    const uint64_t offset = poll.pages[0].record.offset;
+    poll.rows.refusals =
+        (struct refusal[]){{.offset = offset, .index = 4, .coin = STR("odd"), .reason = "missing"},
+                           {.offset = offset,
+                            .index = 3,
+                            .coin = STR("bad"),
+                            .field = STR("high_24h"),
+                            .reason = "wrong type",
+                            .value = STR("true")}};
+    poll.rows.n_refusals = 2;
+    enum st st = t.sink.driver->load(&t.sink, &poll.load, &result, &t.err);
+    made_release(&poll);
+    return st;
+}
+
+/* A poll that the transform refused as a whole. */
+static enum st load_unreadable(struct made_stream *s, int64_t slot_us)
+{
+    struct sink_result result;
+    struct made_poll poll;
+
+    made_poll(&poll, s, slot_us, POLL_OK, "a=1");
+    poll.load.rows = NULL;
+    poll.load.error = STR("an object");
+    enum st st = t.sink.driver->load(&t.sink, &poll.load, &result, &t.err);
+    made_release(&poll);
+    return st;
+}
+
+static const char *refusals(uint32_t limit)
+{
+    static const size_t columns[] = {REFUSAL_JOB,  REFUSAL_SLOT,   REFUSAL_OFFSET, REFUSAL_IDX,
+                                     REFUSAL_COIN, REFUSAL_REASON, REFUSAL_STAGE};
+    struct rows rows = {.n = 0};
+
+    return show(query->driver->refusals(query, limit, &arena, &rows, &t.err), &rows, columns, 7);
+}
+
+static void refusals_come_newest_slot_first(void)
+{
+    CHECK(begin());
+    CHECK_Z(refusals(10), "");
+    CHECK_OK(load_refused(&usd, SLOT(1)), t.err);
+    CHECK_OK(load_unreadable(&eur, SLOT(2)), t.err);
+    CHECK_OK(store_load(&t, &usd, SLOT(3), POLL_OK, "a=1", NULL), t.err);
+    CHECK_OK(store_load(&t, &usd, SLOT(4), POLL_FAILED, NULL, NULL), t.err);
+    CHECK_Z(refusals(10), "markets-eur 2 2 - - an object load|"
+                          "markets-usd 1 1 3 bad wrong type transform|"
+                          "markets-usd 1 1 4 odd missing transform|");
+    CHECK_Z(refusals(1), "markets-eur 2 2 - - an object load|");
+    finish();
+}
+
+static void flags_come_newest_slot_first(void)
+{
+    static const size_t columns[] = {FLAG_JOB, FLAG_SLOT, FLAG_COIN, FLAG_RULE};
+    struct rows rows = {.n = 0};
+
+    CHECK(begin());
+    CHECK_OK(store_load(&t, &usd, SLOT(1), POLL_OK, "a=-1 b=2", NULL), t.err);
+    CHECK_OK(store_load(&t, &eur, SLOT(2), POLL_OK, "c=-1", NULL), t.err);
+    CHECK_Z(show(query->driver->flags(query, 10, &arena, &rows, &t.err), &rows, columns, 4),
+            "markets-eur 2 c negative|markets-usd 1 a negative|");
+    CHECK(rows_at(&rows, 0)[FLAG_DETAIL].len > 0);
+    rows.n = 0;
+    CHECK_Z(show(query->driver->flags(query, 1, &arena, &rows, &t.err), &rows, columns, 4),
+            "markets-eur 2 c negative|");
+    finish();
+}
+
+#define DAY_US INT64_C(86400000000)
+
+/* "ok/failed promised missed|" of each day. */
+static const char *coverage(const char *job, int64_t from_us, int64_t until_us)
+{
+    static char text[400];
+    const struct coverage_query args = {
+        .job = str_of(job), .from_us = from_us, .until_us = until_us, .now_us = SLOT(13)};
+    struct rows rows;
+    size_t len = 0;
+
+    if (query->driver->coverage(query, &args, &arena, &rows, &t.err) != ST_OK)
+        return t.err.msg;
+    text[0] = '\0';
+    for (size_t i = 0; i < rows.n; i++) {
+        const struct cell *row = rows_at(&rows, i);
+        len +=
+            (size_t)snprintf(text + len, sizeof(text) - len, "%d/%d %d %d|",
+                             (int)row[COVERAGE_OK].number, (int)row[COVERAGE_FAILED].number,
+                             (int)row[COVERAGE_PROMISED].number, (int)row[COVERAGE_MISSED].number);
+    }
+    return text;
+}
+
+static void coverage_counts_days(void)
+{
+    const int64_t today = time_floor(T0, DAY_US);
+
+    CHECK(begin());
+    for (int i = 0; i < 10; i++)
+        if (i != 4 && i != 5)
+            CHECK_OK(store_load(&t, &usd, SLOT(i), i == 7 ? POLL_FAILED : POLL_OK,
+                                i == 7 ? NULL : "a=1", NULL),
+                     t.err);
+    CHECK_Z(coverage("markets-usd", today - DAY_US, today + DAY_US), "0/0 0 0|7/1 12 5|");
+    CHECK_Z(coverage("markets-usd", today - 2 * DAY_US, today), "0/0 0 0|0/0 0 0|");
+    CHECK_Z(coverage("markets-eur", today, today + DAY_US), "0/0 0 0|");
+    CHECK_Z(coverage("nobody", today, today + DAY_US), "0/0 0 0|");
+    finish();
+}
+
 static void a_store_that_is_not_there_yet_tells_later(void)
 {
     struct query *early;
@@ -205,7 +326,16 @@ static void a_store_that_is_not_there_yet_tells_later(void)
     arena_release(&arena);
 }
 
-TAP_MAIN(TAP_CASE(polls_come_newest_first_in_whole_slots), TAP_CASE(polls_have_all_their_columns),
-         TAP_CASE(gaps_end_with_the_next_poll_or_not_at_all), TAP_CASE(gaps_are_those_of_the_view),
-         TAP_CASE(spans_tell_which_version_made_what),
-         TAP_CASE(a_store_that_is_not_there_yet_tells_later))
+int main(void)
+{
+    static const struct tap_case cases[] = {
+        TAP_CASE(polls_come_newest_first_in_whole_slots), TAP_CASE(polls_have_all_their_columns),
+        TAP_CASE(gaps_end_with_the_next_poll_or_not_at_all),
+        TAP_CASE(refusals_come_newest_slot_first), TAP_CASE(flags_come_newest_slot_first),
+        TAP_CASE(coverage_counts_days),
+        /* these look into a file */
+        TAP_CASE(gaps_are_those_of_the_view), TAP_CASE(spans_tell_which_version_made_what),
+        TAP_CASE(a_store_that_is_not_there_yet_tells_later)};
+
+    return tap_run(cases, getenv("PGTEST_URL") ? 6 : 9);
+}

@@ -32,8 +32,23 @@ static struct told {
     enum st answers[16]; /* of the next loads; ST_OK when they are used up */
     size_t n_answers, next_answer;
     enum st open_answer;
-    uint64_t bad[4]; /* ends of polls whose rows are refused, each time */
+    uint64_t bad[4];         /* ends of polls whose rows are refused, each time */
+    int64_t now_us, load_us; /* the loader's monotonic clock, and how long a load takes */
 } told;
+
+static int64_t wall_us(struct clock *c)
+{
+    (void)c;
+    return clock_wall_us(clock_system());
+}
+
+static int64_t mono_us(struct clock *c)
+{
+    (void)c;
+    return told.now_us;
+}
+
+static struct clock loader_clock = {.wall_us = wall_us, .mono_us = mono_us};
 
 static enum st told_check(const struct sink_url *checked, struct err *why)
 {
@@ -68,6 +83,7 @@ static enum st told_load(struct sink *s, const struct sink_load *load,
     for (size_t i = 0; i < 4; i++)
         if (load->rows && told.bad[i] == load->end->offset)
             st = ST_REJECT;
+    told.now_us += told.load_us;
     if (st != ST_OK)
         return err_set(err, st, "told to fail");
     if (load->old.offset != told.staged.offset || load->old.hash != told.staged.hash)
@@ -100,7 +116,6 @@ static void told_close(struct sink *s)
 }
 
 static const struct sink_driver driver = {.scheme = "told",
-                                          .needs_history = true,
                                           .check = told_check,
                                           .open = told_open,
                                           .attach = told_attach,
@@ -179,7 +194,7 @@ static void make_loader(uint64_t max_poll_bytes)
         .url = &url,
         .streams = &stream,
         .n_streams = 1,
-        .clock = clock_system(),
+        .clock = &loader_clock,
         .events = {.loaded = on_loaded, .failed = on_failed, .recovered = on_recovered},
         .accepts_gap = accepts_gap,
         .max_poll_bytes = max_poll_bytes};
@@ -302,13 +317,24 @@ static void loads_every_poll_once_in_order(void)
 
 static void a_batch_ends_at_the_head_and_at_its_limit(void)
 {
-    for (int i = 0; i < 23; i++)
+    for (int i = 0; i < 103; i++)
         add_poll(i, "bitcoin=1");
-    add_page(T0 + 23 * 30 * US_PER_S, 1, "[]"); /* the next poll has begun, and not ended */
+    add_page(T0 + 103 * 30 * US_PER_S, 1, "[]"); /* the next poll has begun, and not ended */
     CHECK_OK(loader_catch_up(loader, &err), err);
-    CHECK_EQ(told.n_loads, 23);
-    for (size_t i = 0; i < 23; i++)
-        CHECK_EQ(told.loads[i].is_last, i == 19 || i == 22);
+    CHECK_EQ(told.n_loads, 103);
+    for (size_t i = 0; i < 103; i++)
+        CHECK_EQ(told.loads[i].is_last, i == 99 || i == 102);
+}
+
+static void a_batch_is_over_soon_where_a_sink_is_slow(void)
+{
+    told.load_us = 700 * US_PER_MS;
+    for (int i = 0; i < 7; i++)
+        add_poll(i, "bitcoin=1");
+    CHECK_OK(loader_catch_up(loader, &err), err);
+    CHECK_EQ(told.n_loads, 7);
+    for (size_t i = 0; i < 7; i++)
+        CHECK_EQ(told.loads[i].is_last, i == 3 || i == 6);
 }
 
 static void an_empty_tape_is_fine(void)
@@ -389,16 +415,32 @@ static void a_sink_that_fails_is_asked_again_from_its_position(void)
 
 static void a_poll_that_the_sink_refuses_is_loaded_without_rows(void)
 {
-    for (int i = 0; i < 3; i++)
-        add_poll(i, "bitcoin=1");
-    told.answers[1] = ST_REJECT;
-    told.n_answers = 2;
+    for (int i = 0; i < 3; i++) {
+        uint64_t end = add_poll(i, "bitcoin=1");
+        if (i == 1)
+            told.bad[0] = end;
+    }
     CHECK_OK(loader_catch_up(loader, &err), err);
     CHECK_EQ(told.n_loads, 3);
     CHECK(told.loads[0].has_rows && !told.loads[1].has_rows && told.loads[2].has_rows);
     CHECK_Z(told.loads[1].error, "told to fail");
     CHECK_EQ(n_failed[ST_REJECT], 1);
     CHECK(metric_get(METRIC_SINK_ERRORS, "told:", "reject") == 1);
+}
+
+static void a_batch_that_is_refused_is_loaded_poll_by_poll(void)
+{
+    for (int i = 0; i < 4; i++)
+        add_poll(i, "bitcoin=1");
+    told.answers[2] = ST_REJECT; /* a poll of before may be meant */
+    told.n_answers = 3;
+    CHECK_OK(loader_catch_up(loader, &err), err);
+    CHECK_EQ(told.n_loads, 4);
+    for (size_t i = 0; i < 4; i++)
+        CHECK(told.loads[i].has_rows);
+    for (size_t i = 0; i < 3; i++)
+        CHECK(told.loads[i].is_last);
+    CHECK_EQ(n_failed[ST_REJECT], 0);
 }
 
 static void polls_of_one_batch_may_be_refused_all(void)
@@ -713,6 +755,7 @@ static void runs_until_it_is_stopped_and_waits_for_sinks(void)
 #define CASES(X)                                             \
     X(loads_every_poll_once_in_order)                        \
     X(a_batch_ends_at_the_head_and_at_its_limit)             \
+    X(a_batch_is_over_soon_where_a_sink_is_slow)             \
     X(an_empty_tape_is_fine)                                 \
     X(marks_unchanged_and_absent_also_after_a_restart)       \
     X(earlier_polls_are_read_from_a_sealed_tape_or_are_gone) \
@@ -720,6 +763,7 @@ static void runs_until_it_is_stopped_and_waits_for_sinks(void)
     X(failed_polls_and_refused_bodies_load_without_rows)     \
     X(a_sink_that_fails_is_asked_again_from_its_position)    \
     X(a_poll_that_the_sink_refuses_is_loaded_without_rows)   \
+    X(a_batch_that_is_refused_is_loaded_poll_by_poll)        \
     X(polls_of_one_batch_may_be_refused_all)                 \
     X(a_sink_that_refuses_even_the_record_is_fatal)          \
     X(a_fatal_sink_stops_the_loader)                         \

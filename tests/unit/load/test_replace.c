@@ -83,7 +83,8 @@ static const char *line_of(size_t at, int make)
         int price = d->price[make][c];
         bool is_unchanged = prev_rows && price == prev_rows->price[make][c];
         if (price > 0)
-            snprintf(word, sizeof(word), "%sc%d=%d", is_unchanged ? "*" : "", c, price);
+            snprintf(word, sizeof(word), "%sc%d=%d", is_unchanged ? "*" : "", c,
+                     c % 2 ? price : -price);
         else if (d->outcome == POLL_OK && prev_ok && prev_ok->price[make][c] > 0)
             snprintf(word, sizeof(word), "-c%d", c);
         if (word[0])
@@ -145,8 +146,10 @@ static const char *const everything[] = {
     "SELECT slot, id, fetched_at, current_price FROM latest JOIN coin USING (coin_id) ORDER BY 2",
     "SELECT id, from_slot, until_slot FROM absence JOIN coin USING (coin_id) ORDER BY 1, 2",
     "SELECT slot, outcome, loaded, rows_in, rows_new, rows_unchanged, rows_quarantined, "
-    "transform_version, stream, last_offset, error, CASE WHEN stream LIKE '01%' THEN rows_absent "
+    "transform_version, stream, last_offset, drift, error, CASE WHEN stream LIKE '01%' THEN "
+    "rows_absent "
     "END FROM poll ORDER BY slot, stream, last_offset",
+    "SELECT slot, id, rule, detail FROM quality ORDER BY 1, 2, 3",
     "SELECT * FROM quarantine ORDER BY 1, 2, 3"};
 
 /* The first difference of two stores, NULL: none. */

@@ -75,7 +75,7 @@ static uint64_t append(int i, enum poll_outcome outcome, const char *body)
 }
 
 /* Five coins, of which some change, one comes and goes, one has a value that is refused now and
- * then, and one gets another name. */
+ * then, one is flagged for a while, and one gets another name. */
 static const char *body_of(int i)
 {
     static char text[2048];
@@ -93,10 +93,10 @@ static const char *body_of(int i)
             snprintf(value, sizeof(value), "%s", price);
         if (c == 4)
             snprintf(name, sizeof(name), "Coin %d", i / 40);
-        n += (size_t)snprintf(
-            text + n, sizeof(text) - n,
-            "%s{\"id\":\"c%d\",\"symbol\":\"c\",\"name\":\"%s\",\"current_price\":%s}",
-            n > 1 ? "," : "", c, name, value);
+        n += (size_t)snprintf(text + n, sizeof(text) - n,
+                              "%s{\"id\":\"c%d\",\"symbol\":\"c\",\"name\":\"%s\",\"current_"
+                              "price\":%s,\"low_24h\":%d}",
+                              n > 1 ? "," : "", c, name, value, c == 3 && i % 12 < 5 ? -1 : 0);
     }
     snprintf(text + n, sizeof(text) - n, "]");
     return text;
@@ -173,6 +173,7 @@ static void dump(struct buf *ret)
     ask("SELECT * FROM poll", ret);
     ask("SELECT * FROM absence", ret);
     ask("SELECT * FROM quarantine ORDER BY 1, 2, 3", ret);
+    ask("SELECT * FROM quality_flag", ret);
     ask("SELECT * FROM coin_name", ret);
     ask("SELECT coin_id, id, symbol, name, first_seen FROM coin", ret);
 }
@@ -210,8 +211,10 @@ static void age_store(void)
     run_sql("UPDATE poll SET transform_version = 0 WHERE transform_version IS NOT NULL;"
             "UPDATE market SET current_price = -1, market_cap = 7;"
             "UPDATE latest SET current_price = -1;"
-            "UPDATE poll SET rows_in = 0, error = 'old' WHERE transform_version = 0;"
+            "UPDATE poll SET rows_in = 0, error = 'old', drift = 'old' "
+            "WHERE transform_version = 0;"
             "UPDATE quarantine SET reason = 'old';"
+            "UPDATE quality_flag SET rule = 'old ' || rule;"
             "UPDATE coin_name SET name = 'old'; UPDATE coin SET name = 'old'");
 }
 
@@ -290,6 +293,7 @@ static void an_aged_store_becomes_as_if_loaded_today(void)
     struct buf fresh = BUF_INIT(1 << 20);
 
     CHECK_OK(load_polls(&fresh), err);
+    CHECK(ask_number("SELECT count(*) FROM quality_flag") > 5);
     age_store();
     CHECK_OK(replay(0, N_POLLS, false), err);
     CHECK_HOLDS(&fresh);

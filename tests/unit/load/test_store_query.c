@@ -3,17 +3,23 @@
 #include "store_dir.h"
 #include "tap.h"
 
+#include <arpa/inet.h>
 #include <sys/stat.h>
 
-static const char *const schemes[][2] = {{"memory:", ""}, {"sqlite:", "/market.db"}};
+enum where { IN_MEMORY, IN_FILE, ON_SERVER };
 
 static struct test_store t;
 static struct query *query;
 static struct arena arena;
 
-static void begin(size_t scheme)
+static void begin(enum where where)
 {
-    store_make(&t, schemes[scheme][0], schemes[scheme][1]);
+    if (where == ON_SERVER)
+        store_make_on_server(&t);
+    else if (where == IN_FILE)
+        store_make(&t, "sqlite:", "/market.db");
+    else
+        store_make(&t, "memory:", "");
     arena_init(&arena, 4 << 20);
     if (store_open(&t) != ST_OK || t.sink.driver->open_query(&t.url, &query, &t.err) != ST_OK)
         abort();
@@ -160,14 +166,88 @@ static void coins_and_currencies_are_listed(void)
     CHECK_STR(cell_text(&rows_at(&coins, 2)[COIN_NAME]), "c");
 }
 
+/* The coins' ids, each with its name. */
+static const char *ask_coins(void)
+{
+    static char text[1024];
+    size_t n = 0;
+    struct rows rows = {.n = 0};
+
+    text[0] = '\0';
+    if (query->driver->coins(query, &arena, &rows, &t.err) != ST_OK)
+        return t.err.msg;
+    for (size_t i = 0; i < rows.n; i++)
+        n += (size_t)snprintf(text + n, sizeof(text) - n, "%.*s=%.*s ",
+                              STR_ARG(cell_text(&rows_at(&rows, i)[COIN_ID])),
+                              STR_ARG(cell_text(&rows_at(&rows, i)[COIN_NAME])));
+    return text;
+}
+
+static void coins_are_those_of_the_list_where_there_is_one(void)
+{
+    struct made_stream list = made_stream("coins-list", 1), market = made_stream("markets-usd", 2),
+                       gone = made_stream("coins-list-inactive", 3);
+
+    snprintf(list.id.selection, sizeof(list.id.selection), "all");
+    snprintf(gone.id.selection, sizeof(gone.id.selection), "inactive");
+    CHECK_OK(store_attach(&t, &list), t.err);
+    CHECK_OK(store_attach(&t, &market), t.err);
+    CHECK_OK(store_attach(&t, &gone), t.err);
+    CHECK_OK(store_load(&t, &market, SLOT(0), POLL_OK, "bitcoin=1 left=2", NULL), t.err);
+    CHECK_Z(ask_coins(), "bitcoin=bitcoin left=left ");
+    CHECK_OK(store_load(&t, &gone, SLOT(1), POLL_OK, "left=Left lost=Lost", NULL), t.err);
+    CHECK_OK(store_load(&t, &list, SLOT(1), POLL_OK, "bitcoin=bitcoin new=New", NULL), t.err);
+    CHECK_Z(ask_coins(), "bitcoin=bitcoin new=New ");
+    CHECK_OK(store_load(&t, &list, SLOT(2), POLL_OK, "bitcoin=bitcoin -new", NULL), t.err);
+    CHECK_Z(ask_coins(), "bitcoin=bitcoin ");
+}
+
+static void what_no_job_collects_is_not_known(void)
+{
+    struct made_stream globe = made_stream("global", 1), gone = made_stream("coins-list", 2);
+    struct figure *figures;
+    struct rows rows;
+    size_t n;
+
+    if (!query->driver->global)
+        SKIP("keeps no figures");
+    snprintf(globe.id.selection, sizeof(globe.id.selection), "all");
+    snprintf(gone.id.selection, sizeof(gone.id.selection), "all");
+    CHECK_OK(store_attach(&t, &gone), t.err); /* a list, but of those that are there */
+    CHECK_OK(query->driver->global(query, &arena, &figures, &n, &t.err), t.err);
+    CHECK_EQ(n, 0);
+    CHECK_OK(query->driver->inactive(query, &arena, &rows, &t.err), t.err);
+    CHECK_EQ(rows.n, 0);
+    gone = made_stream("coins-list-gone", 3);
+    snprintf(gone.id.selection, sizeof(gone.id.selection), "inactive");
+    CHECK_OK(store_attach(&t, &globe), t.err);
+    CHECK_OK(store_attach(&t, &gone), t.err);
+    CHECK_EQ(query->driver->global(query, &arena, &figures, &n, &t.err), ST_AGAIN);
+    CHECK(strstr(t.err.msg, "nothing of global is loaded yet"));
+    CHECK_EQ(query->driver->inactive(query, &arena, &rows, &t.err), ST_AGAIN);
+    CHECK_OK(store_load(&t, &globe, SLOT(0), POLL_OK, "a.usd=1 gone=1", NULL), t.err);
+    CHECK_OK(store_load(&t, &globe, SLOT(1), POLL_OK, "b=7 a.usd=2.5 a.eur=2", NULL), t.err);
+    CHECK_OK(query->driver->global(query, &arena, &figures, &n, &t.err), t.err);
+    CHECK_EQ(n, 3);
+    CHECK_STR(figures[0].name, "a");
+    CHECK_STR(figures[0].part, "eur");
+    CHECK_STR(figures[1].part, "usd");
+    CHECK_EQ(figures[1].value.number, 25);
+    CHECK_EQ(figures[1].value.exp, -1);
+    CHECK_STR(figures[2].name, "b");
+    CHECK_EQ(figures[2].part.len, 0);
+    CHECK_OK(store_load(&t, &gone, SLOT(0), POLL_OK, "left=Left", NULL), t.err);
+    CHECK_OK(query->driver->inactive(query, &arena, &rows, &t.err), t.err);
+    CHECK_EQ(rows.n, 1);
+    CHECK_STR(cell_text(&rows_at(&rows, 0)[COIN_NAME]), "Left");
+}
+
 static void a_store_that_is_not_there_yet_answers_later(void)
 {
     struct made_stream s = made_stream("markets-usd", 1);
     struct market_query args = {.vs_currency = STR("usd")};
     struct rows rows;
 
-    if (strcmp(t.url.scheme, "sqlite") != 0)
-        SKIP("it is there with its first user");
     store_remove(&t);
     CHECK_EQ(query->driver->market(query, &args, &arena, &rows, &t.err), ST_AGAIN);
     if (mkdir(t.dir, 0755) != 0 || store_open(&t) != ST_OK)
@@ -201,32 +281,184 @@ static void an_answer_beyond_the_arena_fails_alone(void)
     CHECK_Z(ask(&args), "b=2 a=1.25 ");
 }
 
+static void a_schema_that_is_not_there_yet_answers_later(void)
+{
+    struct made_stream s = made_stream("markets-usd", 1);
+    struct market_query args = {.vs_currency = STR("usd")};
+    struct test_store other;
+    struct query *early;
+    struct rows rows;
+
+    store_make_on_server(&other);
+    CHECK_OK(t.sink.driver->open_query(&other.url, &early, &t.err), t.err);
+    CHECK_EQ(early->driver->market(early, &args, &arena, &rows, &t.err), ST_AGAIN);
+    CHECK(strstr(t.err.msg, "nothing is loaded yet"));
+    CHECK_OK(store_open(&other), other.err);
+    CHECK_OK(store_attach(&other, &s), other.err);
+    CHECK_OK(store_load(&other, &s, SLOT(0), POLL_OK, "a=1", NULL), other.err);
+    CHECK_OK(early->driver->market(early, &args, &arena, &rows, &t.err), t.err);
+    CHECK_EQ(rows.n, 1);
+    early->driver->close(early);
+    store_remove(&other);
+}
+
+/* What does not answer, and never will, keeps no bounded question longer than its bound; libpq
+ * alone would wait for ten seconds. */
+static void a_server_that_says_nothing_keeps_nobody_waiting(void)
+{
+    struct market_query args = {.vs_currency = STR("usd")};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(address);
+    struct sink_url silent;
+    struct query *asked;
+    struct rows rows;
+    char text[128];
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    CHECK_EQ(bind(fd, (struct sockaddr *)&address, len), 0);
+    CHECK_EQ(listen(fd, 8), 0);
+    CHECK_EQ(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    snprintf(text, sizeof(text), "postgres://etl@127.0.0.1:%u/etl", ntohs(address.sin_port));
+    CHECK_OK(sink_url_parse(str_of(text), &silent, &t.err), t.err);
+    CHECK_OK(t.sink.driver->open_query(&silent, &asked, &t.err), t.err);
+    asked->timeout_us = US_PER_S;
+    const int64_t began_us = clock_mono_us(clock_system());
+    for (int i = 0; i < 3; i++) {
+        CHECK_EQ(asked->driver->market(asked, &args, &arena, &rows, &t.err), ST_AGAIN);
+        CHECK(strstr(t.err.msg, "does not answer so far"));
+    }
+    asked->driver->close(asked);
+    close(fd);
+    CHECK(clock_mono_us(clock_system()) - began_us < 8 * US_PER_S);
+}
+
+/* Digits as they were sent, as far as a number has them. */
+static void numbers_come_back_exactly(void)
+{
+    static const char *const lexemes[] = {
+        "0",
+        "-7",
+        "1e21",
+        "0.1",
+        "2.6e-9",
+        "420690000000000000",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "0.30000000000000004",
+        "10453287998377596000000000000000000000",
+        "123456789012345678901.25",
+        "-0.0000000000000000000001234567890123456789012",
+        "1.7e-900",
+        "98765432109876543210e900",
+    };
+    struct made_stream s = made_stream("markets-usd", 1);
+    struct market_query args = {.vs_currency = STR("usd"), .order = ORDER_ID_ASC};
+    const size_t n = sizeof(lexemes) / sizeof(lexemes[0]);
+    struct rows rows = {.n = 0};
+    char text[2048];
+    size_t len = 0;
+
+    for (size_t i = 0; i < n; i++)
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "%sc%02zu=%s", i > 0 ? " " : "", i,
+                                lexemes[i]);
+    CHECK_OK(store_attach(&t, &s), t.err);
+    CHECK_OK(store_load(&t, &s, SLOT(0), POLL_OK, text, NULL), t.err);
+    CHECK_OK(query->driver->market(query, &args, &arena, &rows, &t.err), t.err);
+    CHECK_EQ(rows.n, n);
+    for (size_t i = 0; i < rows.n; i++) {
+        const struct cell *got = &rows_at(&rows, i)[MARKET_CURRENT_PRICE];
+        struct buf shown = BUF_INIT(256);
+        struct cell want, back;
+        cell_add_json(&shown, got);
+        CHECK_EQ(cell_of_num(str_of(lexemes[i]), &want), DEC_OK);
+        CHECK_EQ(cell_of_num(buf_str(&shown), &back), DEC_OK);
+        CHECK_EQ(got->kind, CELL_NUM);
+        /* inexact ones are equal by their texts alone, which may be another form of the number */
+        CHECK(back.number == want.number && back.exp == want.exp);
+        CHECK(back.is_exact == want.is_exact);
+        buf_release(&shown);
+    }
+}
+
+static uint64_t version(void)
+{
+    uint64_t is = 0;
+
+    return query->driver->version(query, &is, &t.err) == ST_OK ? is : UINT64_MAX;
+}
+
+static int64_t known_at(const char *currency)
+{
+    int64_t is_us;
+
+    return query->driver->known_at(query, str_of(currency), &is_us, &t.err) == ST_OK ? is_us : -1;
+}
+
+/* A server is asked once a second at most: see there. */
+static void a_store_tells_of_changes_and_how_new_it_is(void)
+{
+    struct made_stream usd = made_stream("markets-usd", 1), eur = made_stream("markets-eur", 2);
+    struct made_stream more = made_stream("markets-usd-more", 3);
+    const bool is_exact = getenv("PGTEST_URL") == NULL;
+
+    CHECK_OK(store_attach(&t, &usd), t.err);
+    CHECK_OK(store_attach(&t, &eur), t.err);
+    CHECK_OK(store_attach(&t, &more), t.err);
+    CHECK_EQ(known_at("usd"), 0);
+    const uint64_t before = version();
+    CHECK(!is_exact || version() == before);
+    CHECK_OK(store_load(&t, &usd, SLOT(0), POLL_OK, "a=1", NULL), t.err);
+    CHECK(!is_exact || version() != before);
+    const int64_t first_us = known_at("usd");
+    CHECK(first_us >= SLOT(0) && first_us < SLOT(1));
+    CHECK_EQ(known_at("eur"), 0);
+    CHECK_OK(store_load(&t, &more, SLOT(4), POLL_OK, "b=1", NULL), t.err);
+    CHECK_OK(store_load(&t, &usd, SLOT(2), POLL_OK, "a=1", NULL), t.err);
+    CHECK_EQ(known_at("usd"), first_us + SLOT(4) - SLOT(0));
+    CHECK_OK(store_load(&t, &more, SLOT(5), POLL_FAILED, NULL, NULL), t.err);
+    CHECK_EQ(known_at("usd"), first_us + SLOT(4) - SLOT(0));
+    CHECK_EQ(known_at("nothing"), 0);
+}
+
 #define CASES(X)                                                    \
     X(the_market_is_sorted_filtered_and_cut)                        \
     X(the_market_is_that_of_the_last_polls)                         \
     X(coins_that_left_are_gone_though_the_transform_could_not_tell) \
     X(coins_and_currencies_are_listed)                              \
-    X(a_store_that_is_not_there_yet_answers_later)                  \
+    X(coins_are_those_of_the_list_where_there_is_one)               \
+    X(what_no_job_collects_is_not_known)                            \
+    X(a_store_tells_of_changes_and_how_new_it_is)                   \
+    X(numbers_come_back_exactly)                                    \
     X(an_answer_beyond_the_arena_fails_alone)
 
-#define CASE(function)                  \
-    static void memory_##function(void) \
+#define CASE_IN(function, name, where)  \
+    static void name##_##function(void) \
     {                                   \
-        begin(0);                       \
-        function();                     \
-        finish();                       \
-    }                                   \
-    static void sqlite_##function(void) \
-    {                                   \
-        begin(1);                       \
+        begin(where);                   \
         function();                     \
         finish();                       \
     }
+#define CASE(function)                   \
+    CASE_IN(function, memory, IN_MEMORY) \
+    CASE_IN(function, sqlite, IN_FILE)   \
+    CASE_IN(function, postgres, ON_SERVER)
 CASES(CASE)
+CASE_IN(a_store_that_is_not_there_yet_answers_later, sqlite, IN_FILE)
+CASE_IN(a_schema_that_is_not_there_yet_answers_later, postgres, ON_SERVER)
+CASE_IN(a_server_that_says_nothing_keeps_nobody_waiting, postgres, ON_SERVER)
 
-#define ROW(function) TAP_CASE(memory_##function), TAP_CASE(sqlite_##function),
+#define HERE(function)  TAP_CASE(memory_##function), TAP_CASE(sqlite_##function),
+#define THERE(function) TAP_CASE(postgres_##function),
+
+/* With a server, those that need one. */
 int main(void)
 {
-    static const struct tap_case cases[] = {CASES(ROW)};
-    return tap_run(cases, sizeof(cases) / sizeof(cases[0]));
+    static const struct tap_case here[] = {
+        CASES(HERE) TAP_CASE(sqlite_a_store_that_is_not_there_yet_answers_later)};
+    static const struct tap_case there[] = {
+        CASES(THERE) TAP_CASE(postgres_a_schema_that_is_not_there_yet_answers_later),
+        TAP_CASE(postgres_a_server_that_says_nothing_keeps_nobody_waiting)};
+
+    return getenv("PGTEST_URL") ? tap_run(there, sizeof(there) / sizeof(there[0]))
+                                : tap_run(here, sizeof(here) / sizeof(here[0]));
 }

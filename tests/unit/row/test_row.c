@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "row/market.h"
+#include "row/tables.h"
 
 #include "tap.h"
 
@@ -105,19 +106,46 @@ static void a_number_that_is_none_makes_no_cell(void)
 
 static void every_column_is_found_by_its_name(void)
 {
-    for (size_t i = 0; i < N_MARKET_COLUMNS; i++) {
-        const struct column *c = &market_table.columns[i];
-        CHECK_EQ(table_find(&market_table, str_of(c->name)), i);
-        CHECK(c->json_key == NULL || strcmp(c->json_key, c->name) == 0);
-        CHECK_EQ(strspn(c->name, "abcdefghijklmnopqrstuvwxyz0123456789_"), strlen(c->name));
-        CHECK(c->kind != CELL_NULL);
-        CHECK(c->help[0] != '\0');
-    }
+    for (size_t at = 0; at < N_ROW_TABLES; at++)
+        for (size_t i = 0; i < row_tables[at]->n_columns; i++) {
+            const struct column *c = &row_tables[at]->columns[i];
+            CHECK_EQ(table_find(row_tables[at], str_of(c->name)), i);
+            CHECK(c->json_key == NULL || strcmp(c->json_key, c->name) == 0);
+            CHECK_EQ(strspn(c->name, "abcdefghijklmnopqrstuvwxyz0123456789_"), strlen(c->name));
+            CHECK(c->kind != CELL_NULL);
+            CHECK(c->help[0] != '\0');
+        }
     CHECK_EQ(table_find(&market_table, STR("")), N_MARKET_COLUMNS);
     CHECK_EQ(table_find(&market_table, STR("id ")), N_MARKET_COLUMNS);
+}
+
+static void every_table_begins_with_its_key_and_what_names_it(void)
+{
+    for (size_t at = 0; at < N_ROW_TABLES; at++) {
+        const struct table *t = row_tables[at];
+        CHECK_EQ(row_table_of(t->endpoint), at);
+        CHECK_Z(t->columns[ROW_ID].name, t->latest ? "id" : "at");
+        CHECK(t->columns[ROW_ID].is_not_null);
+        CHECK_EQ(t->columns[ROW_ID].kind, t->latest ? CELL_TEXT : CELL_TIME);
+        CHECK_Z(t->columns[t->first_stored].name, "fetched_at");
+        CHECK(t->columns[t->first_stored].is_not_null);
+        CHECK_EQ(t->first_stored, t->is_of_coins ? 3 + table_has_image(t) : 1);
+        if (t->is_of_coins) {
+            CHECK_Z(t->columns[ROW_SYMBOL].name, "symbol");
+            CHECK_Z(t->columns[ROW_NAME].name, "name");
+            CHECK(t->whole_us > 0);
+        }
+        if (table_has_image(t))
+            CHECK_Z(t->columns[ROW_IMAGE].name, "image");
+        CHECK(t->latest == NULL || strcmp(t->name, t->latest) != 0);
+        CHECK(t->coin_column == 0 || strcmp(t->columns[t->coin_column].name, "coin") == 0);
+    }
+    CHECK_EQ(row_table_of("coins/categories"), N_ROW_TABLES);
+    CHECK_EQ(row_table_of(""), N_ROW_TABLES);
 }
 
 TAP_MAIN(TAP_CASE(numbers_are_equal_by_value), TAP_CASE(cells_are_equal_within_their_kind),
          TAP_CASE(a_time_or_rank_is_equal_however_it_was_sent),
          TAP_CASE(a_cell_is_written_as_it_was_sent), TAP_CASE(a_number_that_is_none_makes_no_cell),
-         TAP_CASE(every_column_is_found_by_its_name))
+         TAP_CASE(every_column_is_found_by_its_name),
+         TAP_CASE(every_table_begins_with_its_key_and_what_names_it))

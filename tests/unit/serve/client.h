@@ -1,4 +1,6 @@
-/* A raw HTTP client for tests: sends what it is told, reads what comes, waits at most 5 seconds. */
+/* A raw HTTP client for tests: sends what it is told, reads what comes, waits at most 5 seconds. A
+ * signal (libFuzzer has a timer) interrupts sockets with time limits whatever its flags: it is no
+ * answer of the server. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef TESTS_CLIENT_H
 #define TESTS_CLIENT_H
@@ -22,26 +24,42 @@ struct client {
 
 static char client_bytes[24 * 1024 * 1024];
 
-static inline int client_connect(uint16_t port)
+/* from: one of the addresses that lead here, 127.0.0.1 to 127.255.255.254 */
+static inline int client_connect_from(uint16_t port, const char *from)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in own = {.sin_family = AF_INET};
     const struct timeval limit = {.tv_sec = 5};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-    if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0) {
+    int rc = fd < 0 || inet_pton(AF_INET, from, &own.sin_addr) != 1
+                 ? -1
+                 : bind(fd, (struct sockaddr *)&own, sizeof(own));
+    if (rc == 0)
+        rc = connect(fd, (struct sockaddr *)&to, sizeof(to));
+    while (rc != 0 && errno == EINTR)
+        rc = connect(fd, (struct sockaddr *)&to, sizeof(to)); /* waits on for the same one */
+    if (rc != 0 && errno != EISCONN) {
         printf("Bail out! connect: %s\n", strerror(errno));
         exit(1);
     }
     return fd;
 }
 
+static inline int client_connect(uint16_t port)
+{
+    return client_connect_from(port, "127.0.0.1");
+}
+
 static inline void client_send(int fd, struct str bytes)
 {
     while (bytes.len > 0) {
         ssize_t n = send(fd, bytes.p, bytes.len, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
         if (n <= 0)
             return; /* the server has closed, and what it said can be read */
         bytes = (struct str){bytes.p + n, bytes.len - (size_t)n};
@@ -68,6 +86,8 @@ static inline struct client client_read(int fd, bool is_head)
 
     while (want == 0 || len < want) {
         ssize_t n = recv(fd, client_bytes + len, sizeof(client_bytes) - 1 - len, 0);
+        if (n < 0 && errno == EINTR)
+            continue;
         if (n < 0)
             c.error = errno;
         if (n <= 0)

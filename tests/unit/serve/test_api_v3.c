@@ -105,12 +105,70 @@ static enum st fake_currencies(struct query *q, struct arena *arena, struct str 
     return ST_OK;
 }
 
-static const struct query_driver fake_driver = {
+/* As a store gives them that keeps them by their names. */
+static enum st fake_global(struct query *q, struct arena *arena, struct figure **ret_figures,
+                           size_t *ret_n, struct err *err)
+{
+    static const struct {
+        const char *name, *part, *value;
+    } figures[] = {
+        {"active_cryptocurrencies", "", "17397"},
+        {"brand_new", "", "1.50"},
+        {"markets", "", NULL},
+        {"total_market_cap", "aed", "9.6e+12"},
+        {"total_market_cap", "usd", "2621.0405"},
+        {"total_volume", "usd", "0.0"},
+        {"updated_at", "", "1779878351"},
+    };
+    const size_t n = sizeof(figures) / sizeof(figures[0]);
+
+    (void)q;
+    if (fails_with != ST_OK)
+        return err_set(err, fails_with, "store: broken");
+    *ret_figures = arena_zalloc(arena, n, sizeof(**ret_figures));
+    for (size_t i = 0; i < n; i++)
+        (*ret_figures)[i] = (struct figure){.name = str_of(figures[i].name),
+                                            .part = str_of(figures[i].part),
+                                            .value = num(figures[i].value)};
+    *ret_n = n;
+    return ST_OK;
+}
+
+static const struct query_driver fake_driver = {.market = fake_market,
+                                                .coins = fake_coins,
+                                                .currencies = fake_currencies,
+                                                .global = fake_global};
+static enum st no_global(struct query *q, struct arena *arena, struct figure **ret_figures,
+                         size_t *ret_n, struct err *err)
+{
+    (void)q, (void)arena, (void)ret_figures, (void)err;
+    *ret_n = 0;
+    return ST_OK;
+}
+
+static enum st no_inactive(struct query *q, struct arena *arena, struct rows *ret_rows,
+                           struct err *err)
+{
+    (void)q, (void)arena, (void)err;
+    *ret_rows = (struct rows){.table = &coin_table};
+    return ST_OK;
+}
+
+/* What every store could know, if a job collected it. */
+static const struct query_driver idle_driver = {.market = fake_market,
+                                                .coins = fake_coins,
+                                                .currencies = fake_currencies,
+                                                .global = no_global,
+                                                .inactive = no_inactive};
+/* What every store knows, and no more. */
+static const struct query_driver plain_driver = {
     .market = fake_market, .coins = fake_coins, .currencies = fake_currencies};
 
 /* ---- asking it ---- */
 
 static struct query store = {.driver = &fake_driver};
+static struct query idle_store = {.driver = &idle_driver};
+static struct query plain_store = {.driver = &plain_driver};
 static struct api_v3 api;
 static struct http_server *server;
 static struct err err;
@@ -255,6 +313,9 @@ static void api_refuses_as_coingecko_does(void)
         const char *body;
     } cases[] = {
         {"/api/v3/coins/markets", 422, "{\"error\":\"Missing parameter vs_currency\"}"},
+        {"/api/v3/coins/markets/", 422, "{\"error\":\"Missing parameter vs_currency\"}"},
+        {"/api/v3/coins/markets//", 404,
+         "{\"error\":\"Incorrect path. Please check https://www.coingecko.com/api/\"}"},
         {"/api/v3/coins/markets?vs_currency=", 422,
          "{\"error\":\"Missing parameter vs_currency\"}"},
         {"/api/v3/coins/markets?vs_currency=xyz", 400, "{\"error\":\"invalid vs_currency\"}"},
@@ -263,7 +324,7 @@ static void api_refuses_as_coingecko_does(void)
          "{\"error\":\"Missing parameter ids\"}"},
         {"/api/v3/simple/price?ids=bitcoin", 422,
          "{\"error\":\"Missing parameter vs_currencies\"}"},
-        {"/api/v3/coins/nothing", 404,
+        {"/api/v3/nothing", 404,
          "{\"error\":\"Incorrect path. Please check https://www.coingecko.com/api/\"}"},
         {"/api/v3", 404,
          "{\"error\":\"Incorrect path. Please check https://www.coingecko.com/api/\"}"},
@@ -321,6 +382,50 @@ static void lists_and_ping_answer_as_coingecko_does(void)
     c = get("/api/v3/coins/list");
     CHECK_STR(c.body, "[{\"id\":\"-a b\",\"symbol\":\"\",\"name\":\"<A>\"},"
                       "{\"id\":\"bitcoin\",\"symbol\":\"btc\",\"name\":\"Bitcoin\"}]");
+    stop();
+}
+
+static void global_answers_in_coingeckos_order(void)
+{
+    CHECK(start(&store));
+    struct client c = get("/api/v3/global");
+    CHECK_EQ(client_status(&c), 200);
+    CHECK_STR(c.body,
+              "{\"data\":{\"active_cryptocurrencies\":17397,\"markets\":null,"
+              "\"total_market_cap\":{\"aed\":9.6e+12,\"usd\":2621.0405},"
+              "\"total_volume\":{\"usd\":0.0},\"updated_at\":1779878351,\"brand_new\":1.50}}");
+    stop();
+}
+
+static void api_says_what_a_store_does_not_know(void)
+{
+    static const char *const targets[] = {
+        "/api/v3/global", "/api/v3/coins/bitcoin/market_chart?vs_currency=usd&days=1",
+        "/api/v3/coins/bitcoin/market_chart/range?vs_currency=usd&from=1&to=2",
+        "/api/v3/coins/bitcoin/ohlc?vs_currency=usd&days=1"};
+
+    CHECK(start(&plain_store));
+    for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+        struct client c = get(targets[i]);
+        CHECK_EQ(client_status(&c), 501);
+        CHECK(str_starts(c.body, STR("{\"error\":\"this store keeps no ")));
+    }
+    stop();
+}
+
+/* Not the 503 of a store that will know it soon. */
+static void api_names_the_job_that_would_collect_it(void)
+{
+    CHECK(start(&idle_store));
+    struct client c = get("/api/v3/global");
+    CHECK_EQ(client_status(&c), 501);
+    CHECK(!client_has(&c, "\r\nRetry-After:"));
+    CHECK_STR(c.body, "{\"error\":\"this store keeps no figures of the whole market; a job with "
+                      "endpoint: global collects them\"}");
+    c = get("/api/v3/coins/list?status=inactive");
+    CHECK_EQ(client_status(&c), 501);
+    CHECK_STR(c.body, "{\"error\":\"this store keeps no coins that are listed no more; a job with "
+                      "endpoint: coins/list, inactive: true collects them\"}");
     stop();
 }
 
@@ -386,6 +491,9 @@ TAP_MAIN(TAP_CASE(markets_writes_the_fields_as_coingecko_does),
          TAP_CASE(markets_orders_selects_and_pages), TAP_CASE(api_refuses_as_coingecko_does),
          TAP_CASE(simple_price_answers_as_coingecko_does),
          TAP_CASE(lists_and_ping_answer_as_coingecko_does),
+         TAP_CASE(global_answers_in_coingeckos_order),
+         TAP_CASE(api_says_what_a_store_does_not_know),
+         TAP_CASE(api_names_the_job_that_would_collect_it),
          TAP_CASE(api_takes_lists_as_long_as_a_request_can_be),
          TAP_CASE(simple_price_asks_the_store_once_for_each_currency),
          TAP_CASE(api_says_when_the_store_fails), TAP_CASE(api_says_what_to_do_without_a_store))

@@ -71,7 +71,8 @@ static bool start(const struct query_driver *driver, const char *token, size_t n
 {
     static struct query query;
     static const char *const names[] = {"markets-usd", "markets-eur"};
-    struct serve_setup setup = {.address = "127.0.0.1", .token = token, .poll_now = poll_now};
+    struct serve_setup setup = {
+        .address = "127.0.0.1", .guard = {.token = token}, .poll_now = poll_now};
     struct err err = ERR_INIT;
 
     query = (struct query){.driver = driver};

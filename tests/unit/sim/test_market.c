@@ -4,6 +4,8 @@
 #include "sim/number.h"
 #include "tap.h"
 
+#include <math.h>
+
 #define NOW INT64_C(1795444200123456) /* 2026-11-23T14:30:00.123456Z */
 
 static int64_t now_us;
@@ -225,14 +227,19 @@ static void check_row(const struct cell *row)
 
 static void market_rows_are_well_formed(void)
 {
-    static const char *const currencies[] = {"usd", "eur", "btc"};
+    struct str *currencies;
+    size_t n;
     struct view v;
 
     CHECK(open_view(&v, 3000, 3, 1));
-    for (size_t c = 0; c < 3; c++) {
-        CHECK(look(&v, currencies[c]));
+    struct query *q = market_query(v.market);
+    CHECK_OK(q->driver->currencies(q, &v.arena, &currencies, &n, &err), err);
+    CHECK_EQ(n, 63);
+    CHECK_STR(currencies[12], "usd");
+    for (size_t c = 12; c < n; c += 25) { /* usd and two more */
+        CHECK(look(&v, currencies[c].p));
         CHECK_EQ(v.rows.n, 3000);
-        for (size_t i = 0; i < v.rows.n && c == 0; i++) {
+        for (size_t i = 0; i < v.rows.n && c == 12; i++) {
             check_row(rows_at(&v.rows, i));
             if (tap_failures)
                 return;
@@ -336,6 +343,81 @@ static void market_orders_and_pages(void)
     close_view(&v);
 }
 
+static double number_in(const struct cell *c)
+{
+    return c->kind == CELL_NULL ? NAN : strtod(c->text, NULL);
+}
+
+/* By what is shown; who has no value is last either way. */
+static void each_order_is_that_of_the_values_shown(void)
+{
+    static const struct {
+        enum market_order order;
+        enum market_column column;
+        double sign;
+    } orders[] = {
+        {ORDER_MARKET_CAP_DESC, MARKET_MARKET_CAP, -1},
+        {ORDER_MARKET_CAP_ASC, MARKET_MARKET_CAP, 1},
+        {ORDER_VOLUME_DESC, MARKET_TOTAL_VOLUME, -1},
+        {ORDER_VOLUME_ASC, MARKET_TOTAL_VOLUME, 1},
+    };
+    struct view v;
+    struct rows rows;
+
+    CHECK(open_view(&v, 1000, 5, 1));
+    struct query *q = market_query(v.market);
+    for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+        const struct market_query args = {.vs_currency = STR("usd"), .order = orders[i].order};
+        CHECK_OK(q->driver->market(q, &args, &v.arena, &rows, &err), err);
+        CHECK_EQ(rows.n, 1000);
+        for (size_t k = 1; k < rows.n; k++) {
+            const double before = number_in(&rows_at(&rows, k - 1)[orders[i].column]),
+                         now = number_in(&rows_at(&rows, k)[orders[i].column]);
+            CHECK(isnan(now) || before * orders[i].sign <= now * orders[i].sign);
+        }
+    }
+    close_view(&v);
+}
+
+static double figure(const struct figure *figures, size_t n, const char *name, const char *part)
+{
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(figures[i].name, str_of(name)) && str_eq(figures[i].part, str_of(part)))
+            return figures[i].value.text ? strtod(figures[i].value.text, NULL)
+                                         : (double)figures[i].value.number;
+    return -1;
+}
+
+static void global_figures_are_those_of_all_coins(void)
+{
+    struct figure *figures;
+    double cap = 0, shares = 0;
+    struct view v;
+    size_t n;
+
+    CHECK(open_view(&v, 500, 1, 1));
+    now_us = time_floor(NOW, 600 * US_PER_S); /* when they are made */
+    CHECK(look(&v, "usd"));
+    for (size_t i = 0; i < v.rows.n; i++)
+        if (rows_at(&v.rows, i)[MARKET_MARKET_CAP].kind == CELL_NUM)
+            cap += strtod(rows_at(&v.rows, i)[MARKET_MARKET_CAP].text, NULL);
+    struct query *q = market_query(v.market);
+    now_us = NOW;
+    CHECK_OK(q->driver->global(q, &v.arena, &figures, &n, &err), err);
+    double whole = figure(figures, n, "total_market_cap", "usd");
+    CHECK(whole > cap * 0.999999 && whole < cap * 1.000001);
+    CHECK(figure(figures, n, "total_market_cap", "sats") > whole);
+    CHECK(figure(figures, n, "active_cryptocurrencies", "") == 500);
+    CHECK(figure(figures, n, "updated_at", "") == (double)(NOW / US_PER_S / 600 * 600));
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(figures[i].name, STR("market_cap_percentage")))
+            shares += strtod(figures[i].value.text, NULL);
+    CHECK(shares > 50 && shares <= 100);
+    double btc = figure(figures, n, "market_cap_percentage", "btc");
+    CHECK(btc > 30 && btc < 90);
+    close_view(&v);
+}
+
 static void market_says_again_when_the_arena_is_full(void)
 {
     const struct market_query args = {.vs_currency = STR("usd"), .per_page = 250, .page = 1};
@@ -362,4 +444,6 @@ TAP_MAIN(TAP_CASE(numbers_read_as_ruby_writes_them), TAP_CASE(prices_are_rounded
          TAP_CASE(market_rows_are_well_formed),
          TAP_CASE(market_has_the_nulls_and_extremes_of_the_real_one),
          TAP_CASE(market_has_unique_ids_in_order_and_odd_names), TAP_CASE(market_orders_and_pages),
+         TAP_CASE(each_order_is_that_of_the_values_shown),
+         TAP_CASE(global_figures_are_those_of_all_coins),
          TAP_CASE(market_says_again_when_the_arena_is_full))

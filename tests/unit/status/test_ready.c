@@ -243,6 +243,18 @@ static void hostile_texts(void)
     fail("transport", "\x1b[2J\r\nready\nxx");
 }
 
+static void key_refused(void)
+{
+    snapshot.key.checked_us = NOW;
+    snprintf(snapshot.key.trouble, sizeof(snapshot.key.trouble), "HTTP 401: \x1b[2Jno; get one");
+}
+
+static void key_refused_before_an_ok_poll(void)
+{
+    key_refused();
+    snapshot.key.checked_us = NOW - 60 * S;
+}
+
 static const struct {
     void (*change)(void);
     const char *want;
@@ -253,8 +265,9 @@ static const struct {
      "job markets-usd: no ok poll for 3m 1s; it will be tried again; geckotape doctor "
      "tries all there is\n"},
     {polls_too_old_by_the_network, "job markets-usd: no ok poll for 3m 1s: connection \"refused\"; "
-                                   "look at the network; geckotape "
-                                   "doctor tries it\n"},
+                                   "geckotape doctor tries the network\n"},
+    {key_refused, "API key: HTTP 401: ?[2Jno; get one\n"},
+    {key_refused_before_an_ok_poll, ""},
     {short_interval, ""},
     {short_interval_too_old, "job markets-usd: no ok poll for 1m 31s; it will be tried again; "
                              "geckotape doctor tries all there is\n"},
@@ -300,8 +313,8 @@ static const struct {
     {nobody_runs, "data directory ./data: nobody runs here; start it with geckotape run\n"},
     {stopping, "process: it is stopping; start it again if nobody meant that\n"},
     {a_clock_that_was_set_back, ""},
-    {hostile_texts, "job markets-usd: no ok poll for 3m 1s: ?[2J ready xx; look at the network; "
-                    "geckotape doctor tries it\n"},
+    {hostile_texts, "job markets-usd: no ok poll for 3m 1s: ?[2J ready xx; "
+                    "geckotape doctor tries the network\n"},
 };
 
 static void ready_gives_the_reasons_of_its_table(void)
@@ -348,6 +361,24 @@ static void age_counts_only_the_hours_of_a_job(void)
     }
 }
 
+static void sinks_warn_while_they_are_there(void)
+{
+    struct buf b = BUF_INIT(4096);
+
+    all_is_well();
+    ready_add_warnings(&b, &snapshot);
+    CHECK_Z(buf_z(&b), "");
+    snprintf(sink->url, sizeof(sink->url), "postgres:");
+    snprintf(sink->warning, sizeof(sink->warning), "a wall\nis wet; see to it");
+    ready_add_warnings(&b, &snapshot);
+    CHECK_Z(buf_z(&b), "sink postgres:: a wall is wet; see to it\n");
+    buf_clear(&b);
+    sink->is_gone = true;
+    ready_add_warnings(&b, &snapshot);
+    CHECK_Z(buf_z(&b), "");
+    buf_release(&b);
+}
+
 TAP_MAIN(TAP_CASE(ready_gives_the_reasons_of_its_table),
          TAP_CASE(ready_counts_all_reasons_though_few_fit),
-         TAP_CASE(age_counts_only_the_hours_of_a_job))
+         TAP_CASE(sinks_warn_while_they_are_there), TAP_CASE(age_counts_only_the_hours_of_a_job))

@@ -112,6 +112,35 @@ static void render_shows_all_on_one_screen(void)
             "  markets-usd  3\n");
 }
 
+static void render_tells_what_the_api_said_to_the_key(void)
+{
+    snapshot = (struct status_snapshot){.version = "0.1.0", .data_dir = "./data"};
+    snapshot.key = (struct status_key){.checked_us = NOW - 60 * S,
+                                       .is_good = true,
+                                       .plan = "Analyst",
+                                       .calls_per_minute = 500,
+                                       .credits = 1000,
+                                       .credits_left = 996};
+    CHECK(strstr(shown(100, false), "KEY\n  good  plan Analyst  500 calls a minute  996 of 1000 "
+                                    "credits left  asked 1m ago\n"));
+    snapshot.key = (struct status_key){.checked_us = NOW - 60 * S};
+    CHECK(strstr(shown(80, false), "KEY\n  not known to be good  asked 1m ago\n"));
+    snprintf(snapshot.key.trouble, sizeof(snapshot.key.trouble), "HTTP 401: \x1b[2Jno; get one");
+    CHECK(strstr(shown(80, false), "KEY\n  ! HTTP 401: ?[2Jno; get one\n"));
+}
+
+static void render_shows_what_the_answers_say(void)
+{
+    a_running_collector();
+    snprintf(snapshot.jobs[0].drift, sizeof(snapshot.jobs[0].drift), "new: moon\x1b[2J, sun");
+    snapshot.jobs[0].drift_since_us = NOW - 7260 * S;
+    snprintf(snapshot.jobs[0].flagged, sizeof(snapshot.jobs[0].flagged), "price_jump 1, stale 3");
+    const char *text = shown(80, false);
+    CHECK(strstr(text, "    [.....F..pa......] newest ok 12s ago\n"
+                       "    DRIFT for 2h 1m: new: moon?[2J, sun\n"
+                       "    flagged in this hour: price_jump 1, stale 3\n"));
+}
+
 static void render_says_that_nobody_runs(void)
 {
     snapshot = (struct status_snapshot){.version = "0.1.0", .data_dir = "./data"};
@@ -221,7 +250,9 @@ static void spans_have_two_units_and_bytes_three_digits(void)
     buf_release(&b);
 }
 
-TAP_MAIN(TAP_CASE(render_shows_all_on_one_screen), TAP_CASE(render_says_that_nobody_runs),
+TAP_MAIN(TAP_CASE(render_shows_all_on_one_screen),
+         TAP_CASE(render_tells_what_the_api_said_to_the_key),
+         TAP_CASE(render_shows_what_the_answers_say), TAP_CASE(render_says_that_nobody_runs),
          TAP_CASE(render_leaves_out_what_is_gone), TAP_CASE(render_keeps_to_the_width),
          TAP_CASE(render_cleans_what_servers_say), TAP_CASE(render_colors_only_when_asked),
          TAP_CASE(spans_have_two_units_and_bytes_three_digits))

@@ -353,6 +353,38 @@ static void any_record_can_be_fetched(void)
     fixture_release(&f);
 }
 
+static void what_was_passed_not_long_ago_is_found_at_once(void)
+{
+    const uint64_t last = CURSOR_PASSED + 64; /* within an hour */
+    struct scratch scratch;
+    struct segment segment;
+    struct fixture f;
+    struct cursor c;
+    struct found found;
+
+    fixture_init(&f);
+    for (uint64_t i = 0; i < last / 2; i++)
+        CHECK_OK(put_poll(&f), f.err);
+    CHECK_OK(segment_around(f.dir, SEGMENT_NEWEST, &segment, NULL, &f.err), f.err);
+    scratch_init(&scratch);
+    cursor_init(&c, f.dir);
+    CHECK_OK(cursor_open(&c, segment, UINT64_MAX, &f.err), f.err);
+    CHECK(!cursor_seek(&c, 0) && !cursor_seek(&c, 1));
+    for (uint64_t i = 1; i <= last; i++)
+        CHECK_OK(cursor_step(&c, NULL, &scratch, &found, &f.err), f.err);
+    for (uint64_t i = last; i > last - CURSOR_PASSED; i--) {
+        CHECK(cursor_seek(&c, i));
+        CHECK_OK(cursor_step(&c, NULL, &scratch, &found, &f.err), f.err);
+        CHECK_EQ(found.record.offset, i);
+    }
+    CHECK(!cursor_seek(&c, last - CURSOR_PASSED) && !cursor_seek(&c, last + 1));
+    CHECK_OK(cursor_open(&c, segment, UINT64_MAX, &f.err), f.err);
+    CHECK(!cursor_seek(&c, last)); /* it may be another file */
+    cursor_close(&c);
+    scratch_release(&scratch);
+    fixture_release(&f);
+}
+
 static void a_reader_can_be_put_anywhere(void)
 {
     static const uint64_t order[] = {1, 7, 8, 3, 40, 2, 20, 0};
@@ -608,8 +640,9 @@ TAP_MAIN(TAP_CASE(every_flipped_byte_is_found_and_costs_one_record),
          TAP_CASE(bytes_cut_out_cost_what_they_held),
          TAP_CASE(a_hole_is_told_once_with_its_offsets), TAP_CASE(a_segment_that_is_gone_is_a_hole),
          TAP_CASE(headers_inside_of_a_body_fool_nobody), TAP_CASE(lengths_that_lie_take_no_memory),
-         TAP_CASE(any_record_can_be_fetched), TAP_CASE(a_reader_can_be_put_anywhere),
-         TAP_CASE(bounds_are_what_is_on_disk),
+         TAP_CASE(any_record_can_be_fetched),
+         TAP_CASE(what_was_passed_not_long_ago_is_found_at_once),
+         TAP_CASE(a_reader_can_be_put_anywhere), TAP_CASE(bounds_are_what_is_on_disk),
          TAP_CASE(a_reader_follows_a_segment_that_takes_the_place_of_another),
          TAP_CASE(readers_in_threads_see_whole_records_only),
          TAP_CASE(a_reader_in_another_process_sees_whole_records_only),

@@ -29,6 +29,12 @@ static void usage_counts_segments_and_what_the_last_day_took(void)
     CHECK(u.day_bytes > bytes / 2 && u.day_bytes < bytes);
     CHECK_EQ(u.first_offset, 1);
     CHECK_EQ(u.oldest_us, NOON);
+    /* a young tape tells nothing, one of half a day half of a day's */
+    CHECK_EQ(tape_growth(1000, 0, NOON), 0);
+    CHECK_EQ(tape_growth(1000, NOON, NOON + 3599 * US_PER_S), 0);
+    CHECK_EQ(tape_growth(1000, NOON, NOON + 12 * 3600 * US_PER_S), 2000);
+    CHECK_EQ(tape_growth(1000, NOON, NOON + 48 * 3600 * US_PER_S), 1000);
+    CHECK_EQ(tape_growth(1000, NOON, NOON - US_PER_S), 0);
     /* other files are not the tape's */
     CHECK_OK(file_path(path, &f.err, "%s/x.torn", f.dir), f.err);
     write_file(path, "torn", 4);

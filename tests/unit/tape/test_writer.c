@@ -31,9 +31,11 @@ static void writer_numbers_records_from_1_and_moves_the_head(void)
     CHECK_OK(put_page(&f, 1, STR("[1]"), &offset), f.err);
     CHECK_EQ(offset, 1);
     CHECK_EQ(tape_head_get(tape_writer_head(f.writer)), 1);
+    CHECK_EQ(tape_head_ended(tape_writer_head(f.writer)), 0);
     CHECK_OK(put_end(&f, POLL_OK, &offset, 1, &offset), f.err);
     CHECK_EQ(offset, 2);
     CHECK_EQ(tape_head_get(tape_writer_head(f.writer)), 2);
+    CHECK_EQ(tape_head_ended(tape_writer_head(f.writer)), 2);
     CHECK(tape_writer_bytes(f.writer) > 500);
     fixture_release(&f);
 }
@@ -228,6 +230,7 @@ static void writer_goes_on_where_it_stopped(void)
         CHECK(!f.recovery.is_poll_aborted);
         CHECK(tape_writer_last_end(f.writer, &end));
         CHECK_EQ(end.offset, 2 * (i + 1));
+        CHECK_EQ(tape_head_ended(tape_writer_head(f.writer)), end.offset);
         CHECK_EQ(end.outcome, POLL_OK);
         CHECK(memcmp(uuid, tape_writer_stream(f.writer)->uuid, 16) == 0);
     }

@@ -1,3 +1,3 @@
--- The rows of a poll become the last ones of their coins.
-INSERT OR REPLACE INTO latest
-SELECT * FROM market WHERE slot = :slot AND job_id = :job_id;
+-- The rows of a poll become the last ones of their keys.
+INSERT OR REPLACE INTO {latest}
+SELECT * FROM {history} WHERE slot = :slot AND job_id = :job_id;

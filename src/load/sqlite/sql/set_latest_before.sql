@@ -1,9 +1,9 @@
--- The last row of a coin that has none, among the polls up to a slot.
-INSERT INTO latest
-SELECT market.* FROM poll
-     CROSS JOIN market ON market.slot = poll.slot AND market.job_id = :job_id
-                      AND market.coin_id = :coin_id
+-- The last row of a key that has none, among the polls up to a slot.
+INSERT INTO {latest}
+SELECT {history}.* FROM poll
+     CROSS JOIN {history} ON {history}.slot = poll.slot AND {history}.job_id = :job_id
+                      AND {history}.{key} = :key
 WHERE poll.job_id = :job_id AND poll.loaded = 'rows' AND poll.slot <= :slot
-  AND NOT EXISTS (SELECT 1 FROM latest
-                  WHERE latest.job_id = :job_id AND latest.coin_id = :coin_id)
+  AND NOT EXISTS (SELECT 1 FROM {latest}
+                  WHERE {latest}.job_id = :job_id AND {latest}.{key} = :key)
 ORDER BY poll.slot DESC LIMIT 1;

@@ -1,0 +1,1 @@
+COPY {history} (slot, job_id, {key}, {columns}) FROM STDIN BINARY

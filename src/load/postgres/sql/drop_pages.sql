@@ -1,0 +1,1 @@
+DELETE FROM raw WHERE slot = :slot AND job_id = :job_id;

@@ -1,0 +1,5 @@
+-- The rows of a poll become the last ones of their keys.
+INSERT INTO {latest} (slot, job_id, {key}, {columns})
+SELECT slot, job_id, {key}, {columns}
+FROM {history} WHERE slot = :slot AND job_id = :job_id
+ON CONFLICT (job_id, {key}) DO UPDATE SET slot = excluded.slot{replaced};

@@ -1,0 +1,2 @@
+-- Every coin that was ever seen.
+SELECT id, symbol, name FROM coin ORDER BY id;

@@ -1,0 +1,2 @@
+-- The jobs that collect something else than markets.
+SELECT name FROM job WHERE endpoint = :endpoint AND selection = :selection;

@@ -1,0 +1,57 @@
+/* Every row of a coin in a span of time. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "load/sql/candles.h"
+#include "load/sql/query.h"
+
+struct rows_args {
+    const struct rows_query *rows;
+    int64_t coin_id, at_us;
+};
+
+static void bind_rows(struct stmt *stmt, const void *args)
+{
+    const struct rows_args *a = args;
+
+    db_bind_int(stmt, ":coin_id", a->coin_id);
+    db_bind_text(stmt, ":vs_currency", a->rows->vs_currency);
+    db_bind_int(stmt, ":from", a->rows->from_us);
+    db_bind_int(stmt, ":until", a->rows->until_us);
+    db_bind_int(stmt, ":first_slot", candle_first_slot(a->rows->from_us));
+    db_bind_int(stmt, ":last_slot", a->rows->until_us);
+    db_bind_int(stmt, ":at", a->at_us);
+}
+
+static enum st ask_rows(struct reader *r, const struct rows_query *args, struct collected *c,
+                        struct err *err)
+{
+    struct rows_args rows = {.rows = args, .at_us = reader_moment(r)};
+    struct stmt *stmt;
+    bool is_known;
+
+    enum st st = db_prepare(&r->db, DB_FIND_COIN, &stmt, err);
+    if (st != ST_OK)
+        return st;
+    db_bind_text(stmt, ":id", args->id);
+    st = db_step(&r->db, stmt, &is_known, err);
+    if (st != ST_OK || !is_known)
+        return st;
+    rows.coin_id = db_int(stmt, 0);
+    db_reset(stmt);
+    return reader_ask(r, DB_QUERY_ROWS_OF, bind_rows, &rows, c, err);
+}
+
+enum st reader_rows(struct query *q, const struct rows_query *args, struct arena *arena,
+                    struct rows *ret_rows, struct err *err)
+{
+    struct reader *r = q->state;
+    struct rows rows = {.table = &market_table};
+    struct collected c = {.rows = &rows, .arena = arena};
+
+    enum st st = reader_begin(r, err);
+    if (st == ST_OK)
+        st = ask_rows(r, args, &c, err);
+    st = reader_end(r, st, err);
+    if (st == ST_OK)
+        *ret_rows = rows;
+    return st;
+}

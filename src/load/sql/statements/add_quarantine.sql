@@ -1,0 +1,2 @@
+INSERT INTO quarantine (stream, "offset", idx, coin, field, reason, value, stage)
+VALUES (:stream, :offset, :idx, :coin, :field, :reason, :value, :stage);

@@ -1,0 +1,1 @@
+DELETE FROM quality_flag WHERE slot = :slot AND job_id = :job_id;

@@ -1,0 +1,1 @@
+DELETE FROM {history} WHERE slot = :slot AND job_id = :job_id;

@@ -1,0 +1,1 @@
+DELETE FROM candle WHERE step = :step AND start = :from AND job_id = :job_id;

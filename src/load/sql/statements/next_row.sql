@@ -1,0 +1,7 @@
+-- The slot of a coin's next row. Step by step: few polls lie between two rows of a coin.
+SELECT poll.slot FROM poll
+WHERE poll.job_id = :job_id AND poll.loaded = 'rows' AND poll.slot > :slot
+  AND EXISTS (SELECT 1 FROM {history}
+              WHERE {history}.slot = poll.slot AND {history}.job_id = :job_id
+                AND {history}.coin_id = :coin_id)
+ORDER BY poll.slot LIMIT 1;

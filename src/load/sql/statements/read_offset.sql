@@ -1,0 +1,1 @@
+SELECT "offset", epoch FROM sink_offset WHERE stream = :stream;

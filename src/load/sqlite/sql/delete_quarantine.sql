@@ -1,2 +1,0 @@
-DELETE FROM quarantine
-WHERE stream = :stream AND offset BETWEEN :first_offset AND :last_offset;

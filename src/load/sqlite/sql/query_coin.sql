@@ -1,1 +1,0 @@
-SELECT * FROM present WHERE vs_currency = :vs_currency AND id = :id;

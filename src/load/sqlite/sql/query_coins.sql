@@ -1,1 +1,0 @@
-SELECT id, symbol, name FROM coin ORDER BY id;

@@ -1,1 +1,0 @@
-SELECT offset, epoch FROM sink_offset WHERE stream = :stream;

@@ -1,5 +1,0 @@
-UPDATE poll
-SET loaded = :loaded, rows_in = :rows_in, rows_new = :rows_new, rows_unchanged = :rows_unchanged,
-    rows_absent = :rows_absent, rows_quarantined = :rows_quarantined,
-    transform_version = :transform_version, error = :error
-WHERE job_id = :job_id AND slot = :slot AND stream = :stream AND last_offset = :last_offset;

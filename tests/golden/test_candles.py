@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Candles in SQLite and PostgreSQL against an oracle of Python alone, whatever comes in whatever order."""
+
+import oracle_candles
+import pytest
+from gecko import gecko
+from postgres import Server, binaries
+from replayed import AGE, age
+from seeds import seeds
+from stores import S_US, SLOT0, make_tape
+from test_transform import Maker
+
+SEEDS = seeds(1)
+MINUTE = 60 * S_US
+
+
+@pytest.fixture(scope="module")
+def server():
+    if binaries() is None:
+        pytest.skip("no PostgreSQL here")
+    made = Server()
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def database(server):
+    server.create("etl")
+    return server
+
+
+def polls_of(maker, n, first_slot, step, pace):
+    """Rows that stay, coins that come and go, pages that are missing, prices that are null, rows that are refused; with pauses."""
+    polls, slot = [], first_slot
+    pages = [maker.page(9 * i, maker.random.randint(3, 9), 30) for i in range(2)]
+    for _ in range(n):
+        if maker.chance(4):
+            pages = [page if maker.chance(2) else maker.page(9 * i, maker.random.randint(3, 9), maker.random.choice([5, 30, 300]))
+                     for i, page in enumerate(pages)]
+        outcome = maker.random.choice(["ok"] * 9 + ["partial", "failed"])
+        given = pages if outcome == "ok" else [] if outcome == "failed" else maker.random.choice([[None, pages[1]], [pages[0], None]])
+        polls.append((slot, outcome, given, pace))
+        slot += step * maker.random.choice([1] * 12 + [2, 9, 60])
+    return polls
+
+
+class Pair:
+    """Both stores, which get the same tapes in the same order."""
+
+    def __init__(self, server, path):
+        self.server, self.path = server, path
+        self.sinks = [f"sqlite:{path}", server.url(host="socket")]
+
+    def load(self, data):
+        gecko("load", "--from", f"tape:{data}", *[x for sink in self.sinks for x in ("--sink", sink)], check=0)
+        return self.check(f"after a load of {data}")
+
+    def replay(self, data, *options):
+        for sink in self.sinks:
+            gecko("replay", "--data", data, "--sink", sink, *options, check=0)
+
+    def check(self, where):
+        return [oracle_candles.check(tables, where) for tables in (oracle_candles.read_sqlite(self.path), oracle_candles.read_postgres(self.server))]
+
+    def age(self):
+        """As another version of the transform would have left both."""
+        age(self.path)
+        self.server.psql(f"set search_path to geckotape; {AGE}")
+
+
+@pytest.mark.parametrize("step, pace", [(30 * S_US, S_US), (2 * MINUTE, 20 * S_US), (10 * MINUTE, 4 * MINUTE), (90 * MINUTE, 9 * MINUTE)])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_candles_are_made_of_what_came_in_time_and_late_and_twice_and_anew(seed, step, pace, database, tmp_path):
+    maker = Maker(seed)
+    pair = Pair(database, tmp_path / "x.db")
+    one, other = tmp_path / "one", tmp_path / "other"
+    polls = polls_of(maker, 60, SLOT0, step, pace)
+    make_tape(one, polls[:40])
+    # another collector of the same job: some slots are the same, others lie between; all come late
+    make_tape(other, polls_of(maker, 30, SLOT0 + maker.random.choice([0, 20 * step, 5 * step + step // 2]), step, pace))
+    assert min(pair.load(one)) > 20
+    pair.load(other)
+    make_tape(one, polls[40:])
+    pair.load(one)
+    pair.age()
+    pair.replay(one)
+    pair.replay(other)
+    pair.check("after replays")
+    pair.replay(one, "--force")
+    assert min(pair.check("after a forced replay")) > 20

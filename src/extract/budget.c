@@ -52,17 +52,17 @@ struct budget_state budget_now(const struct budget *b, int64_t now_us)
     return now;
 }
 
-void budget_key_says(struct budget *b, int64_t now_us, uint64_t credits, uint64_t left)
+void budget_key_says(struct budget *b, int64_t now_us, uint64_t credits, int64_t left)
 {
     const struct budget_state now = budget_now(b, now_us);
-    const uint64_t used = left < credits ? credits - left : 0;
 
     if (credits == 0)
         return;
     if (b->is_by_key)
         b->calls = credits;
-    if (used <= now.own + now.others)
+    if (left < 0)
         return;
-    b->others = used - now.own;
+    const uint64_t used = (uint64_t)left < credits ? credits - (uint64_t)left : 0;
+    b->others = used > now.own ? used - now.own : 0;
     b->others_from_us = now.period.from_us;
 }

@@ -2,7 +2,8 @@
  * tape together. Inside extract/ only, as is its thread.
  *
  * Each stream's count rides on the `end`s of its polls (tape/record.h), so the last ones suffice
- * to go on. What /key says is used can only raise the sum: others spend there too.
+ * to go on. What /key says is used beyond that, others spend: its newest word holds, as one of
+ * before may have been of the period that just ended.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef EXTRACT_BUDGET_H
@@ -38,8 +39,8 @@ struct credits *budget_of(struct budget *b, const char *job, int64_t now_us,
 void budget_count(const struct budget *b, struct credits *credits, int64_t now_us,
                   bool is_clock_good, uint64_t n);
 
-/* What /key says of this period. */
-void budget_key_says(struct budget *b, int64_t now_us, uint64_t credits, uint64_t left);
+/* What /key says of this period; credits 0, left below 0: nothing of that. */
+void budget_key_says(struct budget *b, int64_t now_us, uint64_t credits, int64_t left);
 
 struct budget_state {
     struct period period;

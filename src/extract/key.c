@@ -210,7 +210,7 @@ void key_check(struct poller *p, struct key_finding *ret_finding)
     if (reply == REPLY_GOOD)
         read_limits(p, ret_finding);
     budget_key_says(&p->budget, clock_wall_us(p->clock), ret_finding->credits,
-                    ret_finding->credits_left);
+                    (int64_t)ret_finding->credits_left);
     if (ret_finding->calls_per_minute > 0 && !api->is_pace_fixed)
         limiter_set_pace(&p->limiter, limiter_pace(ret_finding->calls_per_minute));
     if (ret_finding->state == KEY_GOOD)

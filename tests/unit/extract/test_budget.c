@@ -129,7 +129,7 @@ static void only_a_good_clock_begins_a_period(void)
     budget_release(&b);
 }
 
-static void what_the_key_says_only_raises(void)
+static void the_newest_word_of_the_key_says_what_others_spent(void)
 {
     int64_t now = at("2026-11-10T00:00:00Z");
     struct budget b;
@@ -144,9 +144,30 @@ static void what_the_key_says_only_raises(void)
     CHECK_EQ(budget_now(&b, now).others, 60);
     budget_count(&b, c, now, true, 10);
     CHECK_EQ(budget_now(&b, now).left, 890);
-    budget_key_says(&b, now, 1000, 950);
-    CHECK_EQ(budget_now(&b, now).left, 890);
+    budget_key_says(&b, now, 1000, -1);
+    CHECK_EQ(budget_now(&b, now).left, 890); /* it says nothing of what is left */
+    budget_key_says(&b, now, 1000, 930);
+    CHECK_EQ(budget_now(&b, now).others, 20);                        /* it was wrong before */
     CHECK_EQ(budget_now(&b, at("2026-12-01T00:00:00Z")).left, 1000); /* theirs are of November */
+    budget_release(&b);
+}
+
+/* At the turn of the month /key may still tell of the month before. */
+static void a_word_of_the_period_before_does_not_silence_the_new_one(void)
+{
+    int64_t december = at("2026-12-01T00:00:00Z");
+    struct budget b;
+
+    budget_init(&b, 0, true, 1, KEY);
+    struct credits *c = budget_of(&b, "a", december - DAY, NULL);
+    budget_key_says(&b, december - DAY, 1000, 1000);
+    budget_count(&b, c, december - DAY, true, 900);
+    budget_count(&b, c, december + MINUTE, true, 1);
+    budget_key_says(&b, december + MINUTE, 1000, 0);
+    CHECK_EQ(budget_now(&b, december + HOUR).left, 0);
+    budget_key_says(&b, december + HOUR, 1000, 999);
+    CHECK_EQ(budget_now(&b, december + HOUR).left, 999);
+    CHECK_EQ(budget_now(&b, december + HOUR).others, 0);
     budget_release(&b);
 }
 
@@ -467,7 +488,9 @@ TAP_MAIN(TAP_CASE(a_period_begins_on_its_day_or_the_last_of_a_shorter_month),
          TAP_CASE(periods_follow_each_other_without_a_gap),
          TAP_CASE(the_last_end_on_the_tape_is_gone_on_from),
          TAP_CASE(an_aborted_poll_is_charged_to_the_period_of_its_end_too),
-         TAP_CASE(only_a_good_clock_begins_a_period), TAP_CASE(what_the_key_says_only_raises),
+         TAP_CASE(only_a_good_clock_begins_a_period),
+         TAP_CASE(the_newest_word_of_the_key_says_what_others_spent),
+         TAP_CASE(a_word_of_the_period_before_does_not_silence_the_new_one),
          TAP_CASE(the_demo_plan_lasts_a_month_of_slots_30_s_apart),
          TAP_CASE(what_is_short_is_taken_from_the_lowest_priority),
          TAP_CASE(jobs_of_one_priority_keep_the_same_share),

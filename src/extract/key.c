@@ -119,10 +119,10 @@ static enum key_state check_by_ping(struct poller *p, char ret_text[KEY_MAX_TEXT
 
 /* ---- /key ---- */
 
-/* What is there, of the numbers of the plan and of those of this key alone the tighter one. */
+/* The numbers of the plan and those of this key alone; -1: not told, or none that can be read. */
 struct limits {
     int64_t per_minute, key_per_minute;
-    int64_t credits, left, key_credits, key_used;
+    int64_t credits, left, used, key_credits, key_used;
 };
 
 static void read_number(struct str name, struct str number, struct limits *l)
@@ -135,6 +135,7 @@ static void read_number(struct str name, struct str number, struct limits *l)
         {"api_key_rate_limit_request_per_minute", &l->key_per_minute},
         {"monthly_call_credit", &l->credits},
         {"current_remaining_monthly_calls", &l->left},
+        {"current_total_monthly_calls", &l->used},
         {"api_key_monthly_call_credit", &l->key_credits},
         {"api_key_current_total_monthly_calls", &l->key_used},
     };
@@ -142,7 +143,7 @@ static void read_number(struct str name, struct str number, struct limits *l)
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         if (str_eq(name, str_of(numbers[i].name)) &&
             !str_to_i64(number, 0, INT64_MAX, numbers[i].value))
-            *numbers[i].value = 0;
+            *numbers[i].value = -1;
 }
 
 static enum st walk_limits(struct json *json, struct limits *l, struct str *ret_plan,
@@ -163,15 +164,45 @@ static enum st walk_limits(struct json *json, struct limits *l, struct str *ret_
     return st;
 }
 
+/* 0: neither is told. */
 static int64_t tighter(int64_t a, int64_t b)
 {
-    return a == 0 || (b != 0 && b < a) ? b : a;
+    if (a <= 0 || b <= 0)
+        return a > 0 ? a : b > 0 ? b : 0;
+    return a < b ? a : b;
+}
+
+/* -1: not told. */
+static int64_t left_of(int64_t credits, int64_t used)
+{
+    return used < 0 ? -1 : used < credits ? credits - used : 0;
+}
+
+/* A month's calls, of plan and key the tighter ones. */
+static void take_credits(struct poller *p, const struct limits *l, struct key_finding *f)
+{
+    int64_t credits = l->credits > 0 ? l->credits : 0;
+    int64_t left = credits > 0 && l->left < 0 ? left_of(credits, l->used) : l->left;
+
+    if (l->key_credits > 0) {
+        const int64_t key_left = left_of(l->key_credits, l->key_used);
+        const bool is_told = left >= 0 && key_left >= 0;
+        if (credits == 0 || (is_told ? key_left < left : l->key_credits < credits)) {
+            credits = l->key_credits;
+            left = key_left;
+        }
+    }
+    budget_key_says(&p->budget, clock_wall_us(p->clock), (uint64_t)credits, left);
+    if (credits > 0 && left >= 0) {
+        f->credits = (uint64_t)credits;
+        f->credits_left = (uint64_t)left;
+    }
 }
 
 /* A body that answer_read() walked to its end. */
 static void read_limits(struct poller *p, struct key_finding *f)
 {
-    struct limits l = {.per_minute = 0};
+    struct limits l = {-1, -1, -1, -1, -1, -1, -1};
     struct str plan = STR_NONE;
     struct err err = ERR_INIT;
     struct buf name = BUF_INIT(MAX_PLAN);
@@ -182,12 +213,7 @@ static void read_limits(struct poller *p, struct key_finding *f)
         return;
     const int64_t limit = tighter(l.per_minute, l.key_per_minute);
     f->calls_per_minute = limit < UINT32_MAX ? (uint32_t)limit : UINT32_MAX;
-    f->credits = (uint64_t)l.credits;
-    f->credits_left = (uint64_t)l.left;
-    if (l.key_credits > 0 && (l.credits == 0 || l.key_credits - l.key_used < l.left)) {
-        f->credits = (uint64_t)l.key_credits;
-        f->credits_left = l.key_used < l.key_credits ? (uint64_t)(l.key_credits - l.key_used) : 0;
-    }
+    take_credits(p, &l, f);
     buf_add_clean(&name, plan, MAX_PLAN);
     snprintf(f->plan, sizeof(f->plan), "%s", buf_z(&name));
     buf_release(&name);
@@ -209,8 +235,6 @@ void key_check(struct poller *p, struct key_finding *ret_finding)
         ret_finding->state = of_reply(reply);
     if (reply == REPLY_GOOD)
         read_limits(p, ret_finding);
-    budget_key_says(&p->budget, clock_wall_us(p->clock), ret_finding->credits,
-                    (int64_t)ret_finding->credits_left);
     if (ret_finding->calls_per_minute > 0 && !api->is_pace_fixed)
         limiter_set_pace(&p->limiter, limiter_pace(ret_finding->calls_per_minute));
     if (ret_finding->state == KEY_GOOD)

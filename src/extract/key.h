@@ -25,7 +25,7 @@ struct key_finding {
     char text[KEY_MAX_TEXT];   /* for people, with the mend; empty when good */
     char plan[32];             /* by the API's name; "": not known, and so are the following, 0 */
     uint32_t calls_per_minute; /* the limit */
-    uint64_t credits, credits_left; /* of this month */
+    uint64_t credits, credits_left; /* of this month; 0 and 0 unless both are told */
 };
 
 struct poller;

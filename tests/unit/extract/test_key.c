@@ -127,6 +127,10 @@ static void what_a_paid_plan_has_is_read_and_the_tighter_counts(void)
          "\"monthly_call_credit\":-7,\"current_remaining_monthly_calls\":99999999999999999999}",
          "?[2Jx", 0, 0, 0},
         {"{\"rate_limit_request_per_minute\":99999999999}", "", UINT32_MAX, 0, 0},
+        {"{\"monthly_call_credit\":1000,\"current_total_monthly_calls\":4}", "", 0, 1000, 996},
+        {"{\"monthly_call_credit\":1000,\"current_remaining_monthly_calls\":996,"
+         "\"api_key_monthly_call_credit\":5000}",
+         "", 0, 1000, 996},
     };
 
     for (size_t i = 0; i < sizeof(plans) / sizeof(plans[0]); i++) {
@@ -138,6 +142,35 @@ static void what_a_paid_plan_has_is_read_and_the_tighter_counts(void)
         CHECK_EQ(found.calls_per_minute, plans[i].calls_per_minute);
         CHECK_EQ(found.credits, plans[i].credits);
         CHECK_EQ(found.credits_left, plans[i].left);
+    }
+}
+
+/* Else a server that leaves it out, or says it in a way of its own, would stop all polls. */
+static void what_is_left_is_unknown_unless_it_is_told(void)
+{
+    static const char *const tells[] = {
+        "{\"monthly_call_credit\":1000}",
+        "{\"monthly_call_credit\":1000,\"current_remaining_monthly_calls\":-3}",
+        "{\"monthly_call_credit\":1000,\"current_remaining_monthly_calls\":9.5e2}",
+        "{\"monthly_call_credit\":1000,\"current_remaining_monthly_calls\":\"996\"}",
+        "{\"monthly_call_credit\":1000,\"current_remaining_monthly_calls\":null}",
+        "{\"api_key_monthly_call_credit\":1000}",
+    };
+
+    for (size_t i = 0; i < sizeof(tells) / sizeof(tells[0]); i++) {
+        char answer[1024];
+        snprintf(answer, sizeof(answer), "HTTP/1.1 200 OK\r\n\r\n%s", tells[i]);
+        prepare(SCRIPT({.answer = answer, .is_closed = true}, {.answer = GOOD}));
+        snprintf(w.setup.api.key, sizeof(w.setup.api.key), KEY);
+        w.setup.api.key_header = "x-cg-pro-api-key";
+        w.setup.api.key_path = "/key";
+        w.setup.api.is_budget_by_key = true;
+        begin();
+        poll_once(0, BUDGET_US);
+        end();
+        if (w.outcome != POLL_OK)
+            TAP_FAIL("%s: %s", tells[i], last()->text);
+        CHECK_EQ(metric_get(METRIC_BUDGET_CALLS, NULL, NULL), 1000);
     }
 }
 
@@ -204,6 +237,7 @@ static void a_refusal_is_shown_and_stops_no_poll(void)
 TAP_MAIN(TAP_CASE(a_key_is_good_refused_ignored_or_nobody_knows),
          TAP_CASE(a_made_up_key_has_the_form_of_ours_and_nothing_of_it),
          TAP_CASE(what_a_paid_plan_has_is_read_and_the_tighter_counts),
+         TAP_CASE(what_is_left_is_unknown_unless_it_is_told),
          TAP_CASE(the_pace_is_the_plans_unless_somebody_fixed_it),
          TAP_CASE(once_asks_for_a_key_that_has_not_been_charged_yet),
          TAP_CASE(a_refusal_is_shown_and_stops_no_poll))

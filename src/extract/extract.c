@@ -13,6 +13,7 @@
 #define LONGEST_NAP_US US_PER_S /* then look at the wall clock again: it may have jumped */
 #define ASK_KEY_US     (6 * 3600 * US_PER_S)
 #define DOUBT_KEY_US   (600 * US_PER_S)
+#define SILENT_KEY_US  (3600 * US_PER_S)
 #define RECONSIDER_US  (600 * US_PER_S) /* what is promised, by what the budget has left */
 #define SWEEP_SHARE    4 /* of so many calls while a sweep is under way one may be another's */
 
@@ -344,6 +345,28 @@ static void show_key(const struct extract *e, const struct key_finding *f)
     status_unlock(e->poller.status);
 }
 
+/* The bound is the one that /key tells, and it has not yet. */
+static bool is_bound_missing(const struct extract *e)
+{
+    const struct extract_api *api = e->poller.api;
+
+    return e->poller.budget.is_by_key && e->poller.budget.calls == 0 && api->key[0] != '\0' &&
+           api->key_path && strcmp(api->key_path, "/key") == 0;
+}
+
+/* When others spent what was left, polls are silent on the word of /key alone, which may be late.
+ */
+static void ask_key_later(struct extract *e, enum key_state state)
+{
+    const struct budget_state now = budget_now(&e->poller.budget, clock_wall_us(e->setup.clock));
+    const bool is_told = state == KEY_GOOD || state == KEY_IGNORED || state == KEY_UNASKED;
+    const int64_t after_us = is_bound_missing(e) && !is_told   ? DOUBT_KEY_US
+                             : now.left == 0 && now.others > 0 ? SILENT_KEY_US
+                                                               : ASK_KEY_US;
+
+    e->ask_key_at_us = clock_mono_us(e->setup.clock) + after_us;
+}
+
 /* Before the first poll. The API lies about keys too: polling goes on whatever it says. */
 static void meet_key(struct extract *e)
 {
@@ -351,6 +374,7 @@ static void meet_key(struct extract *e)
 
     e->is_key_met = true;
     extract_check_key(e, &f);
+    ask_key_later(e, f.state);
     if (f.state == KEY_UNASKED || waiter_is_stopped(&e->waiter))
         return;
     show_key(e, &f);
@@ -387,13 +411,13 @@ static void doubt_key(struct extract *e)
     struct key_finding f;
 
     if (api->key[0] == '\0' || api->key_path == NULL || strcmp(api->key_path, "/key") != 0 ||
-        e->poller.budget.calls == 0)
+        (e->poller.budget.calls == 0 && !e->poller.budget.is_by_key))
         return;
     if (mono_us < e->ask_key_at_us && (mono_us < e->doubt_key_at_us || !is_refused(e)))
         return;
-    e->ask_key_at_us = mono_us + ASK_KEY_US;
     e->doubt_key_at_us = mono_us + DOUBT_KEY_US;
     extract_check_key(e, &f);
+    ask_key_later(e, f.state);
     if (f.state != KEY_GOOD || waiter_is_stopped(&e->waiter))
         return;
     show_key(e, &f);
@@ -461,7 +485,8 @@ enum st extract_once(struct extract *e, size_t job, int64_t slot_us, int64_t bud
     struct task *t = e->tasks[job];
     enum st st = ST_OK;
 
-    if (!e->is_key_met && !is_key_known(e)) /* each call of a timer's would cost two more */
+    /* each call of a timer's would cost two more, but no bound must be passed unseen */
+    if (!e->is_key_met && (!is_key_known(e) || is_bound_missing(e)))
         meet_key(e);
     task_begin_once(t, &e->poller, slot_us, budget_us);
     while (st == ST_OK && t->job.is_polling)
@@ -632,7 +657,6 @@ enum st extract_run(struct extract *e, struct err *err)
 
     e->is_running = true;
     meet_key(e);
-    e->ask_key_at_us = clock_mono_us(e->setup.clock) + ASK_KEY_US;
     while (st == ST_OK && !waiter_is_stopped(&e->waiter)) {
         take_jobs(e);
         reconsider(e);

@@ -131,7 +131,7 @@ void extract_free(struct extract *e); /* NULL is fine */
 /* Ask the API what it makes of the key; nothing when there is none, or no key_path. Takes up to
  * three calls, paced as all are, and sets the pace by what a paid plan has. Not while extract_run()
  * runs, which asks by itself, before the first poll; extract_once() asks when no good answer to
- * this key is on the tapes of its jobs. */
+ * this key is on the tapes of its jobs, or when only /key tells how many calls there are. */
 void extract_check_key(struct extract *e, struct key_finding *ret_finding);
 
 /* Thread body: poll on the grid until extract_stop(). A current slot that is not yet on the tape is

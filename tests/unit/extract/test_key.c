@@ -35,6 +35,15 @@ static void ask_as(const char *plan_path, const struct http_step *steps, size_t 
     end();
 }
 
+/* A plan whose bound /key tells. */
+static void as_pro(void)
+{
+    snprintf(w.setup.api.key, sizeof(w.setup.api.key), KEY);
+    w.setup.api.key_header = "x-cg-pro-api-key";
+    w.setup.api.key_path = "/key";
+    w.setup.api.is_budget_by_key = true;
+}
+
 static const struct {
     const char *path;
     struct http_step steps[3];
@@ -161,10 +170,7 @@ static void what_is_left_is_unknown_unless_it_is_told(void)
         char answer[1024];
         snprintf(answer, sizeof(answer), "HTTP/1.1 200 OK\r\n\r\n%s", tells[i]);
         prepare(SCRIPT({.answer = answer, .is_closed = true}, {.answer = GOOD}));
-        snprintf(w.setup.api.key, sizeof(w.setup.api.key), KEY);
-        w.setup.api.key_header = "x-cg-pro-api-key";
-        w.setup.api.key_path = "/key";
-        w.setup.api.is_budget_by_key = true;
+        as_pro();
         begin();
         poll_once(0, BUDGET_US);
         end();
@@ -214,6 +220,58 @@ static void once_asks_for_a_key_that_has_not_been_charged_yet(void)
     CHECK_EQ(w.server.n_requests, 2 + 1 + 1);
 }
 
+/* A plan whose bound only /key tells: each `once` has to know it. */
+static void once_asks_each_time_where_only_the_key_tells_the_bound(void)
+{
+    prepare(SCRIPT(LIMITS("{\"monthly_call_credit\":9,\"current_remaining_monthly_calls\":9}"),
+                   {.answer = GOOD},
+                   LIMITS("{\"monthly_call_credit\":9,\"current_remaining_monthly_calls\":0}"),
+                   {.answer = GOOD}));
+    as_pro();
+    for (int i = 0; i < 2; i++) {
+        begin();
+        poll_once(0, BUDGET_US);
+        CHECK_EQ(w.outcome, i == 0 ? POLL_OK : POLL_FAILED);
+        extract_free(w.extract);
+        w.extract = NULL;
+    }
+    end();
+    CHECK_EQ(w.server.n_requests, 3);
+}
+
+/* Its monotonic clock goes 700 times as fast. */
+static int64_t fast_mono_us(struct clock *c)
+{
+    (void)c;
+    return clock_mono_us(clock_system()) * 700;
+}
+
+static int64_t real_wall_us(struct clock *c)
+{
+    (void)c;
+    return clock_wall_us(clock_system());
+}
+
+static void a_bound_that_was_not_told_at_the_start_is_asked_for_again(void)
+{
+    static struct clock fast = {real_wall_us, fast_mono_us};
+    enum st st = ST_FATAL;
+    pthread_t thread;
+
+    prepare(SCRIPT(DOWN, {.answer = GOOD}, LIMITS("{\"monthly_call_credit\":77}")));
+    as_pro();
+    w.job.grid.every_us = INT64_C(86400) * US_PER_S;
+    w.setup.clock = &fast;
+    begin();
+    pthread_create(&thread, NULL, run_extract, &st);
+    AWAIT(metric_get(METRIC_BUDGET_CALLS, NULL, NULL) == 77);
+    extract_stop(w.extract);
+    pthread_join(thread, NULL);
+    end();
+    CHECK_OK(st, err);
+    CHECK_EQ(w.server.n_requests, 3);
+}
+
 static void a_refusal_is_shown_and_stops_no_poll(void)
 {
     static struct status_snapshot snapshot;
@@ -240,4 +298,6 @@ TAP_MAIN(TAP_CASE(a_key_is_good_refused_ignored_or_nobody_knows),
          TAP_CASE(what_is_left_is_unknown_unless_it_is_told),
          TAP_CASE(the_pace_is_the_plans_unless_somebody_fixed_it),
          TAP_CASE(once_asks_for_a_key_that_has_not_been_charged_yet),
+         TAP_CASE(once_asks_each_time_where_only_the_key_tells_the_bound),
+         TAP_CASE(a_bound_that_was_not_told_at_the_start_is_asked_for_again),
          TAP_CASE(a_refusal_is_shown_and_stops_no_poll))

@@ -35,8 +35,8 @@ struct verb {
     int (*explain)(const struct config *config, const struct settings *settings);
 };
 
-extern const struct verb verb_run, verb_once, verb_query, verb_tape, verb_import, verb_simulate,
-    verb_check, verb_status, verb_doctor;
+extern const struct verb verb_run, verb_once, verb_query, verb_export, verb_tape, verb_import,
+    verb_simulate, verb_check, verb_status, verb_doctor;
 extern const struct verb verb_load, verb_replay, verb_backfill, verb_sink, verb_migrate;
 extern const struct verb verb_serve, verb_extract, verb_run_now, verb_reload, verb_log_level;
 
@@ -59,6 +59,11 @@ const char *cmd_data_dir(const struct config *config);
  * cannot be read back. */
 enum st cmd_open_store(const struct config *config, struct sink_url *url, struct query **ret_query,
                        struct err *err) MUST_USE;
+
+/* ST_REJECT names the first coin that the store does not know, with what is nearest to it. Stores
+ * that cannot tell know all. */
+enum st cmd_check_coins(struct query *query, const struct str *ids, size_t n_ids,
+                        struct err *err) MUST_USE;
 
 /* Block SIGINT, SIGTERM, SIGHUP and SIGPIPE in this and all later threads; cmd_wait_signal() takes
  * them. */

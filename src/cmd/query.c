@@ -6,169 +6,18 @@
 #include "base/file.h"
 #include "cmd/at_file.h"
 #include "cmd/instant.h"
+#include "cmd/print.h"
 #include "load/sink.h"
+#include "query/nearest.h"
 #include "row/market.h"
 
 #include <stdio.h>
 
-#define MAX_ARENA        (UINT64_C(512) * 1024 * 1024)
-#define MAX_OUTPUT       (UINT64_C(512) * 1024 * 1024)
-#define MAX_COLUMN_WIDTH 44
+#define MAX_ARENA (UINT64_C(512) * 1024 * 1024)
 
 #define DAY_US          (86400 * US_PER_S)
 #define DEFAULT_STEP    (3600 * US_PER_S)
 #define DEFAULT_CANDLES 100
-
-struct columns {
-    const struct table *table;
-    size_t index[N_MARKET_COLUMNS];
-    size_t n;
-};
-
-static enum st choose_columns(const char *text, struct columns *ret, struct err *err)
-{
-    static const enum market_column readable[] = {MARKET_MARKET_CAP_RANK,
-                                                  MARKET_ID,
-                                                  MARKET_SYMBOL,
-                                                  MARKET_CURRENT_PRICE,
-                                                  MARKET_PRICE_CHANGE_PERCENTAGE_24H,
-                                                  MARKET_MARKET_CAP,
-                                                  MARKET_TOTAL_VOLUME,
-                                                  MARKET_LAST_UPDATED,
-                                                  MARKET_FETCHED_AT};
-    struct str rest = str_of(text), name;
-
-    ret->table = &market_table;
-    ret->n = 0;
-    if (rest.len == 0)
-        for (; ret->n < sizeof(readable) / sizeof(readable[0]); ret->n++)
-            ret->index[ret->n] = readable[ret->n];
-    if (str_eq(rest, STR("all"))) {
-        for (; ret->n < N_MARKET_COLUMNS; ret->n++)
-            ret->index[ret->n] = ret->n;
-        return ST_OK;
-    }
-    while (rest.len > 0) {
-        str_cut(&rest, ',', &name);
-        size_t i = table_find(&market_table, name);
-        if (i == N_MARKET_COLUMNS)
-            return err_set(err, ST_REJECT,
-                           "--columns: there is no column %.*s; --columns all shows them",
-                           STR_ARG(name));
-        if (ret->n == N_MARKET_COLUMNS)
-            return err_set(err, ST_REJECT, "--columns: more than %d", N_MARKET_COLUMNS);
-        ret->index[ret->n++] = i;
-    }
-    return ST_OK;
-}
-
-static void add_csv_field(struct buf *b, struct str text)
-{
-    bool needs_quotes =
-        text.len > 0 && (memchr(text.p, ',', text.len) || memchr(text.p, '"', text.len) ||
-                         memchr(text.p, '\n', text.len) || memchr(text.p, '\r', text.len));
-    if (!needs_quotes) {
-        buf_add_str(b, text);
-        return;
-    }
-    buf_add_char(b, '"');
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.p[i] == '"')
-            buf_add_char(b, '"');
-        buf_add_char(b, text.p[i]);
-    }
-    buf_add_char(b, '"');
-}
-
-static void add_csv(struct buf *b, const struct rows *rows, const struct columns *columns)
-{
-    struct buf cell = BUF_INIT(MAX_OUTPUT);
-
-    for (size_t c = 0; c < columns->n; c++)
-        buf_addf(b, "%s%s", c > 0 ? "," : "", columns->table->columns[columns->index[c]].name);
-    buf_add_char(b, '\n');
-    for (size_t r = 0; r < rows->n; r++)
-        for (size_t c = 0; c < columns->n; c++) {
-            buf_clear(&cell);
-            cell_add_text(&cell, &rows_at(rows, r)[columns->index[c]]);
-            add_csv_field(b, buf_str(&cell));
-            buf_add_char(b, c + 1 < columns->n ? ',' : '\n');
-        }
-    buf_release(&cell);
-}
-
-static void add_json(struct buf *b, const struct rows *rows, const struct columns *columns,
-                     bool is_lines)
-{
-    if (!is_lines)
-        buf_add_z(b, "[");
-    for (size_t r = 0; r < rows->n; r++) {
-        if (!is_lines)
-            buf_add_z(b, r > 0 ? ",\n " : "\n ");
-        for (size_t c = 0; c < columns->n; c++) {
-            buf_addf(b, "%s\"%s\":", c > 0 ? "," : "{",
-                     columns->table->columns[columns->index[c]].name);
-            cell_add_json(b, &rows_at(rows, r)[columns->index[c]]);
-        }
-        buf_add_z(b, is_lines ? "}\n" : "}");
-    }
-    if (!is_lines)
-        buf_add_z(b, "\n]\n");
-}
-
-/* Columns of text: as many as a terminal shows for UTF-8 text without wide characters. */
-static size_t width_of(struct str s)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < s.len; i++)
-        n += ((unsigned char)s.p[i] & 0xC0) != 0x80;
-    return n;
-}
-
-static void add_padded(struct buf *b, struct str text, size_t width, bool is_right)
-{
-    size_t have = width_of(text), pad = width > have ? width - have : 0;
-
-    if (is_right)
-        buf_addf(b, "%*s", (int)pad, "");
-    buf_add_str(b, text);
-    if (!is_right)
-        buf_addf(b, "%*s", (int)pad, "");
-}
-
-static void add_table(struct buf *b, const struct rows *rows, const struct columns *columns)
-{
-    size_t width[N_MARKET_COLUMNS];
-    struct buf cell = BUF_INIT(MAX_OUTPUT), shown = BUF_INIT(MAX_OUTPUT);
-
-    for (size_t c = 0; c < columns->n; c++) {
-        width[c] = strlen(columns->table->columns[columns->index[c]].name);
-        for (size_t r = 0; r < rows->n; r++) {
-            buf_clear(&cell);
-            cell_add_text(&cell, &rows_at(rows, r)[columns->index[c]]);
-            size_t w = width_of(buf_str(&cell));
-            width[c] = w > width[c] ? w : width[c];
-        }
-        width[c] = width[c] < MAX_COLUMN_WIDTH ? width[c] : MAX_COLUMN_WIDTH;
-    }
-    for (size_t r = 0; r <= rows->n; r++)
-        for (size_t c = 0; c < columns->n; c++) {
-            const struct column *column = &columns->table->columns[columns->index[c]];
-            bool is_right = column->kind == CELL_NUM || column->kind == CELL_INT;
-            buf_clear(&cell);
-            if (r == 0)
-                buf_add_z(&cell, column->name);
-            else
-                cell_add_text(&cell, &rows_at(rows, r - 1)[columns->index[c]]);
-            buf_clear(&shown);
-            buf_add_clean(&shown, buf_str(&cell), cell.len);
-            bool is_last = c + 1 == columns->n;
-            add_padded(b, buf_str(&shown), is_last && !is_right ? 0 : width[c], is_right);
-            buf_add_z(b, is_last ? "\n" : "  ");
-        }
-    buf_release(&shown);
-    buf_release(&cell);
-}
 
 enum st cmd_open_store(const struct config *config, struct sink_url *url, struct query **ret_query,
                        struct err *err)
@@ -188,26 +37,52 @@ enum st cmd_open_store(const struct config *config, struct sink_url *url, struct
     return st == ST_OK ? driver->open_query(url, ret_query, err) : err_wrap(err, st, "--from: ");
 }
 
+/* With what is nearest to it. */
+static enum st reject_coin(struct query *query, struct str id, struct arena *arena, struct err *err)
+{
+    struct buf near = BUF_INIT(512);
+    struct rows coins;
+
+    enum st st = query->driver->coins(query, arena, &coins, err);
+    struct nearest_name *names =
+        st == ST_OK ? arena_alloc(arena, coins.n + 1, sizeof(*names)) : NULL;
+    for (size_t i = 0; names && i < coins.n; i++)
+        names[i] = (struct nearest_name){cell_text(&rows_at(&coins, i)[COIN_ID]),
+                                         cell_text(&rows_at(&coins, i)[COIN_SYMBOL])};
+    if (names)
+        nearest_add(&near, id, names, coins.n);
+    if (st == ST_OK)
+        st = err_set(err, ST_REJECT, "%.*s: the store has no such coin%s%s%s", STR_ARG(id),
+                     near.len > 0 ? ", did you mean " : "", buf_z(&near), near.len > 0 ? "?" : "");
+    buf_release(&near);
+    return st;
+}
+
+enum st cmd_check_coins(struct query *query, const struct str *ids, size_t n_ids, struct err *err)
+{
+    struct coin_info info;
+    struct arena arena;
+    bool is_known = true;
+    enum st st = ST_OK;
+
+    arena_init(&arena, MAX_ARENA);
+    for (size_t i = 0; st == ST_OK && query->driver->info && i < n_ids; i++) {
+        st = query->driver->info(query, ids[i], &arena, &info, &is_known, err);
+        if (st == ST_OK && !is_known)
+            st = reject_coin(query, ids[i], &arena, err);
+    }
+    arena_release(&arena);
+    return st;
+}
+
 static enum st print(const struct config *config, const struct rows *rows,
                      const struct columns *columns, struct err *err)
 {
-    struct buf out = BUF_INIT(MAX_OUTPUT);
-
-    if (rows->n == 0 && config->output == OUTPUT_TABLE)
-        fprintf(stderr, "geckotape: no %s for %s in the store\n",
-                columns->table == &market_table ? "rows" : "candles", config->job.vs);
-    else if (config->output == OUTPUT_TABLE)
-        add_table(&out, rows, columns);
-    else if (config->output == OUTPUT_CSV)
-        add_csv(&out, rows, columns);
-    else
-        add_json(&out, rows, columns, config->output == OUTPUT_JSONL);
-    enum st st = buf_check(&out, "output", err);
-    if (st == ST_OK && out.len > 0 &&
-        (fwrite(out.p, 1, out.len, stdout) != out.len || fflush(stdout) != 0))
-        st = err_set(err, ST_FATAL, "cannot write the output");
-    buf_release(&out);
-    return st;
+    if (rows->n > 0 || config->output != OUTPUT_TABLE)
+        return print_rows(rows, columns, config->output, err);
+    fprintf(stderr, "geckotape: no %s for %s in the store\n",
+            columns->table == &market_table ? "rows" : "candles", config->job.vs);
+    return ST_OK;
 }
 
 static enum st print_latest(const struct config *config, struct query *query, const struct str *ids,
@@ -223,7 +98,7 @@ static enum st print_latest(const struct config *config, struct query *query, co
     struct columns columns;
     struct rows rows;
 
-    enum st st = choose_columns(config->columns, &columns, err);
+    enum st st = columns_choose(config->columns, "--columns", &columns, err);
     if (st == ST_OK)
         st = query->driver->market(query, &args, arena, &rows, err);
     if (st != ST_OK)
@@ -275,7 +150,7 @@ static enum st add_rows(struct rows *to, const struct rows *more, struct arena *
     return ST_OK;
 }
 
-static enum st print_rows(const struct config *config, struct query *query, const struct str *ids,
+static enum st print_past(const struct config *config, struct query *query, const struct str *ids,
                           size_t n_ids, struct arena *arena, struct err *err)
 {
     struct rows rows = {.table = &market_table}, some;
@@ -286,7 +161,7 @@ static enum st print_rows(const struct config *config, struct query *query, cons
         return err_set(err, ST_REJECT, "rows: of which coin? as in geckotape query rows bitcoin");
     if (query->driver->rows == NULL)
         return err_set(err, ST_REJECT, "rows: this store keeps no past; sqlite: and postgres: do");
-    enum st st = choose_columns(config->columns, &columns, err);
+    enum st st = columns_choose(config->columns, "--columns", &columns, err);
     if (st == ST_OK)
         st = choose_span(config, query, DAY_US, &span, err);
     for (size_t i = 0; st == ST_OK && i < n_ids; i++) {
@@ -399,7 +274,7 @@ static enum st print_what(const struct config *config, struct query *query, cons
     const bool has_candles = n_words > 0 && str_eq(words[0], STR("candles"));
 
     if (n_words > 0 && str_eq(words[0], STR("rows")))
-        return print_rows(config, query, words + 1, n_words - 1, arena, err);
+        return print_past(config, query, words + 1, n_words - 1, arena, err);
     if (has_candles || config->job.every_us > 0)
         return print_candles(config, query, words + has_candles, n_words - has_candles, arena, err);
     if (config->since[0] || config->until[0])
@@ -437,7 +312,11 @@ static int run(const struct config *config, const char *const *words, size_t n_w
         st = n_words == 0 ? at_file_print(config, query, &n_missing, &err)
                           : err_set(&err, ST_REJECT, "--at-file: its lines name the coins");
     } else {
-        st = choose_moment(config, query, &err);
+        const size_t is_what =
+            n_words > 0 && (str_eq(ids[0], STR("rows")) || str_eq(ids[0], STR("candles")));
+        st = cmd_check_coins(query, ids + is_what, n_words - is_what, &err);
+        if (st == ST_OK)
+            st = choose_moment(config, query, &err);
         if (st == ST_OK)
             st = print_what(config, query, ids, n_words, &arena, &err);
     }

@@ -503,7 +503,7 @@ void config_check(const struct config *config, const struct config_read *read)
         if (is_whole)
             check_plan(config, read);
         check_secret(read, "http-token", config->http_token, MIN_TOKEN);
-    } else if (verb & (VERB_QUERY | VERB_IMPORT)) {
+    } else if (verb & (VERB_QUERY | VERB_EXPORT | VERB_IMPORT)) {
         check_job(&config->job, NULL, read);
     }
     if ((verb & VERB_SERVE) && config->is_upstream) {

@@ -25,6 +25,7 @@ enum verb_bit {
     VERB_MIGRATE = 1 << 14,
     VERB_SERVE = 1 << 15,
     VERB_BACKFILL = 1 << 16,
+    VERB_EXPORT = 1 << 17,
 };
 
 enum api_plan { PLAN_KEYLESS, PLAN_DEMO, PLAN_BASIC, PLAN_ANALYST, PLAN_LITE, PLAN_PRO };
@@ -134,6 +135,11 @@ struct config {
     char *since, *until; /* cmd/instant.h; empty: no bound */
 
     bool is_renaming_old; /* migrate */
+
+    /* export */
+    char *panel;          /* columns */
+    char *universe;       /* "all", "top100" */
+    int64_t max_stale_us; /* 0: any */
 
     /* backfill */
     struct opt_list granularity;

@@ -29,7 +29,7 @@ const struct opt_def config_options[] = {
      .kind = OPT_TEXT,
      .metavar = "CURRENCY",
      .fallback = "usd",
-     .verbs = COLLECT | VERB_QUERY | VERB_IMPORT | VERB_BACKFILL,
+     .verbs = COLLECT | VERB_QUERY | VERB_EXPORT | VERB_IMPORT | VERB_BACKFILL,
      .help = "the currency prices are quoted in",
      .offset = AT(job.vs)},
     {.name = "top",
@@ -49,7 +49,7 @@ const struct opt_def config_options[] = {
      .kind = OPT_LIST,
      .metavar = "A,B,C",
      .separator = ',',
-     .verbs = COLLECT | VERB_BACKFILL,
+     .verbs = COLLECT | VERB_EXPORT | VERB_BACKFILL,
      .help = "only these coins, by CoinGecko's ids",
      .offset = AT(job.ids)},
     {.name = "category",
@@ -69,10 +69,11 @@ const struct opt_def config_options[] = {
      .metavar = "TIME",
      .min = US_PER_S,
      .max = 7 * DAY,
-     .verbs = COLLECT | VERB_QUERY,
+     .verbs = COLLECT | VERB_QUERY | VERB_EXPORT,
      .help = "how often to poll, on a fixed grid of UTC (run: default 30s, of global 10m, of other "
              "endpoints 1h; once: default now; with it, the present slot of the grid unless it is "
-             "on the tape; query: candles of that length, default 1h)",
+             "on the tape; query: candles of that length, default 1h; export: a moment of the "
+             "panel, default 1h)",
      .offset = AT(job.every_us)},
     {.name = "between",
      .kind = OPT_TEXT,
@@ -350,11 +351,12 @@ const struct opt_def config_options[] = {
      .kind = OPT_TEXT,
      .metavar = "URL",
      .fallback = "",
-     .verbs = VERB_QUERY | VERB_LOAD | VERB_SIMULATE | VERB_SERVE,
-     .help = "query, serve: the store, as sqlite:PATH or postgres://… (query: default "
-             "sqlite:DATA/market.db); load: the data "
-             "directory whose tape is loaded, as tape:DIR (default: tape:./data); simulate: the "
-             "one whose tape is played again in place of a made-up market",
+     .verbs = VERB_QUERY | VERB_EXPORT | VERB_LOAD | VERB_SIMULATE | VERB_SERVE,
+     .help =
+         "query, export, serve: the store, as sqlite:PATH or postgres://… (query, export: default "
+         "sqlite:DATA/market.db); load: the data "
+         "directory whose tape is loaded, as tape:DIR (default: tape:./data); simulate: the "
+         "one whose tape is played again in place of a made-up market",
      .offset = AT(from)},
     {.name = "at",
      .kind = OPT_TEXT,
@@ -384,18 +386,20 @@ const struct opt_def config_options[] = {
      .kind = OPT_TEXT,
      .metavar = "TIME",
      .fallback = "",
-     .verbs = VERB_REPLAY | VERB_TAPE | VERB_QUERY | VERB_BACKFILL,
+     .verbs = VERB_REPLAY | VERB_TAPE | VERB_QUERY | VERB_EXPORT | VERB_BACKFILL,
      .help = "replay, tape drift: only polls of slots from this time on: 2026-11-23T14:30:00Z, "
              "2026-11-23, or -2h; query: rows (default: of a day) and candles (default: 100); "
-             "backfill: where charts begin (default: a year ago)",
+             "export: where the panel begins (default: 100 moments before its end); backfill: "
+             "where charts begin (default: a year ago)",
      .offset = AT(since)},
     {.name = "until",
      .kind = OPT_TEXT,
      .metavar = "TIME",
      .fallback = "",
-     .verbs = VERB_REPLAY | VERB_QUERY | VERB_BACKFILL,
-     .help = "only polls of slots, rows, candles before this time; backfill: where charts end "
-             "(default: now)",
+     .verbs = VERB_REPLAY | VERB_QUERY | VERB_EXPORT | VERB_BACKFILL,
+     .help =
+         "only polls of slots, rows, candles, moments before this time; backfill: where charts end "
+         "(default: now)",
      .offset = AT(until)},
     {.name = "force",
      .kind = OPT_FLAG,
@@ -423,12 +427,37 @@ const struct opt_def config_options[] = {
      .verbs = VERB_QUERY,
      .help = "these columns (default: a readable choice; all: every one)",
      .offset = AT(columns)},
+    {.name = "panel",
+     .kind = OPT_TEXT,
+     .metavar = "A,B,C",
+     .fallback = "current_price",
+     .verbs = VERB_EXPORT,
+     .help = "these columns of coins/markets at each moment",
+     .offset = AT(panel)},
+    {.name = "universe",
+     .kind = OPT_TEXT,
+     .metavar = "WHICH",
+     .fallback = "all",
+     .verbs = VERB_EXPORT,
+     .help = "top100, say: the coins that had these ranks at each moment, whatever became of them; "
+             "all: every one",
+     .offset = AT(universe)},
+    {.name = "max-stale",
+     .kind = OPT_DURATION,
+     .metavar = "TIME",
+     .fallback = "any",
+     .min = US_PER_S,
+     .max = 366 * DAY,
+     .choices = "any",
+     .verbs = VERB_EXPORT,
+     .help = "without coins that no poll told or confirmed for so long",
+     .offset = AT(max_stale_us)},
     {.name = "format",
      .kind = OPT_CHOICE,
      .fallback = "table",
      .choices = "table|csv|json|jsonl",
-     .verbs = VERB_QUERY | VERB_CHECK,
-     .help = "how to print (check: table or json)",
+     .verbs = VERB_QUERY | VERB_EXPORT | VERB_CHECK,
+     .help = "how to print (check: table or json; export: csv or jsonl, default csv)",
      .offset = AT(output)},
     {.name = "headers",
      .kind = OPT_FLAG,

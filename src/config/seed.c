@@ -237,7 +237,7 @@ static void read_job(struct config_read *read)
 
 void seed_read(struct config_read *read)
 {
-    if (read->verb & (COLLECTING | VERB_QUERY))
+    if (read->verb & (COLLECTING | VERB_QUERY | VERB_EXPORT))
         read_job(read);
     if (read->verb & (COLLECTING | VERB_MIGRATE))
         read_postgres(read);

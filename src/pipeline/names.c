@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "pipeline/demand.h"
+#include "query/nearest.h"
 #include "tape/reader.h"
 #include "transform/coins.h"
 
@@ -13,12 +14,11 @@
 #define MAX_ARENA ((size_t)64 * 1024 * 1024)
 #define MAX_NAMES 200000 /* as the transform of /coins/list */
 #define MAX_TOLD  10     /* unknown coins that are named */
-#define NEAREST   3
 
 struct names {
     struct arena arena;
     struct json *json;
-    struct name *all;
+    struct nearest_name *all;
     size_t n;
     struct coin_index *by_id;
 };
@@ -31,7 +31,7 @@ static void release(struct names *names)
 
 /* ---- a list ---- */
 
-static enum st read_object(struct json *json, struct name *ret_name, struct err *err)
+static enum st read_object(struct json *json, struct nearest_name *ret_name, struct err *err)
 {
     struct json_token key, value;
     enum st st;
@@ -64,8 +64,8 @@ static enum st read_list(struct names *names, struct str body, struct err *err)
         st = json_next(names->json, &token, err);
     while (st == ST_OK && (st = json_next(names->json, &token, err)) == ST_OK &&
            token.event != JSON_ARRAY_END && token.event != JSON_DONE && names->n < MAX_NAMES) {
-        struct name *name = &names->all[names->n];
-        *name = (struct name){.id = token.event == JSON_STRING ? token.text : STR_NONE};
+        struct nearest_name *name = &names->all[names->n];
+        *name = (struct nearest_name){.id = token.event == JSON_STRING ? token.text : STR_NONE};
         if (token.event == JSON_OBJECT_BEGIN)
             st = read_object(names->json, name, err);
         if (st == ST_OK && name->id.len > 0 &&
@@ -139,48 +139,7 @@ static enum st fetch(struct pipeline *p, const char *job, const char *endpoint, 
     return st == ST_OK ? load(p, job, names, err) : st;
 }
 
-/* ---- what is near ---- */
-
-/* Less is nearer; SIZE_MAX: not near. A symbol first (of its coins those with the plainest names),
- * then what is typed wrong, then what goes on so. */
-static size_t score(struct str wrong, const struct name *name)
-{
-    const size_t most = wrong.len < 3 ? 1 : wrong.len < 6 ? 2 : wrong.len / 3;
-    const size_t distance = str_distance(wrong, name->id), length = name->id.len % 64;
-
-    if (name->symbol.len > 0 && str_eq(wrong, name->symbol))
-        return length;
-    if (distance <= most)
-        return 64 * distance;
-    return wrong.len >= 4 && str_starts(name->id, wrong) ? 64 * 64 + length : SIZE_MAX;
-}
-
-void names_add_nearest(struct buf *b, struct str wrong, const struct name *names, size_t n)
-{
-    size_t best[NEAREST] = {0}, scores[NEAREST], n_best = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        const size_t own = score(wrong, &names[i]);
-        size_t at = n_best;
-        if (own == SIZE_MAX)
-            continue;
-        while (at > 0 && own < scores[at - 1])
-            at--;
-        if (at == NEAREST)
-            continue;
-        n_best += n_best < NEAREST;
-        for (size_t k = n_best - 1; k > at; k--) {
-            best[k] = best[k - 1];
-            scores[k] = scores[k - 1];
-        }
-        best[at] = i;
-        scores[at] = own;
-    }
-    for (size_t i = 0; i < n_best; i++) {
-        buf_add_z(b, i == 0 ? "" : i + 1 < n_best ? ", " : " or ");
-        buf_add_clean(b, names[best[i]].id, 64);
-    }
-}
+/* ---- what is unknown ---- */
 
 /* "what: no such …; did you mean …?" */
 static void add_unknown(struct buf *b, const char *what, struct str wrong,
@@ -191,7 +150,7 @@ static void add_unknown(struct buf *b, const char *what, struct str wrong,
     buf_add_z(b, b->len > 0 ? "; " : "");
     buf_add_clean(b, wrong, 64);
     buf_addf(b, ": CoinGecko knows no such %s", what);
-    names_add_nearest(&near, wrong, names->all, names->n);
+    nearest_add(&near, wrong, names->all, names->n);
     if (near.len > 0)
         buf_addf(b, ", did you mean %s?", buf_z(&near));
     buf_release(&near);

@@ -13,11 +13,4 @@
 enum st names_check(struct pipeline *p, const char *coins, const char *vs, bool (*go_on)(void *ctx),
                     void *ctx, struct err *err) MUST_USE;
 
-/* Append up to three names of a list that are nearest to a wrong one, as "a, b or c"; of coins also
- * those whose symbol it is. Nothing when none is near. For names_check(), and tests. */
-struct name {
-    struct str id, symbol; /* symbol: empty for a currency */
-};
-void names_add_nearest(struct buf *b, struct str wrong, const struct name *names, size_t n);
-
 #endif

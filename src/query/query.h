@@ -38,6 +38,8 @@ struct market_query {
 
     /* Heeded by stores that make their figures; others give what they were sent. */
     int64_t at_us;           /* as it was at that moment; 0: at the query's. Only where has_past */
+    int64_t max_stale_us;    /* of a moment: without what was told or confirmed last longer before
+                                it; 0: with all. Where has_moments */
     bool has_full_prices;    /* prices unrounded */
     bool has_full_sizes;     /* so caps and volumes */
     bool has_sparkline;      /* hourly prices of 7 days */

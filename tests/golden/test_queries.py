@@ -362,3 +362,62 @@ def test_no_answer_of_a_moment_knows_what_came_later(store, world, server, tmp_p
 @pytest.mark.parametrize("store", SQL)
 def test_no_name_of_a_moment_is_of_later(store, small_world, server, tmp_path):
     check_no_look_ahead(*small_world, store, server, tmp_path)
+
+
+def rfc3339(us):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(us // S_US))
+
+
+def confirmed(job, at, key):
+    """When a poll that was whole then told what was stored last of a coin, or left it out as equal."""
+    told = [next((row["fetched_at"] for row in poll.rows if row["id"] == key and key not in poll.left_out), poll.slot)
+            for poll in job.known(at) if any(row["id"] == key for row in poll.rows)]
+    return max(told)
+
+
+@pytest.mark.parametrize("store", SQL)
+@pytest.mark.parametrize("stale", [None, 10 * MINUTE])
+def test_panels_know_nothing_of_later_and_forget_nobody(store, small_world, stale):
+    """Every moment: the coins whose rank it was then, also those that vanished since; of no moment what was refused or not seen for long."""
+    jobs, urls = small_world
+    job = jobs["alone"]
+    first, last, step = SLOT0 - 2 * HOUR - HOUR, job.polls[-1].finished + HOUR, 7 * MINUTE
+    got = {}
+    for line in gecko("export", "--from", urls[store], "--panel", "current_price,market_cap_rank", "--universe", "top400", "--every", "7m",
+                      "--since", rfc3339(first), "--until", rfc3339(last), "--format", "jsonl",
+                      *([] if stale is None else ["--max-stale", f"{stale // MINUTE}m"]), check=0).stdout.splitlines():
+        row = json.loads(line, parse_float=decimal.Decimal)
+        got.setdefault(row.pop("time"), {})[row.pop("id")] = row
+    n, gone = 0, 0
+    for at in range(-(-first // step) * step, last, step):
+        rows, market = got.pop(rfc3339(at).replace("Z", ".000Z"), {}), past.market([job], "usd", at)
+        refused = {key for poll in job.known(at) for key in poll.refused}  # a later poll has told that they are there, without a row
+        want = {key for key, row in market.items() if isinstance(row["market_cap_rank"], int) and row["market_cap_rank"] <= 400
+                and (stale is None or confirmed(job, at, key) >= at - stale)}
+        assert set(rows) - refused == want - refused, at
+        for key, row in rows.items():
+            assert same(row["current_price"], market[key]["current_price"], oracle.NUM) and row["market_cap_rank"] == market[key]["market_cap_rank"]
+        n, gone = n + len(rows), gone + len(set(rows) - set(past.market([job], "usd", LATER)))
+    assert not got and n > 50 and gone > 0
+
+
+@pytest.mark.parametrize(("args", "words"), [
+    (["--universe", "top"], ["--universe", "top100"]),
+    (["--universe", "top0"], ["--universe", "top100"]),
+    (["--universe", "top5x"], ["--universe", "top100"]),
+    (["--panel", "price"], ["--panel", "no column price"]),
+    (["--format", "json"], ["--format", "jsonl"]),
+    (["--every", "7d", "--since", "2026-11-23T14:00:00Z", "--until", "2026-11-23T14:30:00Z"], ["--since", "no moment"]),
+    (["nosuchcoin"], ["nosuchcoin", "no such coin"]),
+    (["--from", "memory:"], ["keeps no past", "sqlite:"]),
+])
+def test_a_panel_that_cannot_be_is_refused_with_the_mend(small_world, args, words):
+    urls = small_world[1]
+    done = gecko("export", *([] if "--from" in args else ["--from", urls["sqlite"]]), *args, check=2)
+    assert not done.stdout and all(word in done.stderr for word in words), done.stderr
+
+
+def test_a_coin_that_nobody_knows_is_named(small_world):
+    for verb in (["query"], ["query", "rows"], ["query", "candles"], ["export"]):
+        done = gecko(*verb, "no-such-coin", "--from", small_world[1]["sqlite"], check=2)
+        assert "no-such-coin: the store has no such coin" in done.stderr, done.stderr

@@ -157,6 +157,24 @@ static enum st add_all(struct reader *r, const struct reader_job *job, struct co
     return reader_ask(r, DB_QUERY_PAST_MARKET_OF, bind_some, &older, c, err);
 }
 
+/* Leave out what the job told or confirmed last before oldest_us. A row that is not among those
+ * since the last poll that was stored whole was refused since, or on pages that were missing. */
+static void drop_stale(const struct reader_job *job, int64_t oldest_us, struct rows *rows)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < rows->n; i++) {
+        const int64_t fetched_us = rows_at(rows, i)[MARKET_FETCHED_AT].number;
+        const bool is_confirmed = fetched_us >= job->since_us && job->told_us > fetched_us;
+        if ((is_confirmed ? job->told_us : fetched_us) < oldest_us)
+            continue;
+        if (n != i)
+            memcpy(rows_at(rows, n), rows_at(rows, i), N_MARKET_COLUMNS * sizeof(*rows->cells));
+        n++;
+    }
+    rows->n = n;
+}
+
 /* The rows of several jobs, each coin's of that which saw it last. */
 struct merged {
     struct rows rows;
@@ -224,6 +242,8 @@ static enum st add_jobs(struct reader *r, const struct market_query *args, int64
         some.job = &jobs[i];
         st = args->n_ids > 0 ? reader_ask(r, DB_QUERY_PAST_MARKET_OF, bind_some, &some, &c, err)
                              : add_all(r, &jobs[i], &c, err);
+        if (st == ST_OK && args->max_stale_us > 0)
+            drop_stale(&jobs[i], at_us - args->max_stale_us, &of_jobs[i]);
     }
     return st == ST_OK ? merge_all(jobs, of_jobs, n, arena, ret_rows, err) : st;
 }

@@ -1,0 +1,223 @@
+/* geckotape export: panels of a store, the market at moments a step apart. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/cmd.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "cmd/instant.h"
+#include "cmd/print.h"
+#include "cmd/progress.h"
+#include "load/sink.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define MAX_ARENA       (UINT64_C(512) * 1024 * 1024)
+#define DEFAULT_STEP    (3600 * US_PER_S)
+#define DEFAULT_MOMENTS 100
+
+enum { PANEL_TIME, PANEL_ID, N_PANEL_KEYS };
+
+struct panel {
+    const struct config *config;
+    struct query *query;
+    struct str *ids; /* n_ids 0: the universe */
+    size_t n_ids;
+    int64_t top;                       /* 0: all */
+    int64_t step_us, from_us, last_us; /* moments, the last one too */
+    struct columns market;             /* what is wanted of market_table */
+    struct column columns[N_PANEL_KEYS + N_MARKET_COLUMNS];
+    struct table table;
+    struct columns shown;
+    uint64_t n_rows;
+};
+
+/* The words and those of --ids. */
+static void choose_coins(struct panel *p, const char *const *words, size_t n_words)
+{
+    const struct opt_list *more = &p->config->job.ids;
+
+    p->ids = mem_new(n_words + more->n + 1, sizeof(*p->ids));
+    for (size_t i = 0; i < n_words; i++)
+        p->ids[p->n_ids++] = str_of(words[i]);
+    for (size_t i = 0; i < more->n; i++)
+        p->ids[p->n_ids++] = str_of(more->items[i]);
+}
+
+static enum st choose_columns(struct panel *p, struct err *err)
+{
+    const struct columns *m = &p->market;
+
+    enum st st = columns_choose(p->config->panel, "--panel", &p->market, err);
+    if (st != ST_OK)
+        return st;
+    if (m->n > N_MARKET_COLUMNS - N_PANEL_KEYS)
+        return err_set(err, ST_REJECT, "--panel: more than %d columns",
+                       N_MARKET_COLUMNS - N_PANEL_KEYS);
+    p->columns[PANEL_TIME] = (struct column){.name = "time", .kind = CELL_TIME};
+    p->columns[PANEL_ID] = (struct column){.name = "id", .kind = CELL_TEXT};
+    for (size_t i = 0; i < m->n; i++)
+        p->columns[N_PANEL_KEYS + i] = market_table.columns[m->index[i]];
+    p->table =
+        (struct table){.name = "panel", .columns = p->columns, .n_columns = N_PANEL_KEYS + m->n};
+    p->shown = (struct columns){.table = &p->table, .n = p->table.n_columns};
+    for (size_t i = 0; i < p->shown.n; i++)
+        p->shown.index[i] = i;
+    return ST_OK;
+}
+
+static enum st choose_universe(struct panel *p, struct err *err)
+{
+    const char *text = p->config->universe;
+    int end = 0;
+
+    if (p->n_ids > 0 && strcmp(text, "all") != 0)
+        return err_set(err, ST_REJECT, "--universe: the coins are named already");
+    if (strcmp(text, "all") == 0)
+        return ST_OK;
+    if (sscanf(text, "top%5" SCNd64 "%n", &p->top, &end) != 1 || text[end] != '\0' || p->top < 1)
+        return err_set(err, ST_REJECT, "--universe %s: not all, nor a number of ranks like top100",
+                       text);
+    return ST_OK;
+}
+
+/* Moments are points of the grid of UTC; what is to come nobody knows. */
+static enum st choose_moments(struct panel *p, struct err *err)
+{
+    const int64_t now_us = clock_wall_us(clock_system());
+    int64_t until_us = now_us, since_us;
+    enum st st = ST_OK;
+
+    p->step_us = p->config->job.every_us > 0 ? p->config->job.every_us : DEFAULT_STEP;
+    if (p->config->until[0])
+        st = instant_parse("--until", p->config->until, now_us, &until_us, err);
+    until_us = until_us < now_us ? until_us : now_us;
+    since_us = until_us - DEFAULT_MOMENTS * p->step_us;
+    if (st == ST_OK && p->config->since[0])
+        st = instant_parse("--since", p->config->since, now_us, &since_us, err);
+    if (st != ST_OK)
+        return st;
+    since_us = since_us > 0 ? since_us : 0;
+    p->from_us = time_floor(since_us + p->step_us - 1, p->step_us);
+    p->last_us = time_floor(until_us - 1, p->step_us);
+    if (p->from_us > p->last_us)
+        return err_set(err, ST_REJECT, "--since, --until: no moment of the grid lies between them");
+    return ST_OK;
+}
+
+static enum st read_options(struct panel *p, struct err *err)
+{
+    if (!p->query->driver->has_moments)
+        return err_set(err, ST_REJECT, "this store keeps no past; sqlite: and postgres: do");
+    if (p->config->output == OUTPUT_JSON)
+        return err_set(err, ST_REJECT, "--format: a panel is csv or jsonl");
+    enum st st = choose_columns(p, err);
+    if (st == ST_OK)
+        st = choose_universe(p, err);
+    if (st == ST_OK)
+        st = choose_moments(p, err);
+    return st == ST_OK ? cmd_check_coins(p->query, p->ids, p->n_ids, err) : st;
+}
+
+static bool is_in_universe(const struct panel *p, const struct cell *row)
+{
+    const struct cell *rank = &row[MARKET_MARKET_CAP_RANK];
+
+    return p->top == 0 || (rank->kind == CELL_INT && rank->number <= p->top);
+}
+
+static enum st print_moment(struct panel *p, int64_t at_us, int format, struct arena *arena,
+                            struct err *err)
+{
+    const struct market_query args = {
+        .vs_currency = str_of(p->config->job.vs),
+        .ids = p->ids,
+        .n_ids = p->n_ids,
+        .order = ORDER_MARKET_CAP_DESC,
+        .page = 1,
+        .at_us = at_us,
+        .max_stale_us = p->config->max_stale_us,
+    };
+    struct rows rows, shown = {.table = &p->table};
+
+    enum st st = p->query->driver->market(p->query, &args, arena, &rows, err);
+    if (st != ST_OK)
+        return st;
+    shown.cells = arena_alloc(arena, rows.n + 1, p->table.n_columns * sizeof(*shown.cells));
+    if (shown.cells == NULL)
+        return err_set(err, ST_REJECT, "a moment has more than %zu bytes", arena->max);
+    for (size_t i = 0; i < rows.n; i++) {
+        const struct cell *from = rows_at(&rows, i);
+        if (!is_in_universe(p, from))
+            continue;
+        struct cell *to = rows_at(&shown, shown.n++);
+        to[PANEL_TIME] = cell_of_time(at_us);
+        to[PANEL_ID] = from[MARKET_ID];
+        for (size_t k = 0; k < p->market.n; k++)
+            to[N_PANEL_KEYS + k] = from[p->market.index[k]];
+    }
+    p->n_rows += shown.n;
+    return print_more(&shown, &p->shown, format, err);
+}
+
+static enum st print_panel(struct panel *p, struct err *err)
+{
+    const int format = p->config->output == OUTPUT_JSONL ? OUTPUT_JSONL : OUTPUT_CSV;
+    const uint64_t n_moments = (uint64_t)((p->last_us - p->from_us) / p->step_us) + 1;
+    const bool is_shown = isatty(STDERR_FILENO) != 0 && isatty(STDOUT_FILENO) == 0;
+    struct progress progress;
+    struct arena arena;
+
+    progress_begin(&progress, "export", "moments");
+    enum st st = print_head(&p->shown, format, err);
+    for (uint64_t i = 0; st == ST_OK && i < n_moments; i++) {
+        arena_init(&arena, MAX_ARENA);
+        st = print_moment(p, p->from_us + (int64_t)i * p->step_us, format, &arena, err);
+        arena_release(&arena);
+        if (is_shown)
+            progress_show(&progress, i + 1, n_moments, p->n_rows);
+    }
+    progress_end(&progress);
+    if (st == ST_OK && p->n_rows == 0)
+        fprintf(stderr, "geckotape: nothing was known for %s at these %" PRIu64 " moments\n",
+                p->config->job.vs, n_moments);
+    return st;
+}
+
+static int run(const struct config *config, const char *const *words, size_t n_words)
+{
+    struct panel panel = {.config = config};
+    struct sink_url url;
+    struct err err = ERR_INIT;
+
+    enum st st = cmd_open_store(config, &url, &panel.query, &err);
+    if (st != ST_OK)
+        return cmd_fail(st, &err, EXIT_USAGE);
+    choose_coins(&panel, words, n_words);
+    st = read_options(&panel, &err);
+    if (st == ST_OK)
+        st = print_panel(&panel, &err);
+    panel.query->driver->close(panel.query);
+    mem_free(panel.ids);
+    if (st == ST_OK)
+        return EXIT_DONE;
+    return cmd_fail(st, &err, st == ST_REJECT ? EXIT_USAGE : EXIT_FAILED);
+}
+
+const struct verb verb_export = {
+    .name = "export",
+    .bit = VERB_EXPORT,
+    .summary = "Print a panel of a store: the market as it was known at moments a step apart.",
+    .form = "geckotape export [COIN …] [options]",
+    .max_words = CMD_MAX_WORDS,
+    .examples =
+        "  geckotape export --every 1h --universe top100 --max-stale 10m --since -30d > panel.csv\n"
+        "      what was known at each hour, of the coins that were the first hundred then\n"
+        "  geckotape export bitcoin ethereum --panel current_price,market_cap --every 1d --since "
+        "2026-01-01\n"
+        "      two coins by day; a moment without a poll in --max-stale has no line\n"
+        "  geckotape export --panel current_price,fetched_at --format jsonl\n"
+        "      lines of JSON, with when each price was told\n",
+    .run = run,
+};

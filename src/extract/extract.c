@@ -299,7 +299,12 @@ void extract_set_jobs(struct extract *e, const struct extract_job *jobs, size_t 
 
 uint64_t extract_poll_now(struct extract *e, const char *job)
 {
-    uint64_t ticket = mailbox_wish(&e->mailbox, job);
+    return extract_poll_chart(e, job, NULL);
+}
+
+uint64_t extract_poll_chart(struct extract *e, const char *job, const struct chart_ask *chart)
+{
+    uint64_t ticket = mailbox_wish(&e->mailbox, job, chart);
 
     waiter_nudge(&e->waiter);
     return ticket;
@@ -508,7 +513,7 @@ static struct task *begin_wish(struct extract *e)
         }
         mailbox_drop_wish(&e->mailbox, i);
         if (t) {
-            task_begin_wish(t, &e->poller, wish.ticket);
+            task_begin_wish(t, &e->poller, &wish);
             return t;
         }
         answer_wish(e, wish.ticket, POLL_FAILED, "there is no such job any more");

@@ -55,7 +55,7 @@ struct selection {
     size_t n_ids;
     bool is_inactive;              /* coins/list: the coins that are listed no more */
     const char *target;            /* of TAPE_UPSTREAM: path and query below the base URL */
-    const struct chart_ask *chart; /* may be another one in each poll: see is_on_demand */
+    const struct chart_ask *chart; /* the task's own: each extract_poll_chart() brings another */
 };
 
 /* What it points to outlives the extractor. */
@@ -67,8 +67,7 @@ struct extract_job {
     char times[160];   /* the same for people: "every 30s from 08:00 to 18:00 UTC" */
     int priority;      /* who keeps its slots longest when the budget is short: the highest */
     uint32_t calls;    /* that a poll takes, as far as one can say */
-    bool is_on_demand; /* no slot of the grid is polled: extract_poll_now() alone does. Whoever
-                        * calls that may change what the selection points to, until it is called */
+    bool is_on_demand; /* no slot of the grid is polled: only what is asked for is */
     struct tape_writer *writer;
     size_t status; /* index in the snapshot */
 };
@@ -162,6 +161,10 @@ void extract_set_jobs(struct extract *e, const struct extract_job *jobs, size_t 
  * its slot is the moment it starts. Returns a ticket for polled_now(), the same to all who ask
  * before it starts; 0 when there is no such job or the polls of 16 others wait already. */
 uint64_t extract_poll_now(struct extract *e, const char *job);
+
+/* The same of a job that selects SELECT_CHART, for this chart, which is copied: nobody else shares
+ * the poll, and who asked may be gone when it takes place. */
+uint64_t extract_poll_chart(struct extract *e, const char *job, const struct chart_ask *chart);
 
 /* Any thread: ask the API for this path and query (below the base URL, well-formed), once, when
  * neither the limiter nor a poll that is due needs the call, and it can begin within wait_us.

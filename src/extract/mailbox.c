@@ -38,11 +38,12 @@ void mailbox_set_jobs(struct mailbox *m, const struct extract_job *jobs, size_t 
     pthread_mutex_unlock(&m->lock);
 }
 
-static bool has_job(const struct mailbox *m, const char *job)
+/* A job of charts can be polled for one alone. */
+static bool can_poll(const struct mailbox *m, const char *job, bool has_chart)
 {
     for (size_t i = 0; i < m->n_jobs; i++)
         if (strcmp(m->jobs[i].id.job, job) == 0)
-            return true;
+            return (m->jobs[i].selection.kind == SELECT_CHART) == has_chart;
     return false;
 }
 
@@ -54,17 +55,20 @@ static uint64_t share_wish(const struct mailbox *m, const char *job)
     return 0;
 }
 
-uint64_t mailbox_wish(struct mailbox *m, const char *job)
+uint64_t mailbox_wish(struct mailbox *m, const char *job, const struct chart_ask *chart)
 {
     uint64_t ticket = 0;
 
     pthread_mutex_lock(&m->lock);
-    bool is_known = has_job(m, job);
-    if (is_known)
+    bool is_known = can_poll(m, job, chart != NULL);
+    if (is_known && chart == NULL)
         ticket = share_wish(m, job);
     if (is_known && ticket == 0 && m->n_wishes < MAILBOX_MAX_WISHES) {
         struct wish *wish = &m->wishes[m->n_wishes++];
-        wish->ticket = ticket = ++m->last_ticket;
+        *wish = (struct wish){.ticket = ++m->last_ticket, .has_chart = chart != NULL};
+        ticket = wish->ticket;
+        if (chart)
+            wish->chart = *chart;
         snprintf(wish->job, sizeof(wish->job), "%s", job);
     }
     pthread_mutex_unlock(&m->lock);

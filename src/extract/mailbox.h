@@ -6,16 +6,19 @@
 #ifndef EXTRACT_MAILBOX_H
 #define EXTRACT_MAILBOX_H
 
+#include "extract/charts.h"
 #include "extract/extract.h"
 
 #include <pthread.h>
 
 #define MAILBOX_MAX_WISHES 16
 
-/* A poll that somebody waits for; one a job. */
+/* A poll that somebody waits for; one a job, but of charts one each. */
 struct wish {
     uint64_t ticket;
     char job[TAPE_MAX_JOB + 1];
+    bool has_chart;
+    struct chart_ask chart;
 };
 
 struct mailbox {
@@ -31,9 +34,9 @@ struct mailbox {
 void mailbox_init(struct mailbox *m, const struct extract_job *jobs, size_t n_jobs);
 void mailbox_release(struct mailbox *m);
 
-/* Any thread: see extract_set_jobs(), extract_poll_now(). */
+/* Any thread: see extract_set_jobs(), extract_poll_chart(); chart may be NULL. */
 void mailbox_set_jobs(struct mailbox *m, const struct extract_job *jobs, size_t n_jobs);
-uint64_t mailbox_wish(struct mailbox *m, const char *job);
+uint64_t mailbox_wish(struct mailbox *m, const char *job, const struct chart_ask *chart);
 
 /* Extractor: the jobs, when they were set since it last took them. Owner: mem_free(). */
 bool mailbox_has_news(struct mailbox *m);

@@ -251,12 +251,16 @@ void task_begin_slot(struct task *t, struct poller *p, int64_t slot_us)
 }
 
 /* It takes no slot of the grid, and the grid goes on. */
-void task_begin_wish(struct task *t, struct poller *p, uint64_t ticket)
+void task_begin_wish(struct task *t, struct poller *p, const struct wish *wish)
 {
     int64_t wall_us = clock_wall_us(p->clock);
 
     t->turn = TURN_WISH;
-    t->ticket = ticket;
+    t->ticket = wish->ticket;
+    if (wish->has_chart) {
+        t->chart = wish->chart;
+        t->of.selection.chart = &t->chart;
+    }
     poll_begin(p, &t->job,
                &(struct poll_plan){
                    .slot_us = wall_us,

@@ -3,6 +3,7 @@
 #ifndef EXTRACT_TASK_H
 #define EXTRACT_TASK_H
 
+#include "extract/mailbox.h"
 #include "extract/poll.h"
 #include "extract/schedule.h"
 
@@ -23,6 +24,7 @@ struct task {
 
     enum turn turn;
     uint64_t ticket;                     /* TURN_WISH */
+    struct chart_ask chart;              /* of the last one; its owner may be gone by now */
     enum poll_outcome outcome;           /* of the last poll */
     bool has_begun;                      /* a slot, since the schedule is what it is */
     int64_t last_slot_us, last_begun_us; /* of the grid; monotonic */
@@ -56,7 +58,7 @@ bool task_is_due(const struct task *t, const struct poller *p, int64_t wall_us,
 
 /* Begin a poll: of a slot of the grid; for somebody who waits; as extract_once() does. */
 void task_begin_slot(struct task *t, struct poller *p, int64_t slot_us);
-void task_begin_wish(struct task *t, struct poller *p, uint64_t ticket);
+void task_begin_wish(struct task *t, struct poller *p, const struct wish *wish);
 void task_begin_once(struct task *t, struct poller *p, int64_t slot_us, int64_t budget_us);
 
 /* The poll under way is over: what it means for the slots and the log. is_running: what failed

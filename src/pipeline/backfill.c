@@ -40,7 +40,7 @@ struct work {
     size_t n_fine;      /* spans that have no point so fine */
     struct span *pieces;
     size_t n_pieces, max_pieces;
-    struct chart_ask now; /* what the extractor asks for */
+    struct chart_ask now; /* what is asked for */
     struct backfill_result result;
 };
 
@@ -368,7 +368,7 @@ static enum st ask(struct work *w, const struct stream *stream, struct err *err)
     enum st st = ST_OK;
 
     for (int try = 1; try <= MAX_TRIES; try++) {
-        st = demand_poll(w->p, stream, go_on, w, &poll, &is_permanent, &why);
+        st = demand_poll(w->p, stream, &w->now, go_on, w, &poll, &is_permanent, &why);
         if (st != ST_OK || poll.outcome == POLL_OK || is_permanent)
             break;
         nap(w, try * NAP_US);
@@ -386,7 +386,7 @@ static enum st ask(struct work *w, const struct stream *stream, struct err *err)
 
 static enum st ask_all(struct work *w, struct err *err)
 {
-    const struct selection selection = {.kind = SELECT_CHART, .chart = &w->now};
+    const struct selection selection = {.kind = SELECT_CHART};
     struct stream *stream;
 
     enum st st = demand_begin(w->p, &w->id, &selection, &stream, err);

@@ -67,12 +67,13 @@ static bool was_permanent(struct pipeline *p, const struct stream *stream)
     return is_permanent;
 }
 
-enum st demand_poll(struct pipeline *p, const struct stream *stream, bool (*go_on)(void *ctx),
-                    void *ctx, struct asked_poll *ret_poll, bool *ret_is_permanent, struct err *err)
+enum st demand_poll(struct pipeline *p, const struct stream *stream, const struct chart_ask *chart,
+                    bool (*go_on)(void *ctx), void *ctx, struct asked_poll *ret_poll,
+                    bool *ret_is_permanent, struct err *err)
 {
     int place;
 
-    while ((place = polls_ask(&p->polls, p->extract, stream->job.id.job)) < 0) {
+    while ((place = polls_ask(&p->polls, p->extract, stream->job.id.job, chart)) < 0) {
         nanosleep(&(struct timespec){.tv_nsec = GLANCE_US * 1000}, NULL);
         if (!go_on(ctx) || atomic_load(&p->is_stopping))
             return err_set(err, ST_AGAIN, "stopped");

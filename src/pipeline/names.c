@@ -131,7 +131,7 @@ static enum st fetch(struct pipeline *p, const char *job, const char *endpoint, 
     enum st st = demand_begin(p, &id, &whole, &stream, err);
     if (st != ST_OK)
         return st;
-    st = demand_poll(p, stream, go_on, ctx, &poll, &is_permanent, err);
+    st = demand_poll(p, stream, NULL, go_on, ctx, &poll, &is_permanent, err);
     demand_end(p, stream);
     if (st == ST_OK && poll.outcome != POLL_OK)
         st = err_set(err, is_permanent ? ST_REJECT : ST_AGAIN,

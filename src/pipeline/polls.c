@@ -21,7 +21,7 @@ void polls_release(struct polls *p)
     pthread_mutex_destroy(&p->lock);
 }
 
-int polls_ask(struct polls *p, struct extract *e, const char *job)
+int polls_ask(struct polls *p, struct extract *e, const char *job, const struct chart_ask *chart)
 {
     int place = -1;
 
@@ -29,7 +29,7 @@ int polls_ask(struct polls *p, struct extract *e, const char *job)
     for (int i = 0; i < POLLS_MAX && place < 0; i++)
         if (p->asked[i].ticket == 0)
             place = i;
-    uint64_t ticket = place >= 0 ? extract_poll_now(e, job) : 0;
+    uint64_t ticket = place >= 0 ? extract_poll_chart(e, job, chart) : 0;
     if (ticket != 0)
         p->asked[place] = (struct asked_poll){.ticket = ticket};
     pthread_mutex_unlock(&p->lock);

@@ -25,9 +25,9 @@ struct polls {
 void polls_init(struct polls *p);
 void polls_release(struct polls *p);
 
-/* Ask for a poll of this job. Returns the place to wait at, -1 when there is no such job or too
- * many wait. Any thread. */
-int polls_ask(struct polls *p, struct extract *e, const char *job);
+/* Ask for a poll of this job; of this chart, unless it is NULL. Returns the place to wait at, -1
+ * when there is no such job or too many wait. Any thread. */
+int polls_ask(struct polls *p, struct extract *e, const char *job, const struct chart_ask *chart);
 
 /* Wait at most timeout_us; true when it was done: then the place is free again. */
 bool polls_wait(struct polls *p, int place, int64_t timeout_us, struct asked_poll *ret_poll);

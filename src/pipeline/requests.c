@@ -73,7 +73,7 @@ static enum st poll_job(const struct request *r, const char *job, size_t *n_bad,
     struct asked_poll done;
     int place;
 
-    while ((place = polls_ask(polls, r->p->extract, job)) < 0) { /* many ask; or it is gone */
+    while ((place = polls_ask(polls, r->p->extract, job, NULL)) < 0) { /* many ask; or it is gone */
         if (!is_polled(r->p, job))
             return err_set(err, ST_FATAL, "no job %.64s is polled here", job);
         nanosleep(&(struct timespec){.tv_nsec = GLANCE_US * 1000}, NULL);

@@ -230,6 +230,20 @@ def test_a_signal_stops_it_between_two_calls(tmp_path):
     assert {r["outcome"] for r in records(tmp_path, "backfill-usd") if r["type"] == "end"} <= {"ok", "aborted"}
 
 
+def test_who_asked_may_leave_while_the_collector_waits_for_its_pace(tmp_path):
+    with simulator("demo") as url:
+        # freed memory is overwritten: what is read there shows at once
+        with Running("run", "--api-url", url, "--api-plan", "demo", "--api-rate", 60, "--top", 20, "--every", "1h", "--data", tmp_path, "--listen", "none",
+                     env=clean_env(MALLOC_PERTURB_="165", **KEY)) as run:
+            wait_for(lambda: (tmp_path / "control.sock").exists(), what="a collector")
+            with Running("backfill", "bitcoin", "ethereum", "--granularity", "hourly", "--data", tmp_path, "--yes", env=clean_env()) as client:
+                wait_for(lambda: asked(tmp_path), what="a first answer")
+                client.kill()
+            wait_for(lambda: run.process.poll() is not None or len(asked(tmp_path)) > 1, what="the poll that was under way")
+            assert run.stop() == 0, run.output
+    assert all(target.startswith("/api/v3/coins/bitcoin/market_chart/range?vs_currency=usd&from=1") for target in asked(tmp_path))
+
+
 def market(coins):
     return json.dumps([{"id": coin, "symbol": coin, "name": coin, "current_price": 1.5} for coin in coins]).encode()
 

@@ -1,5 +1,6 @@
 /* What other threads ask of a running extractor. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "extract/charts.h"
 #include "world.h"
 
 #define MAX_ANSWERS 64
@@ -168,6 +169,43 @@ static void a_job_that_stays_keeps_its_slots_and_one_that_goes_is_left_alone(voi
     CHECK(w.seen[3].r.slot_us % w.job.grid.every_us != 0);
 }
 
+/* Whoever asks may leave, and what it asked with is gone, while the poll waits for its pace. */
+static void a_chart_is_the_one_that_was_asked_for_whoever_left_since(void)
+{
+    static const char *const wanted[] = {
+        "/coins/bitcoin/market_chart/range?vs_currency=usd&from=1700000000&to=1700000060",
+        "/coins/solana/market_chart/range?vs_currency=usd&from=1700000000&to=1700000060"};
+    struct chart_ask ask = {.coin = "bitcoin",
+                            .path = CHART_RANGE,
+                            .from_us = 1700000000 * US_PER_S,
+                            .to_us = 1700000060 * US_PER_S};
+    size_t n = 0;
+
+    prepare(SCRIPT({.answer = OK_HEAD "Content-Length: 2\r\n\r\n{}"}));
+    answers.n = 0;
+    w.job.grid.every_us = 86400 * US_PER_S;
+    snprintf(w.job.id.endpoint, sizeof(w.job.id.endpoint), "coins/market_chart");
+    w.job.selection = (struct selection){.kind = SELECT_CHART};
+    w.job.is_on_demand = true;
+    w.setup.api.calls_per_minute = 600;
+    w.setup.api.max_attempts = 1;
+    w.setup.events.polled_now = polled_now;
+    begin();
+    pthread_create(&thread, NULL, run_extract, &run_st);
+    CHECK_EQ(extract_poll_now(w.extract, "markets-usd"), 0); /* of which chart? */
+    const uint64_t first = extract_poll_chart(w.extract, "markets-usd", &ask);
+    snprintf(ask.coin, sizeof(ask.coin), "solana");
+    const uint64_t second = extract_poll_chart(w.extract, "markets-usd", &ask);
+    memset(&ask, 0x55, sizeof(ask));
+    CHECK(first != 0 && second != 0 && first != second);
+    AWAIT(n_answers() == 2);
+    stop();
+    for (size_t i = 0; i < w.n_seen; i++)
+        if (w.seen[i].r.type == TAPE_PAGE && n++ < 2)
+            CHECK(strstr(w.seen[i].target, wanted[n - 1]));
+    CHECK_EQ(n, 2);
+}
+
 static void *pester(void *ctx)
 {
     uint64_t *last_ticket = ctx;
@@ -206,4 +244,5 @@ TAP_MAIN(TAP_CASE(without_jobs_it_waits_until_there_are_some),
          TAP_CASE(a_failed_poll_out_of_turn_says_why),
          TAP_CASE(wishes_are_bounded_and_none_is_left_without_an_answer),
          TAP_CASE(a_job_that_stays_keeps_its_slots_and_one_that_goes_is_left_alone),
+         TAP_CASE(a_chart_is_the_one_that_was_asked_for_whoever_left_since),
          TAP_CASE(many_threads_may_ask_at_once))

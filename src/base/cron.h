@@ -29,4 +29,7 @@ enum st cron_parse(const char *text, const struct zone *zone, struct cron *ret_c
 /* The first time after this moment, a whole minute; 0: none within nine years. */
 int64_t cron_next(const struct cron *c, int64_t after_us);
 
+/* How many lie after the one moment and before the other: day by day, not one by one. */
+uint64_t cron_count(const struct cron *c, int64_t after_us, int64_t before_us);
+
 #endif

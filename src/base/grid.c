@@ -3,8 +3,9 @@
 
 #include "base/clock.h"
 
-#define DAY_US    (86400 * US_PER_S)
-#define MAX_SPANS 3000 /* looked through for a slot: a year has 366 days of at most 6 */
+#define DAY_US      (86400 * US_PER_S)
+#define MAX_CRON_US (9 * 366 * DAY_US)
+#define MAX_SPANS   3000 /* looked through for a slot: a year has 366 days of at most 6 */
 
 /* A time in which one interval holds. */
 struct span {
@@ -72,16 +73,46 @@ static int64_t points(int64_t from_us, int64_t to_us, int64_t every_us)
     return (time_floor(to_us - 1, every_us) - time_floor(from_us - 1, every_us)) / every_us;
 }
 
+/* When the hours begin that hold at this moment, or else the next ones. */
+static int64_t hours_at(const struct grid *g, int64_t at_us)
+{
+    const int64_t begin_us = time_floor(at_us, DAY_US) + g->from_us;
+
+    if (time_is_in_hours(at_us, g->from_us, g->to_us))
+        return at_us;
+    return begin_us > at_us ? begin_us : begin_us + DAY_US;
+}
+
 static int64_t cron_next_within(const struct grid *g, int64_t after_us)
 {
-    int64_t slot_us = after_us;
+    const int64_t last_us = after_us + MAX_CRON_US;
+    int64_t slot_us = cron_next(&g->cron, after_us);
 
-    for (int i = 0; i < MAX_SPANS; i++) {
-        slot_us = cron_next(&g->cron, slot_us);
-        if (slot_us == 0 || time_is_in_hours(slot_us, g->from_us, g->to_us))
+    while (slot_us != 0 && slot_us < last_us) {
+        if (time_is_in_hours(slot_us, g->from_us, g->to_us))
             return slot_us;
+        slot_us = cron_next(&g->cron, hours_at(g, slot_us) - 1);
     }
     return 0;
+}
+
+/* As grid_count(). */
+static uint64_t cron_count_within(const struct grid *g, int64_t after_us, int64_t before_us)
+{
+    const int64_t long_us =
+        g->to_us > g->from_us ? g->to_us - g->from_us : DAY_US - g->from_us + g->to_us;
+    uint64_t n = 0;
+
+    if (g->from_us == g->to_us)
+        return cron_count(&g->cron, after_us, before_us);
+    for (int64_t on_us = time_floor(after_us, DAY_US) - DAY_US + g->from_us; on_us < before_us;
+         on_us += DAY_US) {
+        const int64_t from_us = on_us - 1 > after_us ? on_us - 1 : after_us;
+        const int64_t until_us = on_us + long_us < before_us ? on_us + long_us : before_us;
+        if (from_us < until_us)
+            n += cron_count(&g->cron, from_us, until_us);
+    }
+    return n;
 }
 
 int64_t grid_next(const struct grid *g, int64_t after_us)
@@ -186,12 +217,8 @@ uint64_t grid_count(const struct grid *g, int64_t after_us, int64_t before_us)
 {
     int64_t n = 0;
 
-    if (g->cron.zone) {
-        for (int64_t at_us = grid_next(g, after_us); at_us != 0 && at_us < before_us;
-             at_us = grid_next(g, at_us))
-            n++;
-        return (uint64_t)n;
-    }
+    if (g->cron.zone)
+        return cron_count_within(g, after_us, before_us);
     for (int64_t at_us = after_us + 1; at_us < before_us;) {
         const struct span s = span_at(g, at_us);
         n += points(at_us, s.until_us < before_us ? s.until_us : before_us, s.every_us);

@@ -331,6 +331,19 @@ int64_t zone_east_us(const struct zone *z, int64_t utc_us)
     return east_of_span(z, changes_until(z, time_floor(utc_us, US_PER_S) / US_PER_S)) * US_PER_S;
 }
 
+static int64_t change_us(const struct zone *z, size_t i)
+{
+    return z->at_s[i] > INT64_MIN / US_PER_S ? z->at_s[i] * US_PER_S : INT64_MIN;
+}
+
+void zone_span(const struct zone *z, int64_t utc_us, int64_t *ret_from_us, int64_t *ret_until_us)
+{
+    const size_t span = changes_until(z, time_floor(utc_us, US_PER_S) / US_PER_S);
+
+    *ret_from_us = span > 0 ? change_us(z, span - 1) : INT64_MIN;
+    *ret_until_us = span < z->n ? change_us(z, span) : INT64_MAX;
+}
+
 int64_t zone_first_us(const struct zone *z, int64_t local_us)
 {
     const int64_t local_s = time_floor(local_us, US_PER_S) / US_PER_S;
@@ -340,8 +353,7 @@ int64_t zone_first_us(const struct zone *z, int64_t local_us)
     while (span < z->n && local_s - east_of_span(z, span) >= z->at_s[span])
         span++;
     const int64_t utc_us = local_us - east_of_span(z, span) * US_PER_S;
-    const bool has_begin = span > 0 && z->at_s[span - 1] > INT64_MIN / US_PER_S;
-    const int64_t begin_us = has_begin ? z->at_s[span - 1] * US_PER_S : INT64_MIN;
+    const int64_t begin_us = span > 0 ? change_us(z, span - 1) : INT64_MIN;
     return utc_us > begin_us ? utc_us : begin_us;
 }
 

@@ -29,6 +29,9 @@ bool zone_parse(struct str bytes, struct zone *ret_zone);
 /* How far its clock is before UTC at this moment, in microseconds. */
 int64_t zone_east_us(const struct zone *z, int64_t utc_us);
 
+/* The time around this moment in which its clock is not set: [from, until). */
+void zone_span(const struct zone *z, int64_t utc_us, int64_t *ret_from_us, int64_t *ret_until_us);
+
 /* UTC of when its clock first shows this local time; of one that it skips, of the moment right
  * after. */
 int64_t zone_first_us(const struct zone *z, int64_t local_us);

@@ -190,6 +190,7 @@ static void a_cron_line_comes_when_a_search_through_all_minutes_says_so(void)
         CHECK_OK(st, err);
         int64_t from = at(places[place].around) - 2 * DAY - draw(1000) * MINUTE;
         int64_t next = cron_next(&c, from - 1);
+        uint64_t n = 0;
         for (size_t i = 0; i < N_BEFORE; i++)
             before[i] = shown_at(from - (int64_t)(N_BEFORE - i) * MINUTE);
         for (int64_t ts = from; ts < from + 5 * DAY; ts += MINUTE) {
@@ -203,6 +204,12 @@ static void a_cron_line_comes_when_a_search_through_all_minutes_says_so(void)
             }
             if (next == ts)
                 next = cron_next(&c, ts);
+            n += is_due;
+            if (ts % (7 * MINUTE) == 0 && cron_count(&c, from - 1, ts + 1) != n) {
+                TAP_FAIL("seed %d, %s, \"%s\": not %llu", seed, places[place].name, l.text,
+                         (unsigned long long)n);
+                break;
+            }
             memmove(before, before + 1, sizeof(before) - sizeof(before[0]));
             before[N_BEFORE - 1] = shown_at(ts);
         }
@@ -369,8 +376,55 @@ static void a_cron_grid_holds_its_last_slot(void)
     CHECK_EQ(grid_next(&g, slot), at("2026-12-01T01:40:00Z"));
 }
 
+/* From any moment, within any hours, over the days on which clocks are set. */
+static void the_slots_of_a_line_are_counted_as_they_are_stepped_through(void)
+{
+    static struct line l;
+
+    for (int seed = 0; seed < 600; seed++) {
+        const size_t place = (size_t)seed % N_PLACES;
+        struct grid g = {.every_us = MINUTE};
+        const struct zone *zone;
+        uint64_t n = 0;
+        state = (uint64_t)seed + 1000;
+        draw_line(&l);
+        CHECK_OK(zone_get(places[place].name, &zone, &err), err);
+        if (cron_parse(l.text, zone, &g.cron, &err) != ST_OK)
+            continue;
+        if (draw(2) == 0) {
+            g.from_us = draw(1440) * MINUTE;
+            g.to_us = draw(1440) * MINUTE;
+        }
+        const int64_t after = at(places[place].around) - draw(5 * 86400) * US_PER_S;
+        const int64_t end = after + draw(20 * 86400) * US_PER_S + draw(2);
+        for (int64_t slot = grid_next(&g, after); slot != 0 && slot < end;
+             slot = grid_next(&g, slot))
+            n++;
+        if (n != grid_count(&g, after, end))
+            TAP_FAIL("seed %d, %s, \"%s\": %llu, counted %llu", seed, places[place].name, l.text,
+                     (unsigned long long)n, (unsigned long long)grid_count(&g, after, end));
+    }
+}
+
+/* Of hours in which it never comes nobody looks through thousands of years. */
+static void a_line_outside_its_hours_never_comes(void)
+{
+    struct grid g = {.every_us = MINUTE, .from_us = 8 * HOUR, .to_us = 9 * HOUR};
+    const struct zone *zone;
+
+    CHECK_OK(zone_get("UTC", &zone, &err), err);
+    CHECK_OK(cron_parse("0 3 29 2 *", zone, &g.cron, &err), err);
+    CHECK_EQ(grid_next(&g, at("2026-01-01T00:00:00Z")), 0);
+    CHECK_EQ(grid_next(&g, at("9990-01-01T00:00:00Z")), 0);
+    CHECK_EQ(grid_count(&g, at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z")), 0);
+    g.to_us = 3 * HOUR + 1;
+    CHECK_EQ(grid_next(&g, at("2026-01-01T00:00:00Z")), at("2028-02-29T03:00:00Z"));
+}
+
 TAP_MAIN(TAP_CASE(a_cron_line_comes_when_a_search_through_all_minutes_says_so),
          TAP_CASE(what_is_no_cron_line_is_refused_with_the_mend),
          TAP_CASE(lines_that_are_worth_knowing),
          TAP_CASE(off_peak_hours_begin_and_end_once_a_day_by_the_clock_of_the_zone),
-         TAP_CASE(a_cron_grid_holds_its_last_slot))
+         TAP_CASE(a_cron_grid_holds_its_last_slot),
+         TAP_CASE(the_slots_of_a_line_are_counted_as_they_are_stepped_through),
+         TAP_CASE(a_line_outside_its_hours_never_comes))

@@ -40,48 +40,87 @@ static int64_t round_up(double us)
     return 0;
 }
 
-static int64_t calls_in(const struct config *config, int priority, int64_t days)
-{
-    int64_t calls = 0;
+/* The calls that jobs want from one day of the sample on. */
+struct wanted {
+    int64_t of[CONFIG_MAX_JOBS]; /* in a period */
+    int64_t all;
+    double stretch; /* every must be so many times as long for all to fit */
+};
 
-    for (size_t i = 0; i < config->n_jobs; i++)
-        if (priority < 0 || config->jobs[i].priority == priority)
-            calls += config_calls(&config->jobs[i], days);
-    return calls;
+static void look_at(const struct config *config, int64_t budget, int64_t day, struct wanted *ret)
+{
+    int64_t longest = 0;
+
+    ret->all = 0;
+    for (size_t i = 0; i < config->n_jobs && i < CONFIG_MAX_JOBS; i++) {
+        ret->of[i] = config_calls_from(&config->jobs[i], day, PERIOD_DAYS);
+        ret->all += ret->of[i];
+        longest += config_calls_from(&config->jobs[i], day, LONGEST_DAYS);
+    }
+    ret->stretch = budget > 0 && longest > budget ? (double)longest / (double)budget : 1;
 }
 
-static void share_out(const struct config *config, int priority, double share, double stretch,
-                      struct forecast *f)
+/* A job shows the period that leaves it least, and of such the one in which it has most. */
+static void note(const struct job_config *job, int64_t calls, double share, double stretch,
+                 struct forecast_job *of)
 {
-    for (size_t i = 0; i < config->n_jobs && i < CONFIG_MAX_JOBS; i++) {
-        const struct job_config *job = &config->jobs[i];
-        struct forecast_job *of = &f->jobs[i];
-        if (job->priority != priority)
-            continue;
-        of->calls = config_calls(job, PERIOD_DAYS);
-        of->share = share;
-        of->kept = (int64_t)(share * (double)of->calls / (double)config_pages(job));
-        of->apart_us = of->kept > 0 ? PERIOD_DAYS * DAY_US / of->kept : 0;
-        of->fitting_us = round_up((double)config_every_us(job) * stretch);
+    const int64_t kept = (int64_t)(share * (double)calls / (double)config_pages(job));
+    const bool is_starved = calls > 0 && kept == 0;
+
+    if (calls > 0)
+        of->is_starved = is_starved && (of->calls == 0 || of->is_starved);
+    if (of->calls > 0 &&
+        (calls == 0 || share > of->share || (share >= of->share && calls <= of->calls)))
+        return;
+    of->calls = calls;
+    of->share = share;
+    of->kept = kept;
+    of->apart_us = kept > 0 ? PERIOD_DAYS * DAY_US / kept : 0;
+    of->fitting_us = round_up((double)config_every_us(job) * stretch);
+}
+
+static void share_out(const struct config *config, const struct wanted *w, struct forecast *f)
+{
+    double left = (double)f->budget;
+
+    for (int priority = CONFIG_MAX_PRIORITY; priority >= 0; priority--) {
+        double wanted = 0;
+        for (size_t i = 0; i < config->n_jobs && i < CONFIG_MAX_JOBS; i++)
+            wanted += config->jobs[i].priority == priority ? (double)w->of[i] : 0;
+        const double share = f->budget == 0 || wanted < 1 || wanted <= left ? 1 : left / wanted;
+        for (size_t i = 0; i < config->n_jobs && i < CONFIG_MAX_JOBS; i++)
+            if (config->jobs[i].priority == priority)
+                note(&config->jobs[i], w->of[i], share, w->stretch, &f->jobs[i]);
+        left = wanted < left ? left - wanted : 0;
     }
+}
+
+static bool is_same_all_year(const struct config *config)
+{
+    for (size_t i = 0; i < config->n_jobs; i++)
+        if (!config_is_plain(&config->jobs[i]))
+            return false;
+    return true;
 }
 
 void config_forecast(const struct config *config, struct forecast *ret_forecast)
 {
+    /* from the first of each month and from its 16th on, so that no day of the year is missed */
+    static const int months[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
+    const size_t n_periods = is_same_all_year(config) ? 1 : 2 * sizeof(months) / sizeof(months[0]);
+    struct forecast *f = ret_forecast;
     struct err err = ERR_INIT;
-    int64_t budget = 0, calls = calls_in(config, -1, PERIOD_DAYS);
+    struct wanted wanted;
+    int64_t budget;
 
     if (config_budget(config, &budget, &err) != ST_OK)
         budget = 0;
-    *ret_forecast = (struct forecast){.budget = budget, .calls = calls, .days = PERIOD_DAYS};
-    if (budget > 0 && calls > budget)
-        ret_forecast->days = PERIOD_DAYS * (double)budget / (double)calls;
-    double left = (double)budget;
-    double stretch = (double)calls_in(config, -1, LONGEST_DAYS) / (budget > 0 ? left : 1);
-    for (int priority = CONFIG_MAX_PRIORITY; priority >= 0; priority--) {
-        double wanted = (double)calls_in(config, priority, PERIOD_DAYS);
-        double share = budget == 0 || wanted <= left ? 1 : left / wanted;
-        share_out(config, priority, share, budget > 0 && stretch > 1 ? stretch : 1, ret_forecast);
-        left -= share * wanted;
+    *f = (struct forecast){.budget = budget, .days = PERIOD_DAYS};
+    for (size_t i = 0; i < n_periods; i++) {
+        look_at(config, budget, months[i / 2] + (i % 2 ? 15 : 0), &wanted);
+        share_out(config, &wanted, f);
+        f->calls = wanted.all > f->calls ? wanted.all : f->calls;
     }
+    if (budget > 0 && f->calls > budget)
+        f->days = PERIOD_DAYS * (double)budget / (double)f->calls;
 }

@@ -368,8 +368,8 @@ static void check_starved(const struct config *config, const struct config_read 
     }
     duration_format(f->jobs[i].fitting_us, fitting);
     opt_problem(read->problems,
-                "%s: the budget of %lld calls leaves no poll of %s: jobs of higher priority take "
-                "them; %s%s, or give it a higher priority",
+                "%s: the budget of %lld calls leaves no poll of %s: jobs of its priority and above "
+                "take them; %s%s, or give it a higher priority",
                 place, (long long)f->budget, name,
                 f->jobs[i].fitting_us > 0 ? "all fit with every as many times as long, here "
                                           : "have fewer jobs",
@@ -393,7 +393,7 @@ static void check_budget(const struct config *config, const struct config_read *
     if (f.budget == 0)
         return;
     for (size_t i = 0; i < config->n_jobs; i++)
-        if (f.jobs[i].kept == 0)
+        if (f.jobs[i].is_starved || config_pages(&config->jobs[i]) > f.budget)
             check_starved(config, read, &f, i);
     if (f.calls <= f.budget || read->problems->n > n)
         return;

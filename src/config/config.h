@@ -192,8 +192,9 @@ enum st config_grid(const struct job_config *job, struct grid *ret_grid, struct 
 /* Neither off-peak hours nor a cron line. */
 bool config_is_plain(const struct job_config *job);
 
-/* Slots in so many days, by a sample. */
-int64_t config_slots(const struct job_config *job, int64_t days);
+/* Slots in so many days from a day of a sample on: that of a year, of which it is the day-th. */
+#define CONFIG_SAMPLE_DAYS 365
+int64_t config_slots(const struct job_config *job, int64_t day, int64_t days);
 
 /* "every 30s between 08:00-18:00 UTC". */
 void config_add_times(const struct job_config *job, struct buf *b);
@@ -214,21 +215,25 @@ enum st config_budget(const struct config *config, int64_t *ret_calls, struct er
  * of the day of the first one at or after their begin. */
 bool config_has_slot(const struct job_config *job, int64_t *ret_next_us);
 
-/* Calls of a job in so many days, of the slots in its hours; rounded up. */
+/* Calls of a job in so many days, of the slots in its hours, rounded up: from this day of the
+ * sample on, or in those of the year that have most. */
+int64_t config_calls_from(const struct job_config *job, int64_t day, int64_t days);
 int64_t config_calls(const struct job_config *job, int64_t days);
 
 /* How the budget is shared out, by priority and then in equal parts of all slots. */
 struct forecast_job {
-    int64_t calls;      /* of all its slots in a period of 30 days */
+    /* In the period of 30 days of a year that leaves it least: */
+    int64_t calls;      /* of all its slots */
     double share;       /* of them that the budget leaves: 0 … 1 */
     int64_t kept;       /* polls that are left */
     int64_t apart_us;   /* what is then between two, on average; 0: none is left */
     int64_t fitting_us; /* every as long as this fits beside the others; 0: none does */
+    bool is_starved;    /* it has slots, and in no period is a poll left */
 };
 
 struct forecast {
     int64_t budget; /* 0: no bound */
-    int64_t calls;  /* of all slots */
+    int64_t calls;  /* of all slots, in the period of a year that has most */
     double days;    /* that it would last if no slot was left out; 30 when it fits */
     struct forecast_job jobs[CONFIG_MAX_JOBS];
 };

@@ -116,13 +116,13 @@ bool config_has_slot(const struct job_config *job, int64_t *ret_next_us)
     return time_is_in_hours(first_us, from_us, to_us);
 }
 
-int64_t config_calls(const struct job_config *job, int64_t days)
+int64_t config_calls_from(const struct job_config *job, int64_t day, int64_t days)
 {
     struct err err = ERR_INIT;
     int64_t from_us, to_us, every_us = config_interval_us(job), step_us = step_of_day(every_us);
 
     if (!config_is_plain(job))
-        return config_pages(job) * config_slots(job, days);
+        return config_pages(job) * config_slots(job, day, days);
     if (config_between(job->between, &from_us, &to_us, &err) != ST_OK)
         from_us = to_us = 0;
     /* the times of the day within the hours; each has its turn once in every_us / step_us days */
@@ -130,6 +130,17 @@ int64_t config_calls(const struct job_config *job, int64_t days)
     if (to_us <= from_us)
         n_times += DAY_US / step_us;
     return config_pages(job) * divide_up(days * n_times * step_us, every_us);
+}
+
+int64_t config_calls(const struct job_config *job, int64_t days)
+{
+    int64_t most = config_calls_from(job, 0, days);
+
+    for (int64_t day = 1; !config_is_plain(job) && day < CONFIG_SAMPLE_DAYS; day++) {
+        const int64_t calls = config_calls_from(job, day, days);
+        most = calls > most ? calls : most;
+    }
+    return most;
 }
 
 /* FNV-1a, 32 bit, of the ids joined by commas. */

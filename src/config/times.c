@@ -112,14 +112,15 @@ int64_t config_every_us(const struct job_config *job)
     return every_us > 0 ? every_us : 24 * HOUR_US;
 }
 
-int64_t config_slots(const struct job_config *job, int64_t days)
+int64_t config_slots(const struct job_config *job, int64_t day, int64_t days)
 {
+    const int64_t from_us = FROM_US + day * 24 * HOUR_US;
     struct err err = ERR_INIT;
     struct grid g;
 
     if (config_grid(job, &g, &err) != ST_OK)
         return 0;
-    return (int64_t)grid_count(&g, FROM_US - 1, FROM_US + days * 24 * HOUR_US);
+    return (int64_t)grid_count(&g, from_us - 1, from_us + days * 24 * HOUR_US);
 }
 
 void config_add_times(const struct job_config *job, struct buf *b)

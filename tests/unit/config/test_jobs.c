@@ -285,6 +285,54 @@ static void a_plan_that_does_not_last_the_month_is_warned_of(void)
     finish();
 }
 
+/* Slots of a few days of the year alone: there are calls for them, whenever that is. */
+static void what_comes_rarely_is_not_starved(void)
+{
+    static const char *const crons[] = {"0 12 31 * *",   "0 12 29 2 *", "0 0 1 1 *",
+                                        "0 0 31 12 *",   "0 * * 7 *",   "0 0 28-31 * 5",
+                                        "*/5 * * JUL *", "@weekly"};
+
+    for (size_t i = 0; i < sizeof(crons) / sizeof(crons[0]); i++) {
+        struct buf b = BUF_INIT(1024);
+        buf_addf(&b, "api: {plan: demo}\njobs:\n  a: {cron: '%s'}\n  b: {every: 1h}\n", crons[i]);
+        put("geckotape.yaml", b.p);
+        if (load(VERB_RUN, NULL, ARGS("GECKOTAPE_API_KEY=CG-x")) != 0 || problems.warnings.len > 0)
+            TAP_FAIL("%s: %s%s", crons[i], buf_z(&problems.text), buf_z(&problems.warnings));
+        buf_release(&b);
+    }
+    finish();
+}
+
+/* b in January, a in July: one does not take the calls of the other. */
+static void a_job_starves_by_the_jobs_of_its_own_days(void)
+{
+    static const struct {
+        const char *of_a, *of_b;
+        bool is_starved;
+    } rows[] = {{"* * * 7 *", "0 * * 1 *", false},
+                {"* * * 7 *", "0 * * 7 *", true},
+                {"* * * 7 *", "0 12 31 7 *", true},
+                {"* * * 7 *", "0 0 1 8 *", false},
+                {"* * * 7 *", "0 12 * * *", false}};
+    struct forecast f;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct buf b = BUF_INIT(1024);
+        buf_addf(&b,
+                 "api: {plan: demo, budget: 5000}\njobs:\n  a: {cron: '%s', priority: 9}\n"
+                 "  b: {cron: '%s', priority: 1}\n",
+                 rows[i].of_a, rows[i].of_b);
+        put("geckotape.yaml", b.p);
+        load(VERB_RUN, NULL, ARGS("GECKOTAPE_API_KEY=CG-x"));
+        config_forecast(&config, &f);
+        if (says("jobs.b: the budget of 5000 calls leaves no poll of b") != rows[i].is_starved ||
+            f.jobs[1].is_starved != rows[i].is_starved || f.jobs[0].calls != 30 * 1440)
+            TAP_FAIL("%s, %s: %s", rows[i].of_a, rows[i].of_b, buf_z(&problems.text));
+        buf_release(&b);
+    }
+    finish();
+}
+
 static void hours_without_a_poll_are_a_mistake(void)
 {
     static const struct {
@@ -365,6 +413,11 @@ static void other_times_make_other_calls(void)
     CHECK_EQ(config_calls(&config.jobs[0], 1), 16 * 60 + 8);
     CHECK_EQ(config_calls(&config.jobs[1], 2), 80);
     CHECK_EQ(config_every_us(&config.jobs[1]), 900 * US_PER_S);
+    put("geckotape.yaml", "jobs:\n  a: {cron: '0 0,12 31 * *'}\n  b: {cron: '0 * * JUL *'}\n");
+    CHECK_EQ(load(VERB_RUN, NULL, NULL), 0);
+    CHECK_EQ(config_calls(&config.jobs[0], 30), 2);
+    CHECK_EQ(config_calls(&config.jobs[1], 1), 24);
+    CHECK_EQ(config_calls(&config.jobs[1], 30), 720);
     finish();
 }
 
@@ -430,6 +483,8 @@ int main(void)
         TAP_CASE(all_jobs_together_have_to_fit),
         TAP_CASE(long_lists_of_ids_take_several_calls),
         TAP_CASE(a_plan_that_does_not_last_the_month_is_warned_of),
+        TAP_CASE(what_comes_rarely_is_not_starved),
+        TAP_CASE(a_job_starves_by_the_jobs_of_its_own_days),
         TAP_CASE(hours_without_a_poll_are_a_mistake),
         TAP_CASE(times_that_are_none_are_named_by_their_line),
         TAP_CASE(other_times_make_other_calls),

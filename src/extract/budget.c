@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "extract/budget.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #include <stdio.h>
@@ -50,6 +51,21 @@ struct budget_state budget_now(const struct budget *b, int64_t now_us)
     if (b->calls > 0)
         now.left = now.own + now.others < b->calls ? b->calls - now.own - now.others : 0;
     return now;
+}
+
+void budget_explain(const struct budget *b, const struct budget_state *now,
+                    char ret_text[BUDGET_MAX_TEXT])
+{
+    char from[TIME_TEXT], until[TIME_TEXT], others[80] = "";
+
+    time_format(now->period.from_us, from);
+    time_format(now->period.until_us, until);
+    if (now->others > 0)
+        snprintf(others, sizeof(others), ", %llu of them by others with this key",
+                 (unsigned long long)now->others);
+    snprintf(ret_text, BUDGET_MAX_TEXT,
+             "the budget of %llu calls since %.10s is spent%s; it goes on at %.10s",
+             (unsigned long long)b->calls, from, others, until);
 }
 
 void budget_key_says(struct budget *b, int64_t now_us, uint64_t credits, int64_t left)

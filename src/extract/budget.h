@@ -50,4 +50,10 @@ struct budget_state {
 
 struct budget_state budget_now(const struct budget *b, int64_t now_us);
 
+#define BUDGET_MAX_TEXT 256 /* bytes, NUL included */
+
+/* For people, when nothing is left: that it is so, and when it goes on. */
+void budget_explain(const struct budget *b, const struct budget_state *now,
+                    char ret_text[BUDGET_MAX_TEXT]);
+
 #endif

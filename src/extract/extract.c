@@ -591,14 +591,14 @@ static int64_t next_slot_at(const struct extract *e, int64_t mono_us)
 }
 
 /* Nothing is due: fetch what somebody waits for, if the next slot of a job need not wait for that,
- * neither for the limiter nor for the answer. *ret_is_done false: not now; then *wait_us is no
- * longer than the limiter wants. */
+ * neither for the turn nor for the answer. *ret_is_done false: not now; then *wait_us is no longer
+ * than until that turn. */
 static enum st fetch_if_free(struct extract *e, bool is_sweeping, int64_t *wait_us,
                              bool *ret_is_done, struct err *err)
 {
     struct poller *p = &e->poller;
     const int64_t now_us = clock_mono_us(e->setup.clock);
-    const int64_t ready_us = limiter_ready_at(&p->limiter, now_us);
+    const int64_t ready_us = fetch_ready_at(p, now_us);
     const int64_t slot_us = next_slot_at(e, now_us);
     const int64_t nap_us = is_sweeping ? p->limiter.interval_us : 0;
 

@@ -57,17 +57,57 @@ static void tell(const struct fetcher *f, uint64_t ticket, const struct extract_
         f->events->fetched(f->events->ctx, ticket, fetched);
 }
 
+static bool is_cause(const char *cause, const char *name)
+{
+    return cause && strcmp(cause, name) == 0;
+}
+
+/* One line when upstream is in trouble, one when that is over. What a caller asked for wrongly is
+ * none. */
+static void report(struct fetcher *f, const char *cause, struct str error)
+{
+    if (is_cause(cause, answer_class_name(ANSWER_PERMANENT)) || is_cause(cause, CAUSE_STOPPED))
+        return;
+    if (cause && f->trouble == NULL)
+        log_warn("extract", "what callers ask for cannot be fetched", LOG_Z("cause", cause),
+                 LOG_S("error", error));
+    else if (cause == NULL && f->trouble)
+        log_info("extract", "what callers ask for is fetched again", LOG_Z("after", f->trouble));
+    f->trouble = cause;
+}
+
+int64_t fetch_ready_at(const struct poller *p, int64_t now_us)
+{
+    const int64_t wall_us = clock_wall_us(p->clock);
+    const int64_t ready_us = limiter_ready_at(&p->limiter, now_us);
+    const struct budget_state budget = budget_now(&p->budget, wall_us);
+    const int64_t period_us = now_us + (budget.period.until_us - wall_us);
+
+    return budget.left == 0 && period_us > ready_us ? period_us : ready_us;
+}
+
+/* Why nobody can have a turn before then. */
+static void refuse(struct fetcher *f, const struct poller *p, uint64_t ticket, int64_t wait_us)
+{
+    const struct budget_state budget = budget_now(&p->budget, clock_wall_us(p->clock));
+    char error[BUDGET_MAX_TEXT] = "the limit of calls leaves it no turn in time";
+
+    if (budget.left == 0) {
+        budget_explain(&p->budget, &budget, error);
+        report(f, CAUSE_BUDGET, str_of(error));
+    }
+    tell(f, ticket,
+         &(struct extract_fetched){.end = FETCH_NO_TURN, .wait_us = wait_us, .error = error});
+}
+
 bool fetch_is_wanted(struct fetcher *f, struct poller *p)
 {
-    const int64_t now_us = clock_mono_us(p->clock);
-    const int64_t ready_us = limiter_ready_at(&p->limiter, now_us);
-    const struct extract_fetched late = {.end = FETCH_NO_TURN,
-                                         .wait_us = ready_us - now_us,
-                                         .error = "the limit of calls leaves it no turn in time"};
     bool is_late;
 
     if (!f->is_on)
         return false;
+    const int64_t now_us = clock_mono_us(p->clock);
+    const int64_t ready_us = fetch_ready_at(p, now_us);
     do {
         pthread_mutex_lock(&f->lock);
         uint64_t ticket = 0;
@@ -79,17 +119,12 @@ bool fetch_is_wanted(struct fetcher *f, struct poller *p)
         is_late = ticket != 0;
         pthread_mutex_unlock(&f->lock);
         if (is_late)
-            tell(f, ticket, &late);
+            refuse(f, p, ticket, ready_us - now_us);
     } while (is_late);
     pthread_mutex_lock(&f->lock);
     const bool is_wanted = f->n_waiting > 0;
     pthread_mutex_unlock(&f->lock);
     return is_wanted;
-}
-
-static bool is_cause(const char *cause, const char *name)
-{
-    return cause && strcmp(cause, name) == 0;
 }
 
 /* By the poll that was made of it. A clock that is off spoils the poll, and not the answer. */
@@ -108,29 +143,13 @@ static void judge(const struct fetcher *f, const struct poller *p, const struct 
         ret->end = FETCH_NO_TURN;
     else if (is_cause(result->cause, CAUSE_TRANSPORT))
         ret->end = FETCH_NO_ANSWER;
-    ret->wait_us = limiter_ready_at(&p->limiter, now_us) - now_us;
+    ret->wait_us = fetch_ready_at(p, now_us) - now_us;
     if (ret->end != FETCH_ANSWERED)
         return;
     ret->is_good = result->cause == NULL || is_cause(result->cause, CAUSE_CLOCK);
     ret->status = p->answer.status;
     ret->headers = buf_str(&p->answer.headers);
     ret->body = buf_str(&p->answer.body);
-}
-
-/* One line when upstream is in trouble, one when that is over. What a caller asked for wrongly is
- * none. */
-static void report(struct fetcher *f, const struct poll_result *result)
-{
-    const bool is_theirs = is_cause(result->cause, answer_class_name(ANSWER_PERMANENT));
-
-    if (is_theirs || is_cause(result->cause, CAUSE_STOPPED))
-        return;
-    if (result->cause && f->trouble == NULL)
-        log_warn("extract", "what callers ask for cannot be fetched", LOG_Z("cause", result->cause),
-                 LOG_S("error", result->end.error));
-    else if (result->cause == NULL && f->trouble)
-        log_info("extract", "what callers ask for is fetched again", LOG_Z("after", f->trouble));
-    f->trouble = result->cause;
 }
 
 enum st fetch_next(struct fetcher *f, struct poller *p, int64_t until_us, struct err *err)
@@ -153,7 +172,7 @@ enum st fetch_next(struct fetcher *f, struct poller *p, int64_t until_us, struct
         st = poll_step(p, &f->job, &result, err);
     f->of.selection.target = "";
     if (st == ST_OK || st == ST_AGAIN)
-        report(f, &result);
+        report(f, result.cause, result.end.error);
     judge(f, p, &result, st == ST_OK, &fetched);
     if (st != ST_OK)
         fetched.error = err->msg;

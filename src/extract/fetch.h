@@ -43,6 +43,9 @@ void fetcher_release(struct fetcher *f);
 /* 0: there are too many already, or nothing is fetched (any more). */
 uint64_t fetch_add(struct fetcher *f, struct str target, int64_t deadline_us);
 
+/* When a call can be made (monotonic): now_us or later, by the pace and the budget. */
+int64_t fetch_ready_at(const struct poller *p, int64_t now_us);
+
 /* Answer those who cannot have their turn in time; true when somebody waits still. */
 bool fetch_is_wanted(struct fetcher *f, struct poller *p);
 

@@ -49,19 +49,12 @@ void page_fail(struct page_answer *a, const char *cause, const char *fmt, ...)
 static bool can_pay(const struct request *r, struct page_answer *a)
 {
     const struct budget_state now = budget_now(&r->p->budget, clock_wall_us(r->p->clock));
-    char from[TIME_TEXT], until[TIME_TEXT], others[80] = "";
 
     if (now.left > 0)
         return true;
-    time_format(now.period.from_us, from);
-    time_format(now.period.until_us, until);
-    if (now.others > 0)
-        snprintf(others, sizeof(others), ", %llu of them by others with this key",
-                 (unsigned long long)now.others);
     r->poll->is_over = true;
-    page_fail(a, CAUSE_BUDGET,
-              "the budget of %llu calls since %.10s is spent%s; it goes on at %.10s",
-              (unsigned long long)r->p->budget.calls, from, others, until);
+    a->cause = CAUSE_BUDGET;
+    budget_explain(&r->p->budget, &now, a->error);
     return false;
 }
 

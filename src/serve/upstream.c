@@ -33,6 +33,13 @@
 #define REFUSED_US (60 * US_PER_S)  /* a request that was wrong is not asked again for so long */
 #define TROUBLE_US (2 * US_PER_S)   /* nor one that upstream had trouble with */
 
+/* Where it is known for how long there is trouble, a refusal is told again for so long, but no
+ * longer than this: the Retry-After in it grows old. */
+#define LIMITED_US (5 * US_PER_S)
+
+/* What callers are told to wait for at most: by then a budget may have been raised. */
+#define LONGEST_WAIT_US (3600 * US_PER_S)
+
 #define LOST_US (120 * US_PER_S) /* a call that was never told of */
 
 /* As RFC 7234, 5.5 has them; of our own answers nobody knows whether upstream would say more. */
@@ -295,12 +302,19 @@ static void warn_own(struct http_response *res, const char *warning)
         http_add_header(res, "Warning", "%s", warning);
 }
 
+static void add_retry_after(struct http_response *res, int64_t wait_us)
+{
+    const int64_t us = wait_us < LONGEST_WAIT_US ? wait_us : LONGEST_WAIT_US;
+    const int64_t wait_s = (us + US_PER_S - 1) / US_PER_S;
+
+    http_add_header(res, "Retry-After", "%lld", (long long)(wait_s > 0 ? wait_s : 1));
+}
+
 /* In place of our own answer too: why there is none. */
 static void refuse(struct http_response *res, int status, int64_t wait_us, const char *fmt, ...)
     PRINTF(4, 5);
 static void refuse(struct http_response *res, int status, int64_t wait_us, const char *fmt, ...)
 {
-    const int64_t wait_s = (wait_us + US_PER_S - 1) / US_PER_S;
     char why[512];
     va_list ap;
 
@@ -315,7 +329,7 @@ static void refuse(struct http_response *res, int status, int64_t wait_us, const
     http_add_header(res, "Cache-Control", "no-cache");
     api_v3_add_origin(res);
     if (status == 429 || status == 503)
-        http_add_header(res, "Retry-After", "%lld", (long long)(wait_s > 0 ? wait_s : 1));
+        add_retry_after(res, wait_us);
     if (status == 429) /* as CoinGecko says it */
         buf_add_z(&res->body, "{\"status\":{\"error_code\":429,\"error_message\":");
     else
@@ -492,8 +506,7 @@ static struct http_page *make_page(const struct upstream *u, const struct serve_
     copy_header(&res, f->headers, "per-page");
     copy_header(&res, f->headers, "total");
     if (f->status == 429 || f->status == 503)
-        http_add_header(&res, "Retry-After", "%lld",
-                        (long long)(f->wait_us > US_PER_S ? f->wait_us / US_PER_S + 1 : 1));
+        add_retry_after(&res, f->wait_us);
     buf_add_str(&res.body, f->body);
     struct http_page *page = res.body.is_overflow ? NULL : page_new(u->replies, &res);
     buf_release(&res.body);
@@ -560,7 +573,7 @@ static void take_told(struct upstream *u, struct entry *entry, const struct serv
     set_page(&entry->bad, page);
     entry->bad_until_us = now_us + (entry->is_wrong ? REFUSED_US : TROUBLE_US);
     if (!entry->is_wrong && f->wait_us > TROUBLE_US)
-        entry->bad_until_us = now_us + f->wait_us;
+        entry->bad_until_us = now_us + (f->wait_us < LIMITED_US ? f->wait_us : LIMITED_US);
 }
 
 void upstream_tick(struct upstream *u, struct http_server *http)

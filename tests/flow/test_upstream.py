@@ -259,6 +259,29 @@ def test_a_refusal_is_answered_with_what_is_there_and_asks_for_nothing_more(api,
         run.expect("what callers ask for cannot be fetched")
 
 
+def test_who_is_told_to_wait_is_told_anew_for_how_long(api, tmp_path):
+    with served(api, tmp_path) as (_, port):
+        api.refusal = 429, {"Retry-After": "120"}, b"{}"
+        first = ask(port, PRICE)
+        assert (first.status, first.body) == (429, b"{}") and 110 <= int(first.headers["retry-after"]) <= 120
+        wait_for(lambda: int(ask(port, PRICE).headers["retry-after"]) <= int(first.headers["retry-after"]) - 4, what="a shorter wait")
+        assert len(api.asked()) == 1
+
+
+def test_a_budget_that_is_spent_is_told_and_costs_no_room_on_the_tape(api, tmp_path):
+    with served(api, tmp_path, "--api-budget", 1) as (run, port):
+        first = ask(port, PRICE)
+        for n in range(20):
+            got = ask(port, f"/coins/c{n}")
+            assert got.status == 429 and b"the budget of 1 calls" in got.body, got
+            assert 0 < int(got.headers["retry-after"]) <= 3600
+        got = ask(port, PRICE, Cache_Control="max-age=0")
+        assert got[::2] == first[::2] and "Stale" in got.headers["warning"]
+        assert run.stop() == 0
+    assert len(api.asked()) == 1
+    assert [(r["type"], r.get("outcome")) for r in records(tmp_path / "data")] == [("page", None), ("end", "ok")]
+
+
 def test_the_simulators_limit_is_never_hit(tmp_path):
     """Real limits: 30 calls a minute, of which many callers want more."""
     with Running("simulate", "--listen", "127.0.0.1:0", "--coins", 60, "--limit", 30) as sim:

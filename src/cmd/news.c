@@ -10,7 +10,7 @@
 #include <xxhash.h>
 
 #define MAX_MARKET     ((size_t)64 * 1024 * 1024) /* two answers of 17,000 coins */
-#define MAX_TOLD       20 /* polls of a job at a time; who was away longer is told to ask anew */
+#define MAX_TOLD       20 /* polls of a job at a time; of more, who watches is told to ask anew */
 #define MAX_CURRENCIES STATUS_MAX_JOBS
 
 /* A row as it was told. */
@@ -38,6 +38,7 @@ struct news {
     struct query *query;
     struct serve *serve;
     bool is_past, is_watched;
+    bool has_missed; /* something came that is in no event: it is made up for by a reset */
     struct arena arena;
     struct told_job jobs[STATUS_MAX_JOBS];
     size_t n_jobs;
@@ -63,12 +64,13 @@ static void forget(struct news *n)
     n->n_markets = n->n_jobs = 0;
 }
 
-/* Something may have been missed: whoever watches asks for everything. */
+/* Whoever watches asks for everything. */
 static void tell_reset(struct news *n)
 {
     const struct serve_loaded loaded = {.vs_currency = "", .is_behind = true};
 
     serve_tell(n->serve, &loaded);
+    n->has_missed = false;
 }
 
 /* ---- polls ---- */
@@ -89,10 +91,14 @@ static struct told_job *find_job(struct news *n, struct str name, bool *ret_is_n
     return job;
 }
 
-/* The oldest first; the store has the newest first. */
+/* The oldest first; the store has the newest first, and may have more than were asked for. */
 static void tell_polls(struct news *n, struct told_job *job, const struct rows *polls)
 {
-    for (size_t i = polls->n; i > 0; i--) {
+    const bool is_more = polls->n > MAX_TOLD;
+
+    if (is_more && rows_at(polls, MAX_TOLD)[POLL_COLUMN_SLOT].number > job->slot_us)
+        n->has_missed = true;
+    for (size_t i = is_more ? MAX_TOLD : polls->n; i > 0; i--) {
         const struct cell *poll = rows_at(polls, i - 1);
         const struct serve_loaded loaded = {.poll = poll, .vs_currency = ""};
         if (poll[POLL_COLUMN_SLOT].number <= job->slot_us)
@@ -105,7 +111,7 @@ static void tell_polls(struct news *n, struct told_job *job, const struct rows *
 static enum st look_at_job(struct news *n, const struct cell *row, struct err *err)
 {
     struct poll_query args = {
-        .job = cell_text(&row[KNOWN_JOB_NAME]), .before_us = INT64_MAX, .limit = MAX_TOLD};
+        .job = cell_text(&row[KNOWN_JOB_NAME]), .before_us = INT64_MAX, .limit = MAX_TOLD + 1};
     struct rows polls = {.n = 0};
     bool is_new;
 
@@ -114,8 +120,9 @@ static enum st look_at_job(struct news *n, const struct cell *row, struct err *e
     struct told_job *job = find_job(n, args.job, &is_new);
     if (!job || row[KNOWN_JOB_SLOT].number <= job->slot_us)
         return ST_OK;
-    if (is_new) { /* what was there before is no news */
+    if (is_new) {
         job->slot_us = row[KNOWN_JOB_SLOT].number;
+        n->has_missed = true;
         return ST_OK;
     }
     enum st st = n->query->driver->polls(n->query, &args, &n->arena, &polls, err);
@@ -230,6 +237,8 @@ static enum st look_at_market(struct news *n, struct str currency, struct err *e
     st = n->query->driver->market(n->query, &args, &n->arena, &rows, err);
     if (st == ST_OK && m->is_known)
         st = tell_rows(n, m, &rows, err);
+    else if (st == ST_OK)
+        n->has_missed = true;
     if (st == ST_OK) {
         keep(m, &rows);
         m->known_us = known_us;
@@ -271,6 +280,8 @@ enum st news_look(struct news *n, const struct rows *jobs, struct err *err)
             forget(n);
         return ST_OK;
     }
+    if (!was_watched)
+        n->has_missed = true; /* what came before the first look */
     for (size_t i = 0; st == ST_OK && i < jobs->n; i++) {
         const struct cell *row = rows_at(jobs, i);
         if (!n->is_past)
@@ -278,8 +289,7 @@ enum st news_look(struct news *n, const struct rows *jobs, struct err *err)
         if (st == ST_OK)
             st = look_at_market(n, cell_text(&row[KNOWN_JOB_VS_CURRENCY]), err);
     }
-    if (!was_watched && st == ST_OK)
-        tell_reset(n); /* what came before the first look is in no event */
-    n->is_watched = n->is_watched && (was_watched || st == ST_OK);
+    if (n->has_missed && st == ST_OK)
+        tell_reset(n);
     return st;
 }

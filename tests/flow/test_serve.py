@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """`serve`: the HTTP side alone over a store that a collector writes, now and as of a moment."""
+import contextlib
 import datetime
 import json
 import signal
+import sqlite3
 import time
 import urllib.error
 import urllib.request
@@ -100,6 +102,35 @@ def test_who_watches_is_told_what_the_store_has_new(tmp_path, store):
             while any(copy[row[0]][fetched_at] != row[fetched_at] for row in now["rows"]):  # the rest comes with the next look
                 kind, data = listener.event()
                 copy |= {row[0]: row for row in data["rows"]} if kind == "market" else {}
+        assert server.stop() == 0
+
+
+def add_polls(place, n, job=None):
+    """So many failed polls behind the last one, at once, as of a collector that comes back; job: the first ones of another, of this name."""
+    with contextlib.closing(sqlite3.connect(place / "market.db")) as db, db:
+        db.row_factory = sqlite3.Row
+        row = dict(db.execute("SELECT * FROM poll ORDER BY slot DESC LIMIT 1").fetchone()) | {"outcome": "failed", "loaded": "none"}
+        if job:
+            other = dict(db.execute("SELECT * FROM job WHERE job_id = ?", (row["job_id"],)).fetchone()) | {"job_id": 1000, "name": job}
+            db.execute(f"INSERT INTO job ({', '.join(other)}) VALUES ({', '.join('?' * len(other))})", list(other.values()))
+            row["job_id"] = other["job_id"]
+        for _ in range(n):
+            row |= {"slot": row["slot"] + 10**6, "first_offset": row["last_offset"] + 1, "last_offset": row["last_offset"] + 1}
+            db.execute(f"INSERT INTO poll ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", list(row.values()))
+
+
+def test_who_watches_is_told_to_ask_anew_when_more_came_than_is_told(tmp_path):
+    with collector(tmp_path) as run:
+        wait_for(lambda port=run.port(): is_loaded(port), what="a first poll")
+        assert run.stop() == 0
+    with serve(f"sqlite:{tmp_path}/market.db") as server, Listener(server.port()) as listener:
+        listener.next("reset")
+        for n, job, want in ((20, None, ["poll"] * 20), (21, None, ["poll"] * 20 + ["reset"]), (1, "another", ["reset"]), (2, None, ["poll"] * 2)):
+            add_polls(tmp_path, n, job)
+            told = []
+            while len(told) < len(want):
+                told += [kind for kind, _ in [listener.event()] if kind in ("poll", "reset")]
+            assert told == want, (n, job)
         assert server.stop() == 0
 
 

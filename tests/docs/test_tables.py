@@ -29,6 +29,23 @@ def test_every_route_of_the_api_is_in_its_table_and_no_other():
     assert sorted(routes) == sorted(path for row in rows for path in re.findall(r"`([^`]+)`", row))
 
 
+@pytest.mark.parametrize("source,defined,told", [
+    ("web/src/data/market.ts", r"const FIRST = (\d+);", r"asks for the first (\d+), then for all"),
+    ("src/serve/market.c", r"define MAX_IDS +(\d+)", r"those alone, at most (\d+); `&limit"),
+    ("src/serve/market.c", r"define MAX_LIMIT +(\d+)", r"the first of them, at most (\d+)"),
+    ("src/serve/sparks.c", r"define MAX_IDS +(\d+)", r"where at most (\d+) coins have been"),
+    ("src/serve/events.c", r"define MAX_EVENTS +(\d+)", r"(\d+) events or 8 MB are kept"),
+    ("src/serve/http.h", r"define HTTP_MAX_STREAMS +(\d+)", r"([\d,]+) clients at most"),
+    ("src/serve/series.c", r"define POINTS_MAX +(\d+)", r"\(([\d,]+) at most\), of whole 5 minutes"),
+    ("src/cmd/news.c", r"define MAX_TOLD +(\d+)", r"has more than (\d+) polls at once"),
+    ("src/extract/fetch.h", r"define FETCH_MAX_WAITING +(\d+)", r"(\d+) different ones wait at most"),
+])
+def test_a_number_of_the_api_is_that_of_the_source(source, defined, told):
+    number, = re.findall(defined, (ROOT / source).read_text())
+    text = re.sub(r"\s+", " ", (ROOT / "docs" / "api.md").read_text())
+    assert [found.replace(",", "") for found in re.findall(told, text)] == [number]
+
+
 def test_every_option_of_help_is_in_the_options_with_its_variable():
     text = (ROOT / "docs" / "options.md").read_text()
     assert "run" in verbs()

@@ -55,6 +55,7 @@ struct entry {
     int64_t asked_us; /* when it was asked for; monotonic */
 
     struct http_page *good; /* the last answer that was data; NULL: there was none */
+    uint64_t good_ticket;   /* of the call that brought it */
     int64_t good_us;        /* when it was made, by upstream's word; monotonic */
     int64_t good_wall_us;
     int64_t own_until_us; /* so long upstream would say the same; monotonic */
@@ -392,9 +393,9 @@ static void answer_by(struct upstream *u, const struct http_request *req, struct
 {
     const int64_t now_us = clock_mono_us(clock_system());
     const bool has_waited = http_waited_for(req) != 0;
+    const bool is_brought = has_waited && entry->good_ticket >= http_waited_for(req);
 
-    if (is_fresh(entry, wish->max_age_us, now_us) ||
-        (has_waited && entry->good && !entry->bad && entry->ticket == 0)) {
+    if (is_brought || is_fresh(entry, wish->max_age_us, now_us)) {
         metric_add(METRIC_UPSTREAM_ANSWERS, has_waited ? "fetched" : "kept", NULL, 1);
         take_page(res, entry->good, NULL);
     } else if (entry->bad && (has_waited || now_us < entry->bad_until_us)) {
@@ -531,14 +532,18 @@ static struct http_page *make_refusal(const struct upstream *u, const struct ser
         break;
     case SERVE_NO_ANSWER:
     case SERVE_ANSWERED:
-        refuse(&res, 502, 0, "no answer from the API: %s", f->error);
+        if (f->is_good)
+            refuse(&res, 503, TROUBLE_US, "no memory for the answer; try again");
+        else
+            refuse(&res, 502, 0, "no answer from the API: %s", f->error);
         break;
     }
     return page_new(u->replies, &res);
 }
 
-static void take_good(const struct upstream *u, struct entry *entry, const struct serve_fetched *f,
-                      int64_t now_us)
+/* False: there is no memory for it; what was there before stays, as old as it is. */
+static bool take_good(const struct upstream *u, struct entry *entry, uint64_t ticket,
+                      const struct serve_fetched *f, int64_t now_us)
 {
     const int64_t wall_us = clock_wall_us(clock_system());
     int64_t age_s = 0, own_us = own_max_age_s(f->headers) * US_PER_S;
@@ -548,12 +553,14 @@ static void take_good(const struct upstream *u, struct entry *entry, const struc
     own_us = own_us < LONGEST_OWN_US ? own_us : LONGEST_OWN_US;
     struct http_page *page = make_page(u, f, wall_us - age_s * US_PER_S);
     if (!page)
-        return;
+        return false;
     set_page(&entry->good, page);
     set_page(&entry->bad, NULL);
+    entry->good_ticket = ticket;
     entry->good_us = now_us - age_s * US_PER_S;
     entry->good_wall_us = wall_us - age_s * US_PER_S;
     entry->own_until_us = entry->good_us + own_us;
+    return true;
 }
 
 static void take_told(struct upstream *u, struct entry *entry, const struct serve_fetched *f)
@@ -563,14 +570,13 @@ static void take_told(struct upstream *u, struct entry *entry, const struct serv
     const bool is_answer =
         f->end == SERVE_ANSWERED && (f->is_good || (f->status >= 400 && f->status <= 599));
 
+    const uint64_t ticket = entry->ticket;
+
     entry->ticket = 0;
     entry->is_wrong = is_answer && (f->status == 400 || f->status == 404 || f->status == 422);
-    if (is_answer && f->is_good) {
-        take_good(u, entry, f, now_us);
+    if (is_answer && f->is_good && take_good(u, entry, ticket, f, now_us))
         return;
-    }
-    struct http_page *page = is_answer ? make_page(u, f, 0) : make_refusal(u, f);
-    set_page(&entry->bad, page);
+    set_page(&entry->bad, is_answer && !f->is_good ? make_page(u, f, 0) : make_refusal(u, f));
     entry->bad_until_us = now_us + (entry->is_wrong ? REFUSED_US : TROUBLE_US);
     if (!entry->is_wrong && f->wait_us > TROUBLE_US)
         entry->bad_until_us = now_us + (f->wait_us < LIMITED_US ? f->wait_us : LIMITED_US);

@@ -197,56 +197,6 @@ static struct entry *find_entry(struct upstream *u, struct str target)
     return entry;
 }
 
-/* ---- targets ---- */
-
-static void add_encoded(struct buf *b, struct str text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        const char c = text.p[i];
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-            strchr("-._~,", c))
-            buf_add_char(b, c);
-        else
-            buf_addf(b, "%%%02X", (unsigned)(unsigned char)c);
-    }
-}
-
-/* What to ask upstream for, in one form for all who ask the same; false: nothing. */
-static bool write_target(const struct http_request *req, struct buf *ret_target)
-{
-    static const struct str root = {"/api/v3", 7};
-    struct str path = http_path(req), part, name;
-
-    if (!str_starts(path, root))
-        return false;
-    path = (struct str){path.p + root.len, path.len - root.len};
-    if (path.len > 1 && path.p[path.len - 1] == '/')
-        path.len--;
-    const struct upstream_path *known =
-        path.len > 0 && path.p[0] == '/' ? upstream_path_find(path) : NULL;
-    if (!known || http_query_beyond(req, "at").p)
-        return false;
-    str_cut(&path, '/', &part);
-    for (bool has_more = true; has_more;) {
-        has_more = str_cut(&path, '/', &part);
-        buf_add_char(ret_target, '/');
-        add_encoded(ret_target, part);
-    }
-    char separator = '?';
-    for (struct str names = str_of(known->parameters); names.len > 0;) {
-        char text[64];
-        str_cut(&names, ',', &name);
-        snprintf(text, sizeof(text), "%.*s", STR_ARG(name));
-        const struct str value = http_query_beyond(req, text);
-        if (value.len == 0)
-            continue;
-        buf_addf(ret_target, "%c%s=", separator, text);
-        add_encoded(ret_target, value);
-        separator = '&';
-    }
-    return true;
-}
-
 /* ---- what the caller accepts ---- */
 
 struct wish {
@@ -421,7 +371,7 @@ void upstream_answer(struct upstream *u, const struct http_request *req, struct 
 
     u->replies = req->replies;
     warn_own(res, NULL);
-    if (own->status == 422 || !write_target(req, &target)) {
+    if (own->status == 422 || !upstream_write_target(req, &target)) {
         metric_add(METRIC_UPSTREAM_ANSWERS, "own", NULL, 1);
     } else if (own->part == ANSWER_WHOLE && wall_us - own->seen_us <= wish.max_age_us &&
                own->seen_us - wall_us <= AHEAD_US) {

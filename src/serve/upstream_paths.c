@@ -7,6 +7,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "serve/upstream_paths.h"
 
+#include <stdio.h>
+
+struct upstream_path {
+    const char *pattern;    /* below /api/v3; {} stands for any one part */
+    const char *parameters; /* in the order in which they are sent; the others are left out */
+};
+
 /* clang-format off */
 static const struct upstream_path paths[] = {
     {"/asset_platforms", "filter"},
@@ -148,7 +155,8 @@ static bool matches(struct str path, const char *pattern)
     return true;
 }
 
-const struct upstream_path *upstream_path_find(struct str path)
+/* NULL when nobody may ask for it. A fixed path comes before one with a {}. */
+static const struct upstream_path *find(struct str path)
 {
     const struct upstream_path *found = NULL;
 
@@ -156,4 +164,50 @@ const struct upstream_path *upstream_path_find(struct str path)
         if (matches(path, paths[i].pattern) && (!found || !strstr(paths[i].pattern, "{}")))
             found = &paths[i];
     return found;
+}
+
+static void add_encoded(struct buf *b, struct str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        const char c = text.p[i];
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+            strchr("-._~,", c))
+            buf_add_char(b, c);
+        else
+            buf_addf(b, "%%%02X", (unsigned)(unsigned char)c);
+    }
+}
+
+bool upstream_write_target(const struct http_request *req, struct buf *ret_target)
+{
+    static const struct str root = {"/api/v3", 7};
+    struct str path = http_path(req), part, name;
+
+    if (!str_starts(path, root))
+        return false;
+    path = (struct str){path.p + root.len, path.len - root.len};
+    if (path.len > 1 && path.p[path.len - 1] == '/')
+        path.len--;
+    const struct upstream_path *known = path.len > 0 && path.p[0] == '/' ? find(path) : NULL;
+    if (!known || http_query_beyond(req, "at").p)
+        return false;
+    str_cut(&path, '/', &part);
+    for (bool has_more = true; has_more;) {
+        has_more = str_cut(&path, '/', &part);
+        buf_add_char(ret_target, '/');
+        add_encoded(ret_target, part);
+    }
+    char separator = '?';
+    for (struct str names = str_of(known->parameters); names.len > 0;) {
+        char text[64];
+        str_cut(&names, ',', &name);
+        snprintf(text, sizeof(text), "%.*s", STR_ARG(name));
+        const struct str value = http_query_beyond(req, text);
+        if (value.len == 0)
+            continue;
+        buf_addf(ret_target, "%c%s=", separator, text);
+        add_encoded(ret_target, value);
+        separator = '&';
+    }
+    return true;
 }

@@ -3,14 +3,10 @@
 #ifndef SERVE_UPSTREAM_PATHS_H
 #define SERVE_UPSTREAM_PATHS_H
 
-#include "base/str.h"
+#include "base/buf.h"
+#include "serve/http.h"
 
-struct upstream_path {
-    const char *pattern;    /* below /api/v3; {} stands for any one part */
-    const char *parameters; /* in the order in which they are sent; the others are left out */
-};
-
-/* NULL when nobody may ask for it. A fixed path comes before one with a {}. */
-const struct upstream_path *upstream_path_find(struct str path);
+/* Append what to ask upstream for, in one form for all who ask the same; false: nothing. */
+bool upstream_write_target(const struct http_request *req, struct buf *ret_target);
 
 #endif

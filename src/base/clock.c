@@ -87,7 +87,7 @@ static struct civil civil_of(int64_t ts_us)
 
 /* The years 0001..9999. */
 static const int64_t first_us = INT64_C(-62135596800) * US_PER_S;
-static const int64_t last_us = INT64_C(253402300800) * US_PER_S - 1;
+static const int64_t last_us = TIME_LAST_US;
 
 /* A time outside them would not fit the texts: clamp it. */
 static struct civil civil_clamped(int64_t ts_us)

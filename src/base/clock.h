@@ -17,6 +17,9 @@
  * without a battery, which begins in 1970. */
 #define CLOCK_LEAST_US INT64_C(1735689600000000)
 
+/* The end of the year 9999: sums and differences of times up to it do not overflow. */
+#define TIME_LAST_US (INT64_C(253402300800) * US_PER_S - 1)
+
 /* The clocks as the core sees them; tests own another one. */
 struct clock {
     int64_t (*wall_us)(struct clock *c);

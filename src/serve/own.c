@@ -126,7 +126,7 @@ bool own_read_time(const struct http_request *req, const char *name, int64_t *re
 {
     struct str text = http_query(req, name);
 
-    if (text.len == 0 || time_parse(text, ret_us) || str_to_i64(text, 0, INT64_MAX, ret_us))
+    if (text.len == 0 || time_parse(text, ret_us) || str_to_i64(text, 0, TIME_LAST_US, ret_us))
         return true;
     own_refuse(res, 400, "%s: not a time; write it like 2026-11-23T14:30:00Z", name);
     return false;

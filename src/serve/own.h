@@ -45,7 +45,8 @@ int64_t own_now_us(const struct own *own);
 
 /* ---- parameters; those that return false have refused ---- */
 
-/* RFC 3339, or microseconds since 1970. Leaves *ret_us when the parameter is not there. */
+/* RFC 3339, or microseconds since 1970, up to the year 9999. Leaves *ret_us when the parameter is
+ * not there. */
 bool own_read_time(const struct http_request *req, const char *name, int64_t *ret_us,
                    struct http_response *res) MUST_USE;
 

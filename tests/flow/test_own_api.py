@@ -202,6 +202,9 @@ def test_the_line_of_a_coin_is_drawn_from_its_polls(tmp_path):
         assert json.loads(get(port, "/api/series?id=nosuch"))["points"] == []
         assert refusal(port, "/api/series") == (400, "id: which coin? name it as ?id=bitcoin")
         assert refusal(port, "/api/series?id=bitcoin&points=0")[0] == refusal(port, "/api/series?id=bitcoin&from=never")[0] == 400
+        all_time = json.loads(get(port, "/api/series?id=bitcoin&from=0001-01-01T00:00:00Z&until=253402300799999999&points=1"))
+        assert (all_time["from"], all_time["until"], all_time["points"][0][0]) == (-62135596800000, 253402300799999, times[0])
+        assert refusal(port, f"/api/series?id=bitcoin&from=0001-01-01T00:00:00Z&until={2**63 - 1}")[1].startswith("until: not a time")
         assert refusal(port, "/api/series?id=bitcoin&from=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z") == (400, "from: not before until")
         assert run.stop() == 0
 

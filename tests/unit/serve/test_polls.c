@@ -160,6 +160,9 @@ static void polls_refuse_what_they_do_not_understand(void)
         {"/api/polls?job=markets-usd&limit=ten", 400, "limit: not a number from 1 to 1000"},
         {"/api/polls?job=markets-usd&before=now", 400, "before: not a time"},
         {"/api/gaps?job=markets-usd&since=2026-13-01", 400, "since: not a time"},
+        {"/api/gaps?job=markets-usd&since=253402300800000000", 400, "since: not a time"},
+        {"/api/gaps?job=markets-usd&since=9223372036854775807", 400, "since: not a time"},
+        {"/api/gaps?job=markets-usd&since=253402300799999999", 200, ""},
     };
 
     CHECK(start(&with_polls, "", 2));

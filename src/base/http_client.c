@@ -48,6 +48,15 @@ struct str http_answer_header(struct str headers, const char *name)
     return STR_NONE;
 }
 
+int64_t http_answer_age_us(struct str headers)
+{
+    int64_t seconds = 0;
+
+    if (!str_to_i64(http_answer_header(headers, "age"), 0, INT32_MAX, &seconds))
+        return 0;
+    return seconds * INT64_C(1000000);
+}
+
 /* One call per header line; also for those of a 1xx answer before the real one. */
 static size_t on_header(char *bytes, size_t size, size_t n, void *ctx)
 {

@@ -44,6 +44,9 @@ void http_answer_release(struct http_answer *a);
 /* Value of a header in `headers` of the form above, trimmed; p is NULL when it is not there. */
 struct str http_answer_header(struct str headers, const char *name);
 
+/* How long a cache had the answer, by its Age; 0: it says nothing. */
+int64_t http_answer_age_us(struct str headers);
+
 /* GET url within timeout_us. extra_header: one "Name: value" or NULL (a key: never logged, never in
  * errors).
  * Returns: ST_OK for every complete answer, whatever its status; ST_AGAIN when no or no whole

@@ -119,9 +119,10 @@ bool chart_cut(const struct chart_grain *grain, int64_t now_us, int64_t wall_us,
         *ret_ask = ask;
         return true;
     }
-    if (grain->is_paid) {
+    if (grain->is_paid) { /* a candle that the cut falls into would be whole in neither request */
         ask.path = CHART_OHLC_RANGE;
         ask.interval = grain->name;
+        from = time_floor(from, grain->step_us);
     }
     if (grain->most_us < to - from)
         to = from + grain->most_us;
@@ -199,9 +200,9 @@ static bool has_pair(struct str query, struct str wanted)
     return false;
 }
 
-static int64_t step_of_points(int64_t from_us, int64_t to_us, int64_t fetched_us)
+static int64_t step_of_points(int64_t from_us, int64_t to_us, int64_t made_us)
 {
-    if (to_us - from_us <= DAY && from_us >= fetched_us - DAY - HOUR)
+    if (to_us - from_us <= DAY && from_us >= made_us - DAY - HOUR)
         return 5 * MINUTE;
     return to_us - from_us <= 90 * DAY ? HOUR : DAY;
 }
@@ -211,7 +212,7 @@ static int64_t step_of_candles(int64_t span_us)
     return span_us <= 2 * DAY ? 30 * MINUTE : span_us <= 30 * DAY ? 4 * HOUR : 4 * DAY;
 }
 
-bool chart_read_target(struct str target, int64_t fetched_us, struct chart_asked *ret_asked)
+bool chart_read_target(struct str target, int64_t made_us, struct chart_asked *ret_asked)
 {
     static const struct str coins = STR("/coins/");
     struct str query = target, path, id;
@@ -228,8 +229,8 @@ bool chart_read_target(struct str target, int64_t fetched_us, struct chart_asked
     if (!str_percent_decode(id, ret_asked->coin, sizeof(ret_asked->coin)))
         return false;
     if (read_number(query, "days", &days) && days < 36500) {
-        ret_asked->to_us = fetched_us;
-        ret_asked->from_us = fetched_us - days * DAY;
+        ret_asked->to_us = made_us;
+        ret_asked->from_us = made_us - days * DAY;
     } else if (read_number(query, "from", &from) && read_number(query, "to", &to)) {
         ret_asked->from_us = from * US_PER_S;
         ret_asked->to_us = to * US_PER_S;
@@ -241,6 +242,6 @@ bool chart_read_target(struct str target, int64_t fetched_us, struct chart_asked
                          : has_pair(query, STR("interval=hourly")) ? HOUR
                          : ret_asked->is_candle
                              ? step_of_candles(span_us)
-                             : step_of_points(ret_asked->from_us, ret_asked->to_us, fetched_us);
+                             : step_of_points(ret_asked->from_us, ret_asked->to_us, made_us);
     return true;
 }

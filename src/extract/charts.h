@@ -61,14 +61,14 @@ bool chart_cut(const struct chart_grain *grain, int64_t now_us, int64_t wall_us,
 /* Append path and query of the request. */
 void chart_target(const struct chart_ask *ask, const char *vs_currency, struct buf *ret_target);
 
-/* What a request on the tape was for, as far as it says. False: it is no request of a chart. */
+/* What a request on the tape was for, as far as it says; made_us: when its answer was made. False:
+ * it is no request of a chart. */
 struct chart_asked {
     char coin[CHARTS_MAX_COIN + 1];
     bool is_candle;
     int64_t step_us; /* as fine as CoinGecko answers it */
     int64_t from_us, to_us;
 };
-bool chart_read_target(struct str target, int64_t fetched_us,
-                       struct chart_asked *ret_asked) MUST_USE;
+bool chart_read_target(struct str target, int64_t made_us, struct chart_asked *ret_asked) MUST_USE;
 
 #endif

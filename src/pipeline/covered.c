@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipeline/covered.h"
 
+#include "base/clock.h"
 #include "base/file.h"
+#include "base/http_client.h"
 #include "base/mem.h"
 #include "extract/charts.h"
 #include "tape/reader.h"
@@ -11,7 +13,8 @@
 
 #define MAX_PIECES (1024 * 1024)
 #define MAX_COINS  ((size_t)64 * 1024 * 1024)
-#define SETTLE_US  (36 * 60 * INT64_C(1000000)) /* as LATEST_US of extract/charts.c */
+#define SETTLE_US  (36 * 60 * US_PER_S) /* as LATEST_US of extract/charts.c */
+#define RECENT_US  (35 * 60 * US_PER_S) /* as CHART_SETTLE_US of transform/chart.h */
 
 struct piece {
     uint32_t coin; /* place of its text */
@@ -42,13 +45,27 @@ static uint32_t keep_coin(struct covered *c, const char *coin)
     return (uint32_t)at;
 }
 
-static enum st add(struct covered *c, const struct chart_asked *asked, int64_t fetched_us,
+/* Of what was asked for that which the answer has for good, as the transform takes it: candles that
+ * are whole; and of an answer up to when it was made, not the last point, which stands for then. */
+static struct span span_of(const struct chart_asked *asked, int64_t made_us)
+{
+    const int64_t step_us = asked->step_us, settled_us = made_us - SETTLE_US;
+    struct span span = {asked->from_us, asked->to_us < settled_us ? asked->to_us : settled_us};
+
+    if (asked->is_candle) {
+        span.from_us = time_floor(span.from_us + step_us - 1, step_us);
+        span.until_us = time_floor(span.until_us, step_us);
+    } else if (asked->to_us > made_us - RECENT_US) {
+        span.until_us -= step_us;
+    }
+    return span;
+}
+
+static enum st add(struct covered *c, const struct chart_asked *asked, int64_t made_us,
                    struct err *err)
 {
-    struct span span = {asked->from_us, asked->to_us};
+    const struct span span = span_of(asked, made_us);
 
-    if (span.until_us > fetched_us - SETTLE_US)
-        span.until_us = fetched_us - SETTLE_US;
     if (span.until_us <= span.from_us)
         return ST_OK;
     if (c->n == MAX_PIECES)
@@ -73,10 +90,12 @@ static enum st take_end(struct covered *c, struct tape_reader *reader,
     struct err why = ERR_INIT;
 
     if (end->outcome != POLL_OK || end->n_pages != 1 ||
-        tape_reader_get(reader, end->pages[0], &page, &why) != ST_OK || page.type != TAPE_PAGE ||
-        !chart_read_target(page.target, page.fetched_at_us, &asked))
+        tape_reader_get(reader, end->pages[0], &page, &why) != ST_OK || page.type != TAPE_PAGE)
         return ST_OK;
-    return add(c, &asked, page.fetched_at_us, err);
+    const int64_t made_us = page.fetched_at_us - http_answer_age_us(page.headers);
+    if (!chart_read_target(page.target, made_us, &asked))
+        return ST_OK;
+    return add(c, &asked, made_us, err);
 }
 
 static enum st read_all(struct covered *c, struct tape_reader *reader, struct err *err)

@@ -19,9 +19,9 @@ struct covered_key {
 
 struct covered;
 
-/* From the stream's ok polls: what each was asked for, as far as it had settled when it was
- * answered. No such stream covers nothing. ST_AGAIN: the tape cannot be read now; damaged records
- * cover nothing. Owner: covered_free(). */
+/* From the stream's ok polls: what each was asked for, as far as it had settled when the answer was
+ * made, which a cache may have had for a while. No such stream covers nothing. ST_AGAIN: the tape
+ * cannot be read now; damaged records cover nothing. Owner: covered_free(). */
 enum st covered_read(const char *data_dir, const char *job, struct covered **ret_covered,
                      struct err *err) MUST_USE;
 void covered_free(struct covered *covered); /* NULL is fine */

@@ -2,6 +2,7 @@
 #include "transform/chart.h"
 
 #include "base/clock.h"
+#include "base/http_client.h"
 
 #include <stdlib.h>
 
@@ -66,38 +67,22 @@ static void read_span(struct str query, struct chart_request *r)
         r->span_us = n * CHART_DAY_US;
         r->from_us = r->made_us - r->span_us;
     } else if (!r->is_to_now) {
-        const int64_t to_us = read_seconds(find_param(query, "to"), INT64_MAX);
+        r->to_us = read_seconds(find_param(query, "to"), INT64_MAX);
         r->from_us = read_seconds(find_param(query, "from"), INT64_MIN);
-        r->is_to_now = to_us > r->made_us - CHART_SETTLE_US;
-        if (r->from_us != INT64_MIN && to_us != INT64_MAX && to_us > r->from_us)
-            r->span_us = to_us - r->from_us;
+        r->is_to_now = r->to_us > r->made_us - CHART_SETTLE_US;
+        if (r->from_us != INT64_MIN && r->to_us != INT64_MAX && r->to_us > r->from_us)
+            r->span_us = r->to_us - r->from_us;
     }
-}
-
-/* Of the answer's headers: seconds that a cache had it. */
-static int64_t read_age(struct str headers)
-{
-    static const struct str age = STR("age:");
-    struct str line;
-    int64_t seconds;
-
-    while (headers.len > 0) {
-        str_cut(&headers, '\n', &line);
-        if (str_starts(line, age) &&
-            str_to_i64(str_trim((struct str){line.p + 4, line.len - 4}), 0, INT32_MAX, &seconds))
-            return seconds * US_PER_S;
-    }
-    return 0;
 }
 
 enum st chart_read_request(struct walk *w, struct chart_request *ret_request, struct err *err)
 {
     const struct tape_record *record = &w->page->record;
-    struct chart_request r = {.from_us = INT64_MIN, .span_us = INT64_MAX};
+    struct chart_request r = {.from_us = INT64_MIN, .to_us = INT64_MAX, .span_us = INT64_MAX};
     struct str query = record->target, path;
 
     str_cut(&query, '?', &path);
-    r.made_us = record->fetched_at_us - read_age(record->headers);
+    r.made_us = record->fetched_at_us - http_answer_age_us(record->headers);
     enum st st = read_coin(w, path, &r.coin, err);
     if (st != ST_OK)
         return st;

@@ -25,6 +25,7 @@ struct chart_request {
     struct str coin;
     bool is_to_now;  /* the answer ends with now: days=, or from= and a to= that was not over */
     int64_t from_us; /* INT64_MIN: since ever, or nobody knows */
+    int64_t to_us;   /* INT64_MAX: until the answer was made, or nobody knows */
     int64_t span_us; /* INT64_MAX: the same */
     int64_t step_us; /* interval=; 0: as the span has it */
     int64_t made_us; /* when the answer was made, at the latest */

@@ -107,13 +107,13 @@ static int64_t newest_of(const struct candles *c)
     return newest_us;
 }
 
-/* It began within the span, and ended before the answer was made; of the newest one that is sure
- * only when it has settled. */
+/* It began and ended within the span, and ended before the answer was made; of the newest one that
+ * is sure only when it has settled. */
 static bool is_whole(const struct candles *c, int64_t at_us, int64_t step_us, int64_t newest_us)
 {
     const struct chart_request *r = &c->request;
 
-    if (r->from_us != INT64_MIN && at_us - step_us < r->from_us)
+    if ((r->from_us != INT64_MIN && at_us - step_us < r->from_us) || at_us > r->to_us)
         return false;
     return at_us <= r->made_us - (at_us == newest_us ? CHART_SETTLE_US : 0);
 }

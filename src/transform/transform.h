@@ -12,7 +12,7 @@
 #include "row/row.h"
 #include "tape/record.h"
 
-#define TRANSFORM_VERSION 2
+#define TRANSFORM_VERSION 3
 
 struct poll_page {
     struct tape_record record; /* its strings live in the poll's arena */

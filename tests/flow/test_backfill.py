@@ -109,6 +109,55 @@ def test_a_paid_plan_goes_further_back_and_has_candles_by_spans(tmp_path):
     assert all("interval=daily" in t for t in asked(tmp_path, "backfill-ohlc-usd")) and len(series(tmp_path, "ohlc", "bitcoin", DAY)) >= 178
 
 
+def test_candles_are_whole_wherever_a_request_is_cut(tmp_path):
+    hourly = ["bitcoin", "--ohlc", "--granularity", "hourly", "--yes", "--since", "2023-01-01T05:30:00Z", "--until"]
+    with simulator("analyst") as url:
+        backfill(url, tmp_path, *hourly, "2023-02-14T10:20:00Z", plan="analyst")
+        backfill(url, tmp_path, *hourly, "2023-03-20T07:40:00Z", plan="analyst")
+        again = backfill(url, tmp_path, *hourly, "2023-03-20T07:40:00Z", plan="analyst")
+        whole = {}
+        for since in range(1672531200, 1679270400 + 8 * HOUR, 30 * DAY):  # cut by nothing, as it is asked for between two candles
+            answer = get(int(url.split(":")[2].split("/")[0]), f"/api/v3/coins/bitcoin/ohlc/range?vs_currency=usd&from={since}&to={since + 30 * DAY}"
+                         "&interval=hourly", {"x-cg-pro-api-key": KEY["GECKOTAPE_API_KEY"]})
+            whole.update({ms // 1000: tuple(values) for ms, *values in json.loads(answer)})
+    assert "nothing is missing" in again.stdout
+    with database(tmp_path) as db:
+        got = [(at // 10**6, tuple(values)) for at, *values in db.execute("select at, open, high, low, close from ohlc order by at")]
+    assert [at for at, _ in got] == list(range(1672531200 + 6 * HOUR, 1679270400 + 7 * HOUR + 1, HOUR))
+    assert all(values == whole[at] for at, values in got)
+
+
+def points(since, made, until):
+    """An hourly chart as the API made it: a little behind the hours, the last point that of the moment when it was made."""
+    times = [at + 30 for at in range(-(-since // HOUR) * HOUR, int(min(made, until)) - 30, HOUR)]
+    times += [int(made)] * (made < until)
+    line = json.dumps([[at * 1000, 1.5] for at in times]).encode()
+    return b'{"prices":' + line + b',"market_caps":[],"total_volumes":[]}'
+
+
+@pytest.mark.parametrize("age, calls", [(3 * HOUR, 1), (20, 0)])
+def test_points_that_a_cache_kept_back_are_asked_for_again(age, calls, tmp_path):
+    lists = {"/coins/list": b'[{"id":"a","symbol":"a","name":"A"}]', "/simple/supported_vs_currencies": b'["usd"]'}
+    ages = [age]
+
+    def answer(request):
+        if request.path in lists:
+            return Answer(200, lists[request.path])
+        return Answer(200, points(int(request.query["from"]), time.time() - ages[0], int(request.query["to"])), {"Age": str(ages[0])})
+
+    with PlainServer(answer) as api:
+        args = ["backfill", "a", "--granularity", "hourly", "--since", iso(time.time() - 3 * DAY), "--yes", "--api-url", api.url, "--api-rate", 100000,
+                "--data", tmp_path]
+        started = time.time()
+        gecko(*args, check=0)
+        ages[0] = 0
+        again, at_last = gecko(*args, check=0), gecko(*args, check=0)
+    assert ("1 of 1 charts are on the tape" if calls else "nothing is missing") in again.stdout and "nothing is missing" in at_last.stdout
+    assert len(asked(tmp_path)) == 1 + calls
+    times = {at - 30 for at in series(tmp_path, "history", "a", HOUR)}
+    assert times >= set(grid(started - 3 * DAY + 60, started - 2200, HOUR))
+
+
 def test_what_the_wall_forbids_is_told_before_and_not_asked_for(tmp_path):
     with simulator("demo") as url:
         done = backfill(url, tmp_path, "bitcoin", "--since", "2020-01-01", "--dry-run")

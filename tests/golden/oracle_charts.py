@@ -26,11 +26,11 @@ class Asked:
         self.is_to_now = "days" in query
         if self.is_to_now:
             self.span = None if query["days"] == "max" else int(query["days"]) * DAY
-            self.since = None if self.span is None else self.made - self.span
+            self.since, self.until = None if self.span is None else self.made - self.span, self.made
         else:
-            self.since = int(query["from"]) * 1000
-            self.span = int(query["to"]) * 1000 - self.since
-            self.is_to_now = int(query["to"]) * 1000 > self.made - SETTLE
+            self.since, self.until = int(query["from"]) * 1000, int(query["to"]) * 1000
+            self.span = self.until - self.since
+            self.is_to_now = self.until > self.made - SETTLE
         self.step = {"daily": DAY, "hourly": HOUR, "5m": 5 * MINUTE, None: None}[query.get("interval")]
 
     def spans(self, days):
@@ -158,7 +158,8 @@ def candles_of(asked, value):
             refusals.append((i, asked.coin, "", str(e)))
     step = middle_step([c[1] for c in candles]) or asked.step or (30 * MINUTE if asked.spans(2) else 4 * HOUR if asked.spans(30) else 4 * DAY)
     last = max((c[1] for c in candles), default=None)
-    kept = [c for c in candles if (asked.since is None or c[1] - step >= asked.since) and c[1] <= asked.made - (SETTLE if c[1] == last else 0)]
+    kept = [c for c in candles if (asked.since is None or c[1] - step >= asked.since) and c[1] <= asked.until
+            and c[1] <= asked.made - (SETTLE if c[1] == last else 0)]
     return finish(asked, [(i, ms, step // 1000, values) for i, ms, values in kept], VALUES, refusals)
 
 

@@ -175,6 +175,23 @@ static void what_is_no_chart_is_refused_whole(void)
     CHECK_EQ(p.rows.n, 0);
 }
 
+static void candles_that_a_span_cuts_are_not_whole_however_old_they_are(void)
+{
+    start();
+    /* from 10:30 to 13:30, in a time that is long over: 11:00 and 14:00 are the parts at its ends
+     */
+    CHECK_OK(
+        answer("/api/v3/coins/bitcoin/ohlc/range?vs_currency=usd&interval=hourly&from=1795429800&"
+               "to=1795440600",
+               SLOT + 9 * 24 * HOUR, "",
+               "[[1795431600000,1,1,1,1],[1795435200000,2,2,2,2],[1795438800000,3,3,3,3],"
+               "[1795442400000,4,4,4,4]]"),
+        err);
+    CHECK_EQ(p.rows.n, 2);
+    CHECK_STR(cell_text(&rows_at(&p.rows, 0)[CHART_CANDLE_AT]), "2026-11-23T12:00:00.000Z");
+    CHECK_STR(cell_text(&rows_at(&p.rows, 1)[CHART_CANDLE_AT]), "2026-11-23T13:00:00.000Z");
+}
+
 /* SLOT is 14:00; a candle is told by its close. */
 static void candles_at_both_ends_are_not_whole(void)
 {
@@ -205,4 +222,5 @@ TAP_MAIN(TAP_CASE(a_point_is_a_row_with_its_digits),
          TAP_CASE(a_day_is_stored_when_it_has_settled),
          TAP_CASE(missing_and_backward_times_are_taken_as_they_came),
          TAP_CASE(a_point_that_is_none_costs_itself), TAP_CASE(what_is_no_chart_is_refused_whole),
+         TAP_CASE(candles_that_a_span_cuts_are_not_whole_however_old_they_are),
          TAP_CASE(candles_at_both_ends_are_not_whole))

@@ -25,6 +25,8 @@ CAPTURES = ROOT.parent / "shared" / "captures"
 # sanitizers want to be loaded before anything else, faketime too
 IS_SANITIZED = any(mark in pathlib.Path(BINARY).read_bytes() for mark in (b"__asan_init", b"__tsan_init"))
 
+FAKETIME = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
+
 # sanitizers slow everything down; deadlines are for hangs, not for speed
 PATIENCE = 60.0
 
@@ -33,6 +35,11 @@ def clean_env(**more):
     env = {k: v for k, v in os.environ.items() if not k.startswith("GECKOTAPE_") and "proxy" not in k.lower()}
     env.update(more)
     return env
+
+
+def fake_clock(**more):
+    """The environment of a wall clock that is wrong; the monotonic one is left alone."""
+    return clean_env(LD_PRELOAD=FAKETIME[0], FAKETIME_NO_CACHE="1", FAKETIME_DONT_FAKE_MONOTONIC="1", DONT_FAKE_MONOTONIC="1", **more)
 
 
 def under_env(under):

@@ -186,23 +186,15 @@ static void add_piece(struct work *w, const struct span *piece)
     w->pieces[w->n_pieces++] = *piece;
 }
 
-/* What of the span falls to this grain, and is not on the tape. Points lie a little behind their
- * grid, so it is asked up to the next one. */
-static void add_pieces(struct work *w, const struct covered *covered, const struct grain *g,
-                       const struct lack *lack)
+/* What of the span is not on the tape so fine. Points lie a little behind their grid, so it is
+ * asked up to the next one. */
+static void add_missing(struct work *w, const struct covered *covered, const struct grain *g,
+                        const char *coin, struct span s)
 {
     const int64_t step_us = g->of->step_us, newest_us = chart_newest(clock_wall_us(w->p->clock));
-    const struct covered_key key = {str_of(lack->coin), false, step_us};
-    struct span s = lack->span, missing;
+    const struct covered_key key = {str_of(coin), false, step_us};
+    struct span missing;
 
-    s.from_us = s.from_us > g->from_us ? s.from_us : g->from_us;
-    s.until_us = s.until_us < g->to_us ? s.until_us : g->to_us;
-    if (s.from_us >= s.until_us)
-        return;
-    if (!has_point(&s, step_us)) {
-        w->n_fine++;
-        return;
-    }
     s.from_us = time_floor(s.from_us, step_us);
     s.until_us = time_floor(s.until_us - 1, step_us) + step_us;
     s.from_us = s.from_us > g->wall_us ? s.from_us : g->wall_us;
@@ -210,6 +202,35 @@ static void add_pieces(struct work *w, const struct covered *covered, const stru
     while (covered_next(covered, &key, &s, &missing))
         if (has_point(&missing, step_us))
             add_piece(w, &missing);
+}
+
+/* … nor on it finer than that, in a grain from `finer` on, which once reached so far back. False:
+ * all of the span is. */
+static bool add_rest(struct work *w, const struct covered *covered, const struct grain *g,
+                     const struct grain *finer, const char *coin, struct span s)
+{
+    const struct covered_key key = {str_of(coin), false, finer->of->step_us};
+    bool has_rest = finer == g;
+    struct span rest;
+
+    if (finer == g && has_point(&s, g->of->step_us))
+        add_missing(w, covered, g, coin, s);
+    while (finer < g && covered_next(covered, &key, &s, &rest))
+        has_rest |= add_rest(w, covered, g, finer + 1, coin, rest);
+    return has_rest;
+}
+
+/* What of the span falls to this grain. */
+static void add_pieces(struct work *w, const struct covered *covered, const struct grain *g,
+                       const struct lack *lack)
+{
+    struct span s = lack->span;
+
+    s.from_us = s.from_us > g->from_us ? s.from_us : g->from_us;
+    s.until_us = s.until_us < g->to_us ? s.until_us : g->to_us;
+    if (s.from_us < s.until_us && add_rest(w, covered, g, w->grains, lack->coin, s) &&
+        !has_point(&s, g->of->step_us))
+        w->n_fine++;
 }
 
 /* One request brings all pieces of a coin that lie near enough to each other. */

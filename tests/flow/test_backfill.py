@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import pytest
-from gecko import BINARY, Running, clean_env, database, gecko, get, wait_for
+from gecko import BINARY, FAKETIME, IS_SANITIZED, Running, clean_env, database, fake_clock, gecko, get, wait_for
 from postgres import Server, binaries
 from server import Answer, PlainServer
 from stores import make_tape
@@ -21,13 +21,13 @@ KEY = {"GECKOTAPE_API_KEY": "CG-abc"}
 
 
 @contextlib.contextmanager
-def simulator(plan, *args):
-    with Running("simulate", "--listen", "127.0.0.1:0", "--plan", plan, "--limit", 1000000, "--coins", 300, *args) as sim:
+def simulator(plan, *args, env=None):
+    with Running("simulate", "--listen", "127.0.0.1:0", "--plan", plan, "--limit", 1000000, "--coins", 300, *args, env=env) as sim:
         yield f"http://127.0.0.1:{sim.port()}/api/v3"
 
 
-def backfill(url, data, *args, plan="demo", check=0, **more):
-    return gecko("backfill", *args, "--api-url", url, "--api-plan", plan, "--api-rate", 100000, "--data", data, env=clean_env(**KEY), check=check,
+def backfill(url, data, *args, plan="demo", check=0, env=None, **more):
+    return gecko("backfill", *args, "--api-url", url, "--api-plan", plan, "--api-rate", 100000, "--data", data, env=env or clean_env(**KEY), check=check,
                  **more)
 
 
@@ -339,6 +339,26 @@ def test_gaps_are_filled_as_far_as_the_plan_has_them(seed, tmp_path):
     assert not too_fine or "too short to fill: CoinGecko has no point of them" in done.stdout
     assert len(asked(tmp_path)) <= 6  # one hourly and one of 5 minutes for each coin
     check_once(tmp_path, "history")
+
+
+@pytest.mark.skipif(not FAKETIME or IS_SANITIZED, reason="faketime is not installed, or does not go with sanitizers")
+def test_a_gap_that_was_filled_finely_is_not_asked_for_again_a_day_later(tmp_path):
+    now, step, sink = int(time.time()) // 600 * 600, 600, ["--sink", f"sqlite:{tmp_path}/market.db"]
+    slots = [at for at in range(now - 12 * HOUR, now + 1, step) if not now - 8 * HOUR < at < now - 5 * HOUR]
+    make_tape(tmp_path, [(at * 10**6, "ok", [market(["bitcoin"])]) for at in slots])
+    gecko("load", "--from", f"tape:{tmp_path}", *sink, check=0)
+    with contextlib.closing(sqlite3.connect(tmp_path / "market.db")) as db:  # made-up polls promise nothing; the last one, none before a week
+        db.execute("update poll set next_due = slot + iif(slot = ?, ?, ?)", (now * 10**6, 7 * DAY * 10**6, step * 10**6))
+        db.commit()
+        assert db.execute("select count(*) from gap").fetchone()[0] == 1
+    with simulator("demo") as url:
+        assert "1 of 1 charts are on the tape" in backfill(url, tmp_path, "--gaps", "--yes", *sink).stdout
+    fine = series(tmp_path, "history", "bitcoin", 300)
+    assert all(any(when <= at < when + 300 for at in fine) for when in grid(now - 8 * HOUR + step, now - 5 * HOUR, 300))
+    with simulator("demo", env=fake_clock(FAKETIME="+26h")) as url:
+        later = backfill(url, tmp_path, "--gaps", "--yes", *sink, env=fake_clock(FAKETIME="+26h", **KEY))
+    assert "1 gap since" in later.stdout and "nothing is missing" in later.stdout and "too short" not in later.stdout, later.stdout
+    assert len(asked(tmp_path)) == 1
 
 
 def test_gaps_are_of_what_is_collected(tmp_path):

@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The real binary with a wall clock that is wrong and jumps, by faketime; the monotonic one is left alone."""
-import glob
 import time
 import urllib.error
 
 import pytest
-from gecko import IS_SANITIZED, Running, check_exactly_once, clean_env, database, get, market_body, records, wait_for
+from gecko import FAKETIME, IS_SANITIZED, Running, check_exactly_once, database, fake_clock, get, market_body, records, wait_for
 from server import PlainServer, pages
-
-FAKETIME = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
 
 pytestmark = [pytest.mark.skipif(not FAKETIME, reason="faketime is not installed"),
               pytest.mark.skipif(IS_SANITIZED, reason="faketime does not go with sanitizers")]
@@ -24,8 +21,7 @@ class Clock:
         new.rename(self.path)
 
     def env(self):
-        return clean_env(LD_PRELOAD=FAKETIME[0], FAKETIME_TIMESTAMP_FILE=str(self.path), FAKETIME_NO_CACHE="1",
-                         FAKETIME_DONT_FAKE_MONOTONIC="1", DONT_FAKE_MONOTONIC="1")
+        return fake_clock(FAKETIME_TIMESTAMP_FILE=str(self.path))
 
 
 def ends(data, outcome):

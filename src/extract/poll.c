@@ -180,8 +180,10 @@ static void show(const struct poller *p, const struct poll_job *j, const struct 
 
     if (p->status == NULL)
         return;
+    const int64_t next_slot_us = grid_next(&j->job->grid, poll->plan.slot_us);
     struct status_job *s = &status_lock(p->status)->jobs[j->job->status];
     poll_show_end(s, &result->end);
+    s->next_slot_us = next_slot_us;
     s->is_polling = false;
     s->last_latency_us = poll->latency_us;
     s->last_bytes = poll->bytes;

@@ -35,7 +35,7 @@ enum st task_check(const struct extract_job *job, struct err *err)
 }
 
 /* The snapshot shows how the last poll on the tape went, unless it knows, as of a job that comes
- * back. */
+ * back; and what it promised, which holds until the first one here. */
 static void show_last(const struct task *t, const struct poller *p)
 {
     const struct extract_job *job = &t->of;
@@ -43,9 +43,14 @@ static void show_last(const struct task *t, const struct poller *p)
 
     if (p->status == NULL || !tape_writer_last_end(job->writer, &end))
         return;
+    const int64_t next_slot_us = grid_next(&job->grid, end.slot_us);
     struct status_job *s = &status_lock(p->status)->jobs[job->status];
     if (s->n_polls == 0)
         poll_show_end(s, &end);
+    if (s->next_due_us == 0) {
+        s->next_due_us = end.next_due_us;
+        s->next_slot_us = next_slot_us;
+    }
     s->head = tape_head_get(tape_writer_head(job->writer));
     status_unlock(p->status);
 }

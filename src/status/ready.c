@@ -95,7 +95,7 @@ static int64_t newest_slot(const struct status_job *job)
 }
 
 /* How old data may be: as long as the newest poll promised that there would be none, which off-peak
- * hours or a cron line may have made long; the budget up to a day. */
+ * hours or a cron line may have made long; the budget up to a day, unless there is no slot. */
 static int64_t limit_of(const struct status_job *job)
 {
     const int64_t usual_us = at_least(job->every_us * INTERVALS, MIN_AGE_US);
@@ -104,8 +104,9 @@ static int64_t limit_of(const struct status_job *job)
 
     if (job->next_due_us == 0 || newest_us == 0 || promised_us <= job->every_us)
         return usual_us;
-    if (job->calls_per_poll > 0 && job->share < 1 && promised_us > DAY_US)
-        promised_us = DAY_US;
+    const int64_t most_us = at_least(DAY_US, job->next_slot_us - newest_us);
+    if (job->calls_per_poll > 0 && job->share < 1 && promised_us > most_us)
+        promised_us = most_us;
     return at_least(usual_us, promised_us + MIN_AGE_US);
 }
 

@@ -38,8 +38,9 @@ struct status_job {
     char last_error[256];
     char last_cause[24];    /* "" "transport" "clock" "permanent" …: extract's word for the error */
     uint32_t failed_in_row; /* polls that failed since the last ok or partial one */
-    int64_t next_due_us;
-    uint64_t head;                              /* of its stream */
+    int64_t next_due_us;    /* what the newest poll promised; 0: nothing */
+    int64_t next_slot_us;   /* first of its grid after that one, polled or left out; 0: none */
+    uint64_t head;          /* of its stream */
     struct status_poll polls[STATUS_MAX_POLLS]; /* a ring */
     uint64_t n_polls;                           /* ever; the newest is at (n_polls - 1) % MAX */
     uint64_t n_gaps;                            /* slots promised and missed since start */

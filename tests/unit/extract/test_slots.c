@@ -130,6 +130,26 @@ static void a_job_that_comes_back_shows_its_last_poll_once(void)
     CHECK_EQ(snapshot.jobs[0].n_polls, w.n_seen / 2);
 }
 
+/* Else a job whose next slot is hours away would pass for one that is late. */
+static void a_restart_shows_what_the_last_poll_promised(void)
+{
+    static struct status_snapshot snapshot;
+
+    set_up();
+    start();
+    settle("markets-usd");
+    stop();
+    snapshot = (struct status_snapshot){.n_jobs = 2};
+    w.setup.status = status_new(&snapshot);
+    begin();
+    status_copy(w.setup.status, &snapshot);
+    tear_down();
+    status_free(w.setup.status);
+    CHECK(last()->r.next_due_us > 0);
+    CHECK_EQ(snapshot.jobs[0].next_due_us, last()->r.next_due_us);
+    CHECK_EQ(snapshot.jobs[0].next_slot_us, last()->r.next_due_us);
+}
+
 /* As the view gap has it. */
 static int n_gaps(void)
 {
@@ -243,6 +263,7 @@ static void polls_out_of_turn_do_not_starve_the_grid(void)
 TAP_MAIN(TAP_CASE(a_restart_after_a_poll_out_of_turn_finds_the_slot_taken),
          TAP_CASE(a_job_that_comes_back_finds_its_slot_taken),
          TAP_CASE(a_job_that_comes_back_shows_its_last_poll_once),
+         TAP_CASE(a_restart_shows_what_the_last_poll_promised),
          TAP_CASE(a_longer_interval_keeps_what_the_one_before_promised),
          TAP_CASE(another_interval_and_back_finds_the_slot_taken),
          TAP_CASE(a_slot_far_back_on_the_tape_is_found),

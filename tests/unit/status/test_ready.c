@@ -134,6 +134,33 @@ static void its_hours_are_over_midnight(void)
     snapshot.started_us = NOW - 30 * HOUR;
 }
 
+/* Of 3 days ago, as its newest poll promised. */
+static void a_line_of_rare_times(void)
+{
+    job->last_ok_us = NOW - 72 * HOUR;
+    job->next_due_us = job->next_slot_us = NOW + 96 * HOUR;
+    snapshot.started_us = NOW - 100 * HOUR;
+}
+
+static void a_line_of_rare_times_that_is_late(void)
+{
+    a_line_of_rare_times();
+    job->next_due_us = job->next_slot_us = NOW - 91 * S;
+}
+
+static void a_line_of_rare_times_though_the_budget_is_short(void)
+{
+    a_line_of_rare_times();
+    job->calls_per_poll = 1, job->share = 0.5;
+    job->next_due_us += 168 * HOUR;
+}
+
+static void many_slots_left_out_by_the_budget(void)
+{
+    a_line_of_rare_times_though_the_budget_is_short();
+    job->next_slot_us = job->last_ok_us + MINUTE;
+}
+
 static void sink_stopped(void)
 {
     sink->state = SINK_STOPPED;
@@ -287,6 +314,14 @@ static const struct {
     {its_hours_began_a_while_ago, "job markets-usd: no ok poll for 4m; it will be tried again; "
                                   "geckotape doctor tries all there is\n"},
     {its_hours_are_over_midnight, ""},
+    {a_line_of_rare_times, ""},
+    {a_line_of_rare_times_that_is_late,
+     "job markets-usd: no ok poll for 3d; it will be tried again; geckotape doctor tries all "
+     "there is\n"},
+    {a_line_of_rare_times_though_the_budget_is_short, ""},
+    {many_slots_left_out_by_the_budget,
+     "job markets-usd: no ok poll for 3d; it will be tried again; geckotape doctor tries all "
+     "there is\n"},
     {sink_stopped, "sink sqlite:a.db: stopped: not a database; mend that and restart; the tape "
                    "keeps everything until then\n"},
     {sink_waits, ""},

@@ -205,8 +205,10 @@ bool grid_has(const struct grid *g, int64_t ts_us)
 
 int64_t grid_end(const struct grid *g, int64_t at_us)
 {
-    if (g->cron.zone)
-        return grid_next(g, at_us);
+    if (g->cron.zone) {
+        const int64_t slot_us = grid_next(g, at_us);
+        return slot_us != 0 ? slot_us : INT64_MAX;
+    }
     const struct span s = span_at(g, at_us);
     const int64_t next_us =
         s.every_us == 0 ? s.until_us : time_floor(at_us, s.every_us) + s.every_us;

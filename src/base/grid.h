@@ -31,7 +31,7 @@ bool grid_is_same(const struct grid *a, const struct grid *b);
 bool grid_has(const struct grid *g, int64_t ts_us);
 
 /* When the slot that holds at this moment ends: with the next one, or where another interval or the
- * hours begin or end; also where none holds. 0: never. */
+ * hours begin or end; also where none holds. INT64_MAX: never. */
 int64_t grid_end(const struct grid *g, int64_t at_us);
 
 /* How many slots lie after the one moment and before the other; for spans of up to some months. */

@@ -584,7 +584,7 @@ static int64_t next_slot_at(const struct extract *e, int64_t mono_us)
 
     for (size_t i = 0; i < e->n_tasks; i++) {
         const int64_t end_us = grid_end(&e->tasks[i]->schedule.grid, wall_us);
-        if (end_us - wall_us < at_us - mono_us)
+        if (end_us != INT64_MAX && end_us - wall_us < at_us - mono_us)
             at_us = mono_us + (end_us - wall_us);
     }
     return at_us;

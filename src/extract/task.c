@@ -8,11 +8,12 @@
 
 #include <stdio.h>
 
-#define SLOT_MARGIN_US  US_PER_S        /* the last request starts so long before the next slot */
-#define LATE_US         (60 * US_PER_S) /* a poll that is due has so long to come: as in the view gap */
-#define FAR_OWED_US     (8 * 86400 * US_PER_S) /* promised by a clock that was wrong */
-#define FAR_US          (3600 * US_PER_S)      /* of a clock that was set back */
-#define LEAST_BUDGET_US (5 * US_PER_S)         /* of a poll that begins late in its slot */
+#define SLOT_MARGIN_US    US_PER_S        /* the last request starts so long before the next slot */
+#define LATE_US           (60 * US_PER_S) /* a poll that is due has so long to come: as in the view gap */
+#define FAR_OWED_US       (8 * 86400 * US_PER_S) /* promised by a clock that was wrong */
+#define FAR_US            (3600 * US_PER_S)      /* of a clock that was set back */
+#define LEAST_BUDGET_US   (5 * US_PER_S)         /* of a poll that begins late in its slot */
+#define LONGEST_BUDGET_US (86400 * US_PER_S)     /* though its slot may last for months */
 
 /* A slot whose poll failed is polled again, ever later, as long as it lasts. */
 #define RETRY_FIRST_US (30 * US_PER_S)
@@ -232,6 +233,7 @@ void task_begin_slot(struct task *t, struct poller *p, int64_t slot_us)
 {
     int64_t wall_us = clock_wall_us(p->clock);
     int64_t budget_us = grid_end(&t->schedule.grid, wall_us) - wall_us - SLOT_MARGIN_US;
+    budget_us = budget_us < LONGEST_BUDGET_US ? budget_us : LONGEST_BUDGET_US;
     int64_t least_us =
         poll_job_is_sweep(&t->job) ? poll_job_budget_us(&t->job, p) : LEAST_BUDGET_US;
 

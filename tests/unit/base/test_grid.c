@@ -416,6 +416,7 @@ static void a_line_outside_its_hours_never_comes(void)
     CHECK_OK(cron_parse("0 3 29 2 *", zone, &g.cron, &err), err);
     CHECK_EQ(grid_next(&g, at("2026-01-01T00:00:00Z")), 0);
     CHECK_EQ(grid_next(&g, at("9990-01-01T00:00:00Z")), 0);
+    CHECK_EQ(grid_end(&g, at("2026-01-01T00:00:00Z")), INT64_MAX); /* not in the past: no hurry */
     CHECK_EQ(grid_count(&g, at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z")), 0);
     g.to_us = 3 * HOUR + 1;
     CHECK_EQ(grid_next(&g, at("2026-01-01T00:00:00Z")), at("2028-02-29T03:00:00Z"));

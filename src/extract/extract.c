@@ -6,7 +6,7 @@
 #include "base/metric.h"
 #include "extract/fetch.h"
 #include "extract/mailbox.h"
-#include "extract/task.h"
+#include "extract/shown.h"
 
 #include <stdio.h>
 
@@ -134,56 +134,9 @@ static void release_task(struct extract *e, struct task *t)
 
 /* ---- the budget ---- */
 
-/* All slots from now on, as calls. */
-static double calls_wanted(const struct extract *e, int64_t now_us, int64_t until_us)
-{
-    double calls = 0;
-
-    for (size_t i = 0; i < e->n_tasks; i++)
-        calls += (double)e->tasks[i]->governed.calls *
-                 (double)grid_count(&e->tasks[i]->schedule.grid, now_us, until_us);
-    return calls;
-}
-
 static void show_budget(const struct extract *e)
 {
-    const struct poller *p = &e->poller;
-    const int64_t now_us = clock_wall_us(p->clock);
-    const struct budget_state now = budget_now(&p->budget, now_us);
-    const int64_t span_us = now.period.until_us - now_us;
-    const double wanted = calls_wanted(e, now_us, now.period.until_us);
-
-    metric_set(METRIC_BUDGET_CALLS, NULL, NULL, (double)p->budget.calls);
-    metric_set(METRIC_BUDGET_SPENT, "own", NULL, (double)now.own);
-    metric_set(METRIC_BUDGET_SPENT, "others", NULL, (double)now.others);
-    metric_set(METRIC_BUDGET_ENDS, NULL, NULL, (double)now.period.until_us / 1e6);
-    if (p->status == NULL)
-        return;
-    struct status_snapshot *s = status_lock(p->status);
-    s->budget = (struct status_budget){
-        .calls = p->budget.calls,
-        .from_us = now.period.from_us,
-        .until_us = now.period.until_us,
-        .own = now.own,
-        .others = now.others,
-        .wanted = (uint64_t)wanted,
-    };
-    if (p->budget.calls > 0 && wanted > (double)now.left)
-        s->budget.runs_out_us = now_us + (int64_t)((double)span_us * (double)now.left / wanted);
-    for (size_t i = 0; i < e->n_tasks; i++) {
-        const struct task *t = e->tasks[i];
-        struct status_job *job = &s->jobs[t->of.status];
-        job->calls_per_poll = t->governed.calls;
-        job->share = p->budget.calls > 0 && i < p->governor.n
-                         ? governor_share(&p->governor, i, now_us, &now)
-                         : 1;
-        job->calls_left =
-            (uint64_t)((double)t->governed.calls * job->share *
-                       (double)grid_count(&t->schedule.grid, now_us, now.period.until_us));
-        if (p->budget.calls > 0 && t->governed.promised_us > now_us)
-            job->next_due_us = t->governed.promised_us;
-    }
-    status_unlock(p->status);
+    shown_budget(&e->poller, e->tasks, e->n_tasks);
 }
 
 /* There may be more to spend than when polls were promised. */
@@ -332,24 +285,6 @@ void extract_check_key(struct extract *e, struct key_finding *ret_finding)
     key_check(&e->poller, ret_finding);
 }
 
-static void show_key(const struct extract *e, const struct key_finding *f)
-{
-    if (e->poller.status == NULL)
-        return;
-    struct status_key *shown = &status_lock(e->poller.status)->key;
-    *shown = (struct status_key){
-        .checked_us = clock_wall_us(e->setup.clock),
-        .is_good = f->state == KEY_GOOD,
-        .calls_per_minute = f->calls_per_minute,
-        .credits = f->credits,
-        .credits_left = f->credits_left,
-    };
-    snprintf(shown->plan, sizeof(shown->plan), "%s", f->plan);
-    if (f->state == KEY_REFUSED || f->state == KEY_IGNORED)
-        snprintf(shown->trouble, sizeof(shown->trouble), "%s", f->text);
-    status_unlock(e->poller.status);
-}
-
 /* The bound is the one that /key tells, and it has not yet. */
 static bool is_bound_missing(const struct extract *e)
 {
@@ -382,7 +317,7 @@ static void meet_key(struct extract *e)
     ask_key_later(e, f.state);
     if (f.state == KEY_UNASKED || waiter_is_stopped(&e->waiter))
         return;
-    show_key(e, &f);
+    shown_key(&e->poller, &f);
     if (f.state == KEY_GOOD)
         log_info("extract", "the API key is good", LOG_Z("plan", f.plan),
                  LOG_I("calls_per_minute", f.calls_per_minute),
@@ -425,7 +360,7 @@ static void doubt_key(struct extract *e)
     ask_key_later(e, f.state);
     if (f.state != KEY_GOOD || waiter_is_stopped(&e->waiter))
         return;
-    show_key(e, &f);
+    shown_key(&e->poller, &f);
     show_budget(e);
     const struct budget_state now = budget_now(&e->poller.budget, clock_wall_us(e->setup.clock));
     if (now.left == 0)

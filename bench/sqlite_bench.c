@@ -1,5 +1,6 @@
 /* How fast the sqlite: driver loads polls and makes stored ones anew, against a bare loop over one
- * prepared statement in the same run: the same table, the same rows, the same transactions.
+ * prepared statement in the same run: the same table, the same rows, the same transactions. And
+ * how fast it makes all candles of rows that are there, against SQLite's own GROUP BY over them.
  *
  *     sqlite_bench [POLLS]        of 250 coins each; 800 when left out
  */
@@ -9,6 +10,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define ROUNDS 5 /* the best one counts: the others were disturbed */
@@ -133,6 +135,62 @@ static void compare(const char *what, int batch)
     cost_print("replay", replay, bare);
 }
 
+/* Lows, highs and how many of 5 minutes alone: no opens and closes, hours, days, polls that left
+ * rows out. */
+static struct cost group_barely(const char *path)
+{
+    sqlite3 *db;
+
+    if (sqlite3_open(path, &db) != SQLITE_OK)
+        die(sqlite3_errmsg(db));
+    struct cost begin = cost_start();
+    run(db, "CREATE TABLE bare AS SELECT fetched_at / 300000000 AS start, coin_id, "
+            "min(current_price) AS low, max(current_price) AS high, count(*) AS rows "
+            "FROM market GROUP BY 1, 2");
+    struct cost cost = cost_since(begin);
+    run(db, "DROP TABLE bare; DELETE FROM candle; DELETE FROM candle_upkeep");
+    sqlite3_close(db);
+    return cost;
+}
+
+static struct cost make_candles(const char *text)
+{
+    struct sink sink;
+    struct sink_url url;
+    struct err err = ERR_INIT;
+    bool has_more = true;
+
+    open_sink(&sink, &url, text);
+    struct cost begin = cost_start();
+    while (has_more) {
+        if (sink.driver->tidy(&sink, &has_more, &err) != ST_OK)
+            die(err.msg);
+        cost_lap();
+    }
+    struct cost cost = cost_since(begin);
+    close_sink(&sink);
+    return cost;
+}
+
+static void compare_candles(void)
+{
+    struct cost made = COST_NONE, bare = made;
+    char url[128], command[128];
+
+    snprintf(url, sizeof(url), "sqlite:%s/candles.db", dir);
+    load_by_driver(url, BATCH);
+    for (int round = 0; round < ROUNDS; round++) {
+        bare = cost_better(group_barely(url + strlen("sqlite:")), bare);
+        made = cost_better(make_candles(url), made);
+    }
+    snprintf(command, sizeof(command), "rm -f %s/*", dir);
+    if (system(command) != 0)
+        die("cannot clean up");
+    printf("candles of 5 minutes, hours and days, of rows that are there\n");
+    cost_print("bare GROUP BY", bare, bare);
+    cost_print("sqlite:", made, bare);
+}
+
 int main(int argc, char **argv)
 {
     bench_name = "sqlite_bench";
@@ -143,6 +201,7 @@ int main(int argc, char **argv)
         die("cannot make a directory in /tmp");
     compare("catching up, 80 polls of 250 coins a transaction", BATCH);
     compare("live, one poll a transaction", 1);
+    compare_candles();
     has_unchanged = true;
     compare("80 polls of 250 coins a transaction, half of the rows unchanged", BATCH);
     rmdir(dir);

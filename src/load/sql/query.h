@@ -142,6 +142,7 @@ enum st reader_ohlc(struct query *q, const struct chart_query *args, struct aren
 /* query_driver's, in query_rows.c */
 enum st reader_rows(struct query *q, const struct rows_query *args, struct arena *arena,
                     struct rows *ret_rows, struct err *err) MUST_USE;
+/* query_driver's, in query_price.c */
 enum st reader_price(struct query *q, const struct price_query *args, struct arena *arena,
                      struct known_price *ret_price, bool *ret_is_known, struct err *err) MUST_USE;
 

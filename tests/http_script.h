@@ -149,6 +149,22 @@ static inline void http_script_start(struct http_script *s, const struct http_st
     snprintf(s->url, sizeof(s->url), "http://127.0.0.1:%d", ntohs(at.sin_port));
 }
 
+/* A port of 127.0.0.1 that refuses all: it is taken, and nobody listens. To be closed by *ret_fd.
+ */
+static inline int http_script_refuse(int *ret_fd)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(at);
+
+    *ret_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (*ret_fd < 0 || bind(*ret_fd, (struct sockaddr *)&at, len) != 0 ||
+        getsockname(*ret_fd, (struct sockaddr *)&at, &len) != 0) {
+        perror("http_script");
+        abort();
+    }
+    return ntohs(at.sin_port);
+}
+
 static inline void http_script_stop(struct http_script *s)
 {
     close(s->stop[1]);

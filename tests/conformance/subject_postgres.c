@@ -97,6 +97,7 @@ const struct subject subject = {.scheme = "postgres",
                                 .has_store = true,
                                 .is_persistent = true,
                                 .shows_texts = true,
+                                /* of root alone, and of no service in use: closed */
                                 .unreachable = "postgres://etl@127.0.0.1:1/none",
                                 .make_url = make_url,
                                 .show = show,

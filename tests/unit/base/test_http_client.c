@@ -246,14 +246,18 @@ static void what_can_never_work_is_fatal(void)
 static void nobody_there_says_so_without_the_key(void)
 {
     struct http_client *c;
+    char url[64], why[64];
+    int fd;
+    const int port = http_script_refuse(&fd);
 
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d/x", port);
+    snprintf(why, sizeof(why), "failed to connect to 127.0.0.1 port %d", port);
     CHECK_OK(http_client_new(&usual, &c, &err), err);
-    CHECK_EQ(
-        http_client_get(c, "http://127.0.0.1:1/x", "x-key: CG-secret", US_PER_S, &answer, &err),
-        ST_AGAIN);
-    CHECK(strstr(err.msg, "failed to connect to 127.0.0.1 port 1"));
+    CHECK_EQ(http_client_get(c, url, "x-key: CG-secret", 30 * US_PER_S, &answer, &err), ST_AGAIN);
+    CHECK(strstr(err.msg, why));
     CHECK(strstr(err.msg, "secret") == NULL);
     http_client_free(c);
+    close(fd);
 }
 
 static void *cancel_soon(void *client)

@@ -72,4 +72,4 @@ def test_what_cannot_be_answered_is_told_with_its_mend(store):
                         (["candles", "coin-0", "--columns", "id"], "--columns")):
         done = gecko("query", *words, "--from", store, check=2)
         assert told in done.stderr and done.stderr.count("\n") == 1, done.stderr
-    assert "no candles for usd" in gecko("query", "candles", "nosuch", "--from", store, check=0).stderr
+    assert "nosuch: the store has no such coin" in gecko("query", "candles", "nosuch", "--from", store, check=2).stderr

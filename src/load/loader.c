@@ -302,7 +302,7 @@ static enum st tidy(struct loader *l, struct err *err)
     return st == ST_REJECT ? ST_AGAIN : st;
 }
 
-enum st loader_catch_up(struct loader *l, struct err *err)
+static enum st load_all(struct loader *l, struct err *err)
 {
     bool has_more = true;
     enum st st = ST_OK;
@@ -317,6 +317,33 @@ enum st loader_catch_up(struct loader *l, struct err *err)
         }
     }
     return st == ST_OK ? tidy(l, err) : st;
+}
+
+static uint64_t count_done(const struct loader *l)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < l->n_tapes; i++)
+        n += atomic_load(&l->tapes[i]->done);
+    return n;
+}
+
+enum st loader_catch_up(struct loader *l, struct err *err)
+{
+    uint64_t done, before = UINT64_MAX;
+
+    for (;;) {
+        struct err why = ERR_INIT;
+        enum st st = load_all(l, &why);
+        done = count_done(l);
+        if (st == ST_AGAIN && why.sys == SINK_OVERTAKEN && done != before) {
+            before = done; /* the second time in the same place somebody has to wait */
+            continue;
+        }
+        if (st != ST_OK)
+            *err = why;
+        return st;
+    }
 }
 
 /* Sleep, or until loader_stop(), or (has_news) until there is something to look at. */

@@ -59,7 +59,8 @@ void loader_free(struct loader *l); /* closes the sink; NULL is fine */
 /* Open the sink and attach all streams. ST_AGAIN may be tried again. */
 enum st loader_open(struct loader *l, struct err *err) MUST_USE;
 
-/* Load everything up to the heads, then return ST_OK. ST_AGAIN: the sink refuses now. */
+/* Load everything up to the heads, then return ST_OK. ST_AGAIN: the sink refuses now; where another
+ * writer was quicker, for the second time in the same place. */
 enum st loader_catch_up(struct loader *l, struct err *err) MUST_USE;
 
 /* Thread body: open, catch up, wait for more, until loader_stop(). Returns ST_OK when stopped,

@@ -18,6 +18,12 @@
 #include "query/query.h"
 #include "transform/transform.h"
 
+#include <errno.h>
+
+/* err->sys of an ST_AGAIN: another writer of the store was quicker (both add one coin), or both
+ * waited for each other. Attached again, the same load may well succeed at once. */
+#define SINK_OVERTAKEN EDEADLK
+
 struct sink_load {
     const struct stream_id *stream;
     const struct tape_record *end;

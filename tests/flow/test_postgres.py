@@ -184,3 +184,24 @@ def test_who_may_only_read_reads(server, tape):
 def test_a_store_that_nobody_has_made_is_named(server):
     done = gecko("query", "--from", server.url(), check=75)
     assert done.stderr.endswith("nothing is loaded yet\n") and PASSWORD not in done.stderr
+
+
+# ---- beside other writers ----
+
+ADD = "insert into geckotape.coin (id, symbol, name, first_seen, last_seen) values ('coin-{}', 'x', 'X', 'epoch', 'epoch');"
+OTHERS = {
+    "adds the same coin": ADD.format(10) + "{wait}",
+    "adds coins in another order": "set deadlock_timeout = '1h';" + ADD.format(10) + "{wait}" + ADD.format(0),  # so ours is the one that is ended
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_a_load_that_another_writer_overtakes_reads_again_by_itself(other, server, tape):
+    gecko("migrate", "--sink", server.url(), check=0)
+    wait = "do $$ begin while not exists (select from pg_locks where not granted) loop perform pg_sleep(0.02); end loop; end $$;"
+    with server.psql_in_background("begin;" + OTHERS[other].format(wait=wait) + "commit") as psql:
+        wait_for(lambda: server.psql("select count(*) from pg_stat_activity where wait_event = 'PgSleep'") == "1", what="the other one amidst its work")
+        done = load(tape, server.url(), check=0)
+        assert psql.wait(PATIENCE) == 0
+    assert "1 polls loaded" in done.stdout
+    assert server.psql("select (select count(*) from geckotape.market), (select count(*) from geckotape.coin)") == f"{COINS}|{COINS}"

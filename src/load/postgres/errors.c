@@ -2,6 +2,7 @@
 #include "load/postgres/errors.h"
 
 #include "base/buf.h"
+#include "load/sink.h"
 
 #define MAX_WORDS 300 /* bytes of the server's own words in a message */
 
@@ -98,6 +99,8 @@ enum st postgres_error(PGconn *conn, const PGresult *result, const char *shown, 
     enum st st = err_set(err, state->st, "%s: %s%s%s%s%s%s", shown, buf_z(&words), code ? " (" : "",
                          code ? code : "", code ? ")" : "", state->mend ? "; " : "",
                          state->mend ? state->mend : "");
+    if (code && (strcmp(code, "23505") == 0 || strncmp(code, "40", 2) == 0))
+        err->sys = SINK_OVERTAKEN;
     buf_release(&words);
     return st;
 }

@@ -59,6 +59,9 @@ enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
     X(QUARANTINED, "quarantined_total", COUNTER, "sink", "Values that the transform or a sink refused.")       \
     X(DRIFT, "drift_total", COUNTER, "job,kind", "Changes of the API's answers that began or happened, by kind.") \
     X(QUALITY_FLAGS, "quality_flags_total", COUNTER, "job,rule", "Rows flagged as hardly true, by rule.")      \
+    X(ALERTS_FIRED, "alerts_fired_total", COUNTER, "rule", "Alerts whose condition came true.")               \
+    X(ALERTS_DELIVERED, "alerts_delivered_total", COUNTER, "rule", "Alerts that their receiver has taken.")    \
+    X(ALERTS_FAILED, "alerts_failed_total", COUNTER, "rule", "Tries to deliver an alert that failed.")         \
     X(HTTP_REQUESTS, "http_requests_total", COUNTER, "code", "Requests served, by status code.")               \
     X(UPSTREAM_ANSWERS, "upstream_answers_total", COUNTER, "from", "Answers of /api/v3 with --upstream, by what "  \
                                                         "they are: own, kept, fetched, stale.")                 \

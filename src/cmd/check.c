@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "pipeline/alerts.h"
 #include "pipeline/setup.h"
 #include "status/render.h"
 
@@ -17,6 +18,7 @@ struct report {
     const struct settings *settings;
     const struct sink_url *sinks;
     size_t n_sinks;
+    const struct alerts *alerts; /* NULL: none */
 };
 
 /* ---- what there is to say ---- */
@@ -75,6 +77,8 @@ static void add_value(struct buf *b, const struct report *report, const struct o
     else if (strcmp(def->name, "sink") == 0)
         for (size_t i = 0; i < report->n_sinks; i++)
             buf_addf(b, "%s%s", i > 0 ? " " : "", report->sinks[i].shown);
+    else if (strcmp(def->name, "alert") == 0)
+        buf_addf(b, config->alerts.n > 0 ? "%zu" : "", config->alerts.n); /* they hold secrets */
     else
         opts_add_value(def, config, b);
 }
@@ -213,6 +217,12 @@ static void add_table(struct buf *b, const struct report *report)
     buf_add_z(b, "sinks\n");
     for (size_t i = 0; i < report->n_sinks; i++)
         buf_addf(b, "  %s\n", report->sinks[i].shown);
+    if (report->alerts)
+        buf_add_z(b, "alerts\n");
+    for (size_t i = 0; report->alerts && i < alerts_count(report->alerts); i++) {
+        const struct alert *alert = alerts_at(report->alerts, i);
+        buf_addf(b, "  %s: job %s, to %s\n", alert->rule.when, alert->rule.job, alert->to.shown);
+    }
     buf_add_z(b, "api\n  ");
     add_url(b, config);
     buf_addf(b, ", %s: at most %u calls a minute, the jobs make %.1f: fits\n",
@@ -283,6 +293,15 @@ static void add_json(struct buf *b, const struct report *report)
         buf_add_z(b, i > 0 ? ", " : "");
         buf_add_json_str(b, str_of(report->sinks[i].shown));
     }
+    buf_add_z(b, "],\n \"alerts\": [");
+    for (size_t i = 0; report->alerts && i < alerts_count(report->alerts); i++) {
+        const struct alert *alert = alerts_at(report->alerts, i);
+        buf_add_z(b, i > 0 ? ", {\"when\": " : "{\"when\": ");
+        buf_add_json_str(b, str_of(alert->rule.when));
+        buf_addf(b, ", \"job\": \"%s\", \"to\": ", alert->rule.job);
+        buf_add_json_str(b, str_of(alert->to.shown));
+        buf_add_char(b, '}');
+    }
     add_url(&url, config);
     buf_add_z(b, "],\n \"api\": {\"url\": ");
     buf_add_json_str(b, buf_str(&url));
@@ -320,10 +339,16 @@ static int explain(const struct config *config, const struct settings *settings)
 {
     struct sink_url *sinks = mem_new(STATUS_MAX_SINKS, sizeof(*sinks));
     struct report report = {.config = config, .settings = settings, .sinks = sinks};
+    struct alerts *alerts = NULL;
     struct err err = ERR_INIT;
     int code = EXIT_CONFIG;
 
     enum st st = setup_sinks(config, cmd_data_dir(config), sinks, &report.n_sinks, &err);
+    if (st == ST_OK)
+        st = setup_alerts(config, cmd_data_dir(config), clock_system(), &alerts, &err);
+    report.alerts = alerts;
+    if (st == ST_OK && alerts)
+        cmd_hint_coins(config, alerts);
     if (st == ST_OK && config->output != OUTPUT_TABLE && config->output != OUTPUT_JSON) {
         st = err_set(&err, ST_REJECT, "--format: check prints table or json");
         code = EXIT_USAGE;
@@ -332,6 +357,7 @@ static int explain(const struct config *config, const struct settings *settings)
         code = EXIT_FAILED;
         st = print_report(&report, &err);
     }
+    alerts_free(alerts);
     mem_free(sinks);
     return st == ST_OK ? EXIT_DONE : cmd_fail(st, &err, code);
 }

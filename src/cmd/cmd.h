@@ -17,6 +17,7 @@ enum exit_code {
 
 #define CMD_MAX_WORDS 8
 
+struct alerts;
 struct query;
 struct sink_url;
 
@@ -37,7 +38,8 @@ struct verb {
 
 extern const struct verb verb_run, verb_once, verb_query, verb_export, verb_tape, verb_import,
     verb_simulate, verb_check, verb_status, verb_doctor;
-extern const struct verb verb_load, verb_replay, verb_backfill, verb_sink, verb_migrate;
+extern const struct verb verb_alerts, verb_load, verb_replay, verb_backfill, verb_sink,
+    verb_migrate;
 extern const struct verb verb_serve, verb_extract, verb_run_now, verb_reload, verb_log_level;
 
 /* All of them, in the order of --help. */
@@ -64,6 +66,10 @@ enum st cmd_open_store(const struct config *config, struct sink_url *url, struct
  * that cannot tell know all. */
 enum st cmd_check_coins(struct query *query, const struct str *ids, size_t n_ids,
                         struct err *err) MUST_USE;
+
+/* Warn on stderr of coins that alerts name and that a store on this machine, if there is one, has
+ * never seen. */
+void cmd_hint_coins(const struct config *config, const struct alerts *alerts);
 
 /* Block SIGINT, SIGTERM, SIGHUP and SIGPIPE in this and all later threads; cmd_wait_signal() takes
  * them. */

@@ -4,6 +4,7 @@
 #include "cmd/cmd.h"
 
 #include "base/mem.h"
+#include "pipeline/alerts.h"
 #include "pipeline/setup.h"
 
 #include <stdio.h>
@@ -101,6 +102,8 @@ static int run_verb(const struct verb *verb, int argc, char **argv, char **env)
     const int config_code = problems.n > 0 ? exit_of(&problems, &settings) : EXIT_CONFIG;
     if (verb->bit & (VERB_RUN | VERB_ONCE | VERB_CHECK | VERB_MIGRATE))
         setup_check_sinks(&settings, &problems);
+    if (verb->bit & (VERB_RUN | VERB_ONCE | VERB_CHECK | VERB_DOCTOR | VERB_ALERTS))
+        setup_check_alerts(&config, &settings, &problems);
     print_lines("warning: ", &problems.warnings);
     raise_descriptors();
     if (problems.n > 0) {

@@ -503,6 +503,9 @@ void config_check(const struct config *config, const struct config_read *read)
         if (is_whole)
             check_plan(config, read);
         check_secret(read, "http-token", config->http_token, MIN_TOKEN);
+    } else if (verb & VERB_ALERTS) {
+        for (size_t i = 0; i < config->n_jobs; i++)
+            check_job(&config->jobs[i], read->jobs.n > 0 ? &read->jobs.all[i] : NULL, read);
     } else if (verb & (VERB_QUERY | VERB_EXPORT | VERB_IMPORT)) {
         check_job(&config->job, NULL, read);
     }

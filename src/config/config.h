@@ -26,6 +26,7 @@ enum verb_bit {
     VERB_SERVE = 1 << 15,
     VERB_BACKFILL = 1 << 16,
     VERB_EXPORT = 1 << 17,
+    VERB_ALERTS = 1 << 18,
 };
 
 enum api_plan { PLAN_KEYLESS, PLAN_DEMO, PLAN_BASIC, PLAN_ANALYST, PLAN_LITE, PLAN_PRO };
@@ -69,8 +70,9 @@ struct config {
     /* what to keep, and where */
     char *data; /* empty: ./data, or ./data-sim with --simulate */
     struct opt_list sinks;
-    char *seed_sink;      /* the URL that POSTGRES_… make, beside the default sinks; NULL: none */
-    int64_t tape_keep_us; /* 0: for ever */
+    struct opt_list alerts; /* "CONDITION to CHANNEL": pipeline/alerts.h; hold secrets */
+    char *seed_sink;        /* the URL that POSTGRES_… make, beside the default sinks; NULL: none */
+    int64_t tape_keep_us;   /* 0: for ever */
     int64_t tape_seal_level;
     bool is_gap_accepted;
 

@@ -251,31 +251,6 @@ static void add_value(struct reader *r, const struct opt_def *def, bool is_file,
         opts_from_secret_file(def, value, origin, RANK_FILE, settings, r->read->problems);
 }
 
-static void read_list(struct reader *r, const struct opt_def *def, const struct entry *entry)
-{
-    char place[MAX_PLACE];
-    yaml_event_t event;
-    size_t n = 0;
-
-    for (bool is_end = false; !is_end && !r->is_over; n++) {
-        next(r, &event);
-        is_end = event.type == YAML_SEQUENCE_END_EVENT;
-        snprintf(place, sizeof(place), "%s:%zu: %s", r->path, line_of(&event), entry->path);
-        if (event.type == YAML_SCALAR_EVENT) {
-            add_value(r, def, false, place, &event);
-        } else if (!is_end && !r->is_over) {
-            if (event.type != YAML_ALIAS_EVENT)
-                opt_problem(r->read->problems,
-                            "%s: an item is one value, not a list or a map; quote it", place);
-            skip_value(r, &event);
-        }
-        yaml_event_delete(&event);
-    }
-    if (n == 1 && !r->is_over)
-        opt_problem(r->read->problems, "%s: is empty; give it an item, or leave the key out",
-                    entry->place);
-}
-
 /* The next key of a table of parts, and what stands behind it. */
 static struct str cut_part(struct str *parts, char *ret_behind)
 {
@@ -292,12 +267,13 @@ static struct str cut_part(struct str *parts, char *ret_behind)
 }
 
 #define MAX_PARTS 6
+#define MAX_PART  2048 /* bytes of a value */
 
 /* A map in place of a text: its values in the order of the parts, joined. */
 static void read_parts(struct reader *r, const struct opt_def *def, const struct entry *entry)
 {
     struct str parts = str_of(def->parts), key;
-    struct buf values[MAX_PARTS], joined = BUF_INIT(1024);
+    struct buf values[MAX_PARTS], joined = BUF_INIT(MAX_PARTS * MAX_PART);
     char behind[MAX_PARTS], place[MAX_PLACE];
     struct str keys[MAX_PARTS];
     yaml_event_t event;
@@ -305,7 +281,7 @@ static void read_parts(struct reader *r, const struct opt_def *def, const struct
 
     for (; parts.len > 0 && n < MAX_PARTS; n++) {
         keys[n] = cut_part(&parts, &behind[n]);
-        buf_init(&values[n], 256);
+        buf_init(&values[n], MAX_PART);
     }
     for (bool is_end = false; !is_end && !r->is_over;) {
         next(r, &event);
@@ -338,6 +314,36 @@ static void read_parts(struct reader *r, const struct opt_def *def, const struct
     settings_add(r->job ? &r->job->settings : r->read->settings, str_of(def->name),
                  buf_str(&joined), str_of(entry->place), RANK_FILE);
     buf_release(&joined);
+}
+
+static void read_list(struct reader *r, const struct opt_def *def, const struct entry *entry)
+{
+    char place[MAX_PLACE];
+    yaml_event_t event;
+    size_t n = 0;
+
+    for (bool is_end = false; !is_end && !r->is_over; n++) {
+        next(r, &event);
+        is_end = event.type == YAML_SEQUENCE_END_EVENT;
+        snprintf(place, sizeof(place), "%s:%zu: %s", r->path, line_of(&event), entry->path);
+        if (event.type == YAML_SCALAR_EVENT) {
+            add_value(r, def, false, place, &event);
+        } else if (def->parts && event.type == YAML_MAPPING_START_EVENT) {
+            struct entry item = {.value = &event};
+            snprintf(item.path, sizeof(item.path), "%s", entry->path);
+            snprintf(item.place, sizeof(item.place), "%s", place);
+            read_parts(r, def, &item);
+        } else if (!is_end && !r->is_over) {
+            if (event.type != YAML_ALIAS_EVENT)
+                opt_problem(r->read->problems,
+                            "%s: an item is one value, not a list or a map; quote it", place);
+            skip_value(r, &event);
+        }
+        yaml_event_delete(&event);
+    }
+    if (n == 1 && !r->is_over)
+        opt_problem(r->read->problems, "%s: is empty; give it an item, or leave the key out",
+                    entry->place);
 }
 
 static void read_option(struct reader *r, const struct opt_def *def, bool is_file,

@@ -7,6 +7,7 @@
 
 #define AT(field) offsetof(struct config, field)
 #define STORE     (VERB_RUN | VERB_ONCE | VERB_CHECK | VERB_DOCTOR)
+#define SELECTING (COLLECT | VERB_ALERTS)
 #define COLLECT   (STORE | VERB_EXTRACT)
 #define RUNNING   (VERB_RUN | VERB_EXTRACT | VERB_CHECK | VERB_DOCTOR)
 #define REPLAYING (VERB_LOAD | VERB_REPLAY)
@@ -21,7 +22,7 @@ const struct opt_def config_options[] = {
      .kind = OPT_CHOICE,
      .fallback = "coins/markets",
      .choices = &CONFIG_ENDPOINTS(ENDPOINT_CHOICE)[1], /* without the first bar */
-     .verbs = COLLECT,
+     .verbs = SELECTING,
      .help = "what of CoinGecko's API to collect; vs, top, all, ids and category are of "
              "coins/markets only",
      .offset = AT(job.endpoint)},
@@ -29,7 +30,7 @@ const struct opt_def config_options[] = {
      .kind = OPT_TEXT,
      .metavar = "CURRENCY",
      .fallback = "usd",
-     .verbs = COLLECT | VERB_QUERY | VERB_EXPORT | VERB_IMPORT | VERB_BACKFILL,
+     .verbs = SELECTING | VERB_QUERY | VERB_EXPORT | VERB_IMPORT | VERB_BACKFILL,
      .help = "the currency prices are quoted in",
      .offset = AT(job.vs)},
     {.name = "top",
@@ -37,31 +38,31 @@ const struct opt_def config_options[] = {
      .metavar = "N",
      .min = 1,
      .max = 20000,
-     .verbs = COLLECT | VERB_QUERY,
+     .verbs = SELECTING | VERB_QUERY,
      .help = "this many coins, by market cap (default: 250; query: all)",
      .offset = AT(job.top)},
     {.name = "all",
      .kind = OPT_FLAG,
-     .verbs = COLLECT,
+     .verbs = SELECTING,
      .help = "every coin there is, swept by id: one poll of some 70 calls",
      .offset = AT(job.is_all)},
     {.name = "ids",
      .kind = OPT_LIST,
      .metavar = "A,B,C",
      .separator = ',',
-     .verbs = COLLECT | VERB_EXPORT | VERB_BACKFILL,
+     .verbs = SELECTING | VERB_EXPORT | VERB_BACKFILL,
      .help = "only these coins, by CoinGecko's ids",
      .offset = AT(job.ids)},
     {.name = "category",
      .kind = OPT_TEXT,
      .metavar = "ID",
      .fallback = "",
-     .verbs = COLLECT,
+     .verbs = SELECTING,
      .help = "the coins of a category, by CoinGecko's id of it; --top bounds them",
      .offset = AT(job.category)},
     {.name = "inactive",
      .kind = OPT_FLAG,
-     .verbs = COLLECT,
+     .verbs = SELECTING,
      .help = "coins/list: the coins that are listed no more",
      .offset = AT(job.is_inactive)},
     {.name = "every",
@@ -69,7 +70,7 @@ const struct opt_def config_options[] = {
      .metavar = "TIME",
      .min = US_PER_S,
      .max = 7 * DAY,
-     .verbs = COLLECT | VERB_QUERY | VERB_EXPORT,
+     .verbs = SELECTING | VERB_QUERY | VERB_EXPORT,
      .help = "how often to poll, on a fixed grid of UTC (run: default 30s, of global 10m, of other "
              "endpoints 1h; once: default now; with it, the present slot of the grid unless it is "
              "on the tape; query: candles of that length, default 1h; export: a moment of the "
@@ -79,7 +80,7 @@ const struct opt_def config_options[] = {
      .kind = OPT_TEXT,
      .metavar = "FROM-TO",
      .fallback = "",
-     .verbs = COLLECT,
+     .verbs = SELECTING,
      .help = "poll only in these hours of the UTC day, like 08:00-18:00 or 22:00-04:00 (default: "
              "always)",
      .offset = AT(job.between)},
@@ -88,7 +89,7 @@ const struct opt_def config_options[] = {
      .metavar = "HOURS",
      .fallback = "",
      .parts = "from-to every tz",
-     .verbs = COLLECT,
+     .verbs = SELECTING,
      .help = "another interval in some hours of a zone's day, like \"22:00-06:00 1h "
              "Europe/Berlin\"; in the file {from, to, every, tz}",
      .offset = AT(job.offpeak)},
@@ -96,7 +97,7 @@ const struct opt_def config_options[] = {
      .kind = OPT_TEXT,
      .metavar = "LINE",
      .fallback = "",
-     .verbs = COLLECT,
+     .verbs = SELECTING,
      .help = "poll at these times in place of every: minute, hour, day, month, weekday, like \"*/5 "
              "8-18 * * MON-FRI\"",
      .offset = AT(job.cron)},
@@ -104,7 +105,7 @@ const struct opt_def config_options[] = {
      .kind = OPT_TEXT,
      .metavar = "ZONE",
      .fallback = "",
-     .verbs = COLLECT,
+     .verbs = SELECTING,
      .help = "the time zone of cron, and of offpeak when it has none: Europe/Berlin, +02:00 "
              "(default: UTC)",
      .offset = AT(job.tz)},
@@ -114,7 +115,7 @@ const struct opt_def config_options[] = {
      .fallback = "5",
      .min = 0,
      .max = 9,
-     .verbs = COLLECT,
+     .verbs = SELECTING,
      .help = "of several jobs, which keep their slots longest when the budget is short: those of "
              "higher N; those of the same N share what is left",
      .offset = AT(job.priority)},
@@ -133,8 +134,8 @@ const struct opt_def config_options[] = {
      .kind = OPT_TEXT,
      .metavar = "DIR",
      .fallback = "",
-     .verbs =
-         COLLECT | READING | VERB_IMPORT | VERB_STATUS | VERB_MIGRATE | VERB_SERVE | VERB_BACKFILL,
+     .verbs = VERB_ALERTS | COLLECT | READING | VERB_IMPORT | VERB_STATUS | VERB_MIGRATE |
+              VERB_SERVE | VERB_BACKFILL,
      .help =
          "where the tape and the default sinks live (default: ./data, with --simulate ./data-sim)",
      .offset = AT(data)},
@@ -148,6 +149,18 @@ const struct opt_def config_options[] = {
      .help = "where rows go; repeat it for several, it replaces the default sinks (default: "
              "sqlite:DATA/market.db and json:DATA?keep=1d; load and replay have none)",
      .offset = AT(sinks)},
+    {.name = "alert",
+     .env_name = "alerts",
+     .path = "alerts",
+     .kind = OPT_LIST,
+     .metavar = "RULE",
+     .separator = '|',
+     .parts = "when to",
+     .is_reloadable = true,
+     .verbs = STORE | VERB_ALERTS,
+     .help = "tell somebody: \"bitcoin.current_price < 60000 for 2m to https://…\"; in the file "
+             "{when, to}; a webhook, ntfy://, slack:, smtp://; docs/alerts.md has all conditions",
+     .offset = AT(alerts)},
     {.name = "accept-gap",
      .kind = OPT_FLAG,
      .verbs = VERB_RUN | VERB_ONCE | VERB_LOAD,
@@ -166,7 +179,7 @@ const struct opt_def config_options[] = {
      .kind = OPT_CHOICE,
      .fallback = "keyless",
      .choices = "keyless|demo|basic|analyst|lite|pro",
-     .verbs = COLLECT | VERB_SERVE | VERB_BACKFILL,
+     .verbs = SELECTING | VERB_SERVE | VERB_BACKFILL,
      .help = "which of CoinGecko's plans the key is of; pro: any paid one",
      .offset = AT(api_plan)},
     {.name = "api-key",
@@ -174,7 +187,7 @@ const struct opt_def config_options[] = {
      .kind = OPT_TEXT,
      .metavar = "KEY",
      .fallback = "",
-     .verbs = COLLECT | VERB_SERVE | VERB_BACKFILL,
+     .verbs = SELECTING | VERB_SERVE | VERB_BACKFILL,
      .is_secret = true,
      .help = "the key; better in GECKOTAPE_API_KEY or the file GECKOTAPE_API_KEY_FILE names, where "
              "ps does not show it",
@@ -195,7 +208,7 @@ const struct opt_def config_options[] = {
      .kind = OPT_TEXT,
      .metavar = "CALLS",
      .fallback = "plan",
-     .verbs = COLLECT | VERB_SERVE,
+     .verbs = SELECTING | VERB_SERVE,
      .help = "at most so many calls in a billing period, spread so that they last to its end; "
              "plan: those of the plan (keyless: no bound; demo 10000, basic 100000, analyst "
              "500000, lite 2000000, pro: as the API says); none: no bound",
@@ -386,11 +399,12 @@ const struct opt_def config_options[] = {
      .kind = OPT_TEXT,
      .metavar = "TIME",
      .fallback = "",
-     .verbs = VERB_REPLAY | VERB_TAPE | VERB_QUERY | VERB_EXPORT | VERB_BACKFILL,
-     .help = "replay, tape drift: only polls of slots from this time on: 2026-11-23T14:30:00Z, "
-             "2026-11-23, or -2h; query: rows (default: of a day) and candles (default: 100); "
-             "export: where the panel begins (default: 100 moments before its end); backfill: "
-             "where charts begin (default: a year ago)",
+     .verbs = VERB_REPLAY | VERB_TAPE | VERB_QUERY | VERB_EXPORT | VERB_BACKFILL | VERB_ALERTS,
+     .help =
+         "replay, tape drift, alerts: only polls of slots from this time on: 2026-11-23T14:30:00Z, "
+         "2026-11-23, or -2h; query: rows (default: of a day) and candles (default: 100); "
+         "export: where the panel begins (default: 100 moments before its end); backfill: "
+         "where charts begin (default: a year ago)",
      .offset = AT(since)},
     {.name = "until",
      .kind = OPT_TEXT,
@@ -594,7 +608,7 @@ const struct opt_def config_options[] = {
      .offset = AT(is_offline)},
     {.name = "simulate",
      .kind = OPT_FLAG,
-     .verbs = COLLECT | VERB_STATUS | VERB_BACKFILL,
+     .verbs = SELECTING | VERB_STATUS | VERB_BACKFILL,
      .help =
          "collect from the built-in simulator instead of CoinGecko, in a data directory of its own",
      .offset = AT(is_simulated)},

@@ -43,7 +43,7 @@ static void add(struct config_read *read, const char *option, struct str value, 
                 int rank)
 {
     /* what is looked at is what was collected; the rest is about collecting */
-    if ((read->verb & COLLECTING) || strcmp(option, "vs") == 0)
+    if ((read->verb & (COLLECTING | VERB_ALERTS)) || strcmp(option, "vs") == 0)
         settings_add(read->settings, str_of(option), value, str_of(place), rank);
 }
 
@@ -237,7 +237,7 @@ static void read_job(struct config_read *read)
 
 void seed_read(struct config_read *read)
 {
-    if (read->verb & (COLLECTING | VERB_QUERY | VERB_EXPORT))
+    if (read->verb & (COLLECTING | VERB_QUERY | VERB_EXPORT | VERB_ALERTS))
         read_job(read);
     if (read->verb & (COLLECTING | VERB_MIGRATE))
         read_postgres(read);

@@ -5,6 +5,7 @@
 
 #include "load/sink.h"
 
+extern const struct sink_driver sink_alerts; /* alerts/alerts.c */
 extern const struct sink_driver sink_json;   /* json/json.c */
 extern const struct sink_driver sink_memory; /* memory.c */
 extern const struct sink_driver sink_null;   /* null.c */

@@ -7,7 +7,7 @@ const struct sink_driver *const sink_drivers[] = {
 #ifdef HAVE_POSTGRES
     &sink_postgres,
 #endif
-    &sink_json,     &sink_memory, &sink_null, NULL,
+    &sink_json,     &sink_memory, &sink_null, &sink_alerts, NULL,
 };
 
 enum st sink_driver_find(struct str scheme, const struct sink_driver **ret_driver, struct err *err)
@@ -21,7 +21,8 @@ enum st sink_driver_find(struct str scheme, const struct sink_driver **ret_drive
             buf_release(&known);
             return ST_OK;
         }
-        buf_addf(&known, "%s%s:", i > 0 ? ", " : "", sink_drivers[i]->scheme);
+        if (sink_drivers[i]->example) /* people can name it */
+            buf_addf(&known, "%s%s:", i > 0 ? ", " : "", sink_drivers[i]->scheme);
     }
     enum st st = err_set(err, ST_REJECT, "this geckotape has no sink driver \"%.*s:\"; it has %s",
                          STR_ARG(scheme), buf_z(&known));

@@ -121,7 +121,7 @@ struct sink_driver {
     const char *scheme;  /* "sqlite" */
     const char *alias;   /* another scheme that means the same; NULL: none */
     const char *summary; /* one line for help */
-    const char *example; /* "sqlite:./data/market.db" */
+    const char *example; /* "sqlite:./data/market.db"; NULL: people cannot name it */
     size_t state_size;
     bool is_path; /* the URL's rest is a path on this machine, made when it is not there */
     const char *const *which; /* options that say which store it is, NULL-ended; the others say how

@@ -19,6 +19,7 @@ struct sink_url {
         char value[128]; /* percent-decoded */
     } options[SINK_URL_OPTIONS];
     size_t n_options;
+    void *given; /* what the program gives the driver beside the text; NULL: people wrote it */
 };
 
 /* ST_REJECT with the place and the mend. */

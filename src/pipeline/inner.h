@@ -7,6 +7,7 @@
 #ifndef PIPELINE_INNER_H
 #define PIPELINE_INNER_H
 
+#include "alert/alerts.h"
 #include "control/control.h"
 #include "pipeline/housekeeper.h"
 #include "pipeline/pipeline.h"
@@ -30,6 +31,9 @@ struct pipeline {
     struct streams streams;
     struct stream *upstream; /* of what callers ask for; NULL: it is not fetched */
     struct sinks *sinks;     /* NULL: none are wanted here */
+    struct alerts *alerts;   /* NULL: there are none */
+    struct alerts **former;  /* of before a reload: a sink that does not stop may hold them */
+    size_t n_former;
     struct upkeep upkeep;
     struct housekeeper *housekeeper;
     struct polls polls;

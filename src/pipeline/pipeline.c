@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metric.h"
+#include "pipeline/alerts.h"
 #include "pipeline/backfill.h"
 #include "pipeline/records.h"
 #include "pipeline/setup.h"
@@ -105,6 +106,22 @@ static void on_sink_loaded(void *ctx, const struct sinks_loaded *loaded)
         told_poll(p->serve, loaded->load, loaded->result, loaded->is_behind);
 }
 
+/* Behind the others: it tells nobody of polls. */
+static enum st open_alerts(struct pipeline *p, struct err *err)
+{
+    struct sink_url *url = mem_new(1, sizeof(*url));
+
+    enum st st = setup_alerts(p->setup.config, p->setup.data_dir, p->clock, &p->alerts, err);
+    if (st == ST_OK && p->alerts == NULL)
+        setup_forget_alerts(p->setup.data_dir);
+    if (st == ST_OK && p->alerts)
+        st = setup_alerts_sink(p->alerts, url, err);
+    if (st == ST_OK && p->alerts)
+        st = sinks_add(p->sinks, url, err);
+    mem_free(url);
+    return st;
+}
+
 static enum st open_sinks(struct pipeline *p, struct err *err)
 {
     const struct sinks_setup setup = {
@@ -128,7 +145,7 @@ static enum st open_sinks(struct pipeline *p, struct err *err)
     for (size_t i = 0; st == ST_OK && i < n; i++)
         st = sinks_add(p->sinks, &urls[i], err);
     mem_free(urls);
-    return st;
+    return st == ST_OK ? open_alerts(p, err) : st;
 }
 
 static void on_poll_ended(void *ctx, const struct extract_job *job, const struct tape_record *end)
@@ -269,6 +286,10 @@ void pipeline_close(struct pipeline *p)
     if (p->query)
         p->query->driver->close(p->query);
     sinks_free(p->sinks);
+    alerts_free(p->alerts);
+    for (size_t i = 0; i < p->n_former; i++)
+        alerts_free(p->former[i]);
+    mem_free(p->former);
     extract_free(p->extract);
     streams_release(&p->streams);
     sim_stop(p->sim);
@@ -385,6 +406,8 @@ enum st pipeline_start(struct pipeline *p, struct err *err)
     enum st st = start_serving(p, err);
     if (st == ST_OK && p->sinks)
         st = sinks_start(p->sinks, err);
+    if (st == ST_OK && p->alerts)
+        st = alerts_start(p->alerts, err);
     if (st == ST_OK)
         st = start_housekeeper(p, err);
     if (st != ST_OK)
@@ -432,6 +455,7 @@ enum st pipeline_stop(struct pipeline *p, struct err *err)
     p->housekeeper = NULL;
     if (p->sinks)
         st = stop_sinks(p, deadline_us, err);
+    alerts_stop(p->alerts, deadline_us);
     if (st == ST_OK && p->extract_st != ST_OK) {
         *err = p->extract_err;
         st = ST_FATAL;
@@ -505,6 +529,15 @@ static enum st poll_once(struct pipeline *p, const struct job_config *config, si
                         &ret_poll->outcome, err);
 }
 
+/* What nobody takes now waits for the next time: the poll is a good one. */
+static void deliver_alerts(struct pipeline *p)
+{
+    struct err err = ERR_INIT;
+
+    if (alerts_flush(p->alerts, &err) != ST_OK)
+        log_warn("alert", "not all alerts were delivered", LOG_Z("error", err.msg));
+}
+
 enum st pipeline_once(struct pipeline *p, const char *only, struct pipeline_poll *ret_polls,
                       size_t *ret_n, struct err *err)
 {
@@ -531,6 +564,8 @@ enum st pipeline_once(struct pipeline *p, const char *only, struct pipeline_poll
     enum st load_st = sinks_load(p->sinks, &load_err);
     if (sinks_note(p->sinks, &load_err) != ST_OK && load_st == ST_OK)
         log_warn("tape", "cannot note how far the sinks are", LOG_Z("error", load_err.msg));
+    if (p->alerts)
+        deliver_alerts(p);
     if (load_st != ST_OK && st == ST_OK) {
         *err = load_err;
         st = load_st;

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "pipeline/alerts.h"
 #include "pipeline/setup.h"
 
 #include <stdio.h>
@@ -18,7 +19,8 @@ struct reload {
     struct pipeline *p;
     struct control_reply *reply; /* NULL: the log alone */
     struct config config;
-    struct sink_url *urls; /* STATUS_MAX_SINKS */
+    struct sink_url *urls; /* STATUS_MAX_SINKS, and one of the alerts */
+    struct alerts *alerts; /* NULL: none, or what they were */
     size_t n_urls;
     size_t n_added, n_changed, n_removed, n_refused; /* jobs */
     size_t n_sinks_added, n_sinks_removed, n_sinks_refused;
@@ -33,6 +35,17 @@ static void say(const struct reload *r, enum log_level level, const char *msg, c
 
 /* ---- reading ---- */
 
+/* Their sink is one of those that are wanted; the same rules are the same sink. */
+static enum st read_alerts(struct reload *r, struct err *err)
+{
+    enum st st = setup_alerts(&r->config, r->p->setup.data_dir, r->p->clock, &r->alerts, err);
+    if (st != ST_OK || r->alerts == NULL)
+        return st;
+    st = setup_alerts_sink(r->alerts, &r->urls[r->n_urls], err);
+    r->n_urls += st == ST_OK;
+    return st;
+}
+
 static enum st read_config(struct reload *r, struct err *err)
 {
     struct opt_problems problems = OPT_PROBLEMS_INIT;
@@ -43,6 +56,7 @@ static enum st read_config(struct reload *r, struct err *err)
 
     config_load(r->p->setup.config->sources, r->p->setup.verb, &r->config, &settings, words,
                 MAX_WORDS, &n_words, &problems);
+    setup_check_alerts(&r->config, &settings, &problems);
     settings_release(&settings);
     for (rest = buf_str(&problems.warnings); str_cut(&rest, '\n', &line);) {
         log_warn("reload", "about the configuration", LOG_S("what", line));
@@ -61,7 +75,8 @@ static enum st read_config(struct reload *r, struct err *err)
                        n == 1 ? "" : "s");
     if (r->p->sinks == NULL)
         return ST_OK;
-    return setup_sinks(&r->config, r->p->setup.data_dir, r->urls, &r->n_urls, err);
+    enum st st = setup_sinks(&r->config, r->p->setup.data_dir, r->urls, &r->n_urls, err);
+    return st == ST_OK ? read_alerts(r, err) : st;
 }
 
 /* ---- jobs ---- */
@@ -186,6 +201,47 @@ static void remove_sinks(struct reload *r)
     }
 }
 
+/* ---- alerts ---- */
+
+static bool has_same_alerts(const struct reload *r)
+{
+    char before[17] = "", now[17] = "";
+
+    if (r->p->alerts)
+        alerts_fingerprint(r->p->alerts, before);
+    if (r->alerts)
+        alerts_fingerprint(r->alerts, now);
+    return strcmp(before, now) == 0;
+}
+
+/* Those of before deliver nothing more: what they left in the outbox is the new ones'. */
+static void remove_alerts(struct reload *r)
+{
+    struct pipeline *p = r->p;
+
+    if (has_same_alerts(r) || p->alerts == NULL)
+        return;
+    alerts_stop(p->alerts, clock_mono_us(p->clock) + US_PER_S);
+    p->former = mem_grow(p->former, p->n_former + 1, sizeof(struct alerts *));
+    p->former[p->n_former++] = p->alerts;
+    p->alerts = NULL;
+    if (r->alerts == NULL)
+        setup_forget_alerts(p->setup.data_dir);
+}
+
+static void add_alerts(struct reload *r)
+{
+    struct pipeline *p = r->p;
+    struct err err = ERR_INIT;
+
+    if (has_same_alerts(r) || r->alerts == NULL)
+        return;
+    p->alerts = r->alerts;
+    r->alerts = NULL;
+    if (alerts_start(p->alerts, &err) != ST_OK)
+        say(r, LOG_ERROR, "alerts are not delivered before a restart", err.msg);
+}
+
 /* ---- the rest ---- */
 
 static void apply_log(const struct reload *r)
@@ -243,6 +299,8 @@ static enum st apply(struct reload *r, struct err *err)
     apply_jobs(r);
     if (r->p->sinks) {
         remove_sinks(r); /* first: there is room for so many */
+        remove_alerts(r);
+        add_alerts(r); /* before their sink: it wakes them */
         add_sinks(r);
     }
     tell_restart(r);
@@ -257,10 +315,11 @@ enum st reload_apply(struct pipeline *p, struct control_reply *reply, struct err
 {
     struct reload r = {.p = p, .reply = reply};
 
-    r.urls = mem_new(STATUS_MAX_SINKS, sizeof(*r.urls));
+    r.urls = mem_new(STATUS_MAX_SINKS + 1, sizeof(*r.urls));
     pthread_mutex_lock(&p->change);
     enum st st = atomic_load(&p->is_stopping) ? err_set(err, ST_AGAIN, "stopping") : apply(&r, err);
     pthread_mutex_unlock(&p->change);
+    alerts_free(r.alerts); /* what was taken over is the pipeline's */
     config_release(&r.config);
     mem_free(r.urls);
     return st;

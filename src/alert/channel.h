@@ -1,0 +1,48 @@
+/* Where alerts go: a webhook, ntfy, Slack, mail.
+ *
+ * https://host/path                          POST of a JSON object
+ * ntfy://topic  ntfy://host/topic[?token=]   POST of a text; of ntfy.sh without a host; ntfy+http
+ * slack:https://hooks.slack.com/…            POST of {"text": …}, which others take too
+ * smtp://[user:password@]host[:port]/?from=&to=[,…]   smtps: TLS from the start; smtp: STARTTLS
+ *                                            where it is offered, and always with a password
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ALERT_CHANNEL_H
+#define ALERT_CHANNEL_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+#include <stdatomic.h>
+
+#define ALERT_URL_MAX 1024 /* bytes, NUL included */
+
+enum alert_channel_kind { CHANNEL_WEBHOOK, CHANNEL_NTFY, CHANNEL_SLACK, CHANNEL_SMTP };
+
+struct alert_channel {
+    enum alert_channel_kind kind;
+    char text[ALERT_URL_MAX]; /* as given: holds secrets, never shown */
+    char url[ALERT_URL_MAX];  /* for libcurl */
+    char shown[160];          /* for logs and errors: no path, no password */
+    char user[128], password[256];
+    char token[256];         /* ntfy */
+    char from[256], to[256]; /* smtp; to: addresses with commas between */
+};
+
+/* ST_REJECT with the mend; quotes nothing that may be a secret. */
+enum st alert_channel_parse(struct str text, struct alert_channel *ret_channel,
+                            struct err *err) MUST_USE;
+
+struct alert_message {
+    const char *id;     /* the same for each try */
+    struct str subject; /* one line */
+    struct str text;
+    struct str json; /* an object */
+    int64_t now_us;
+};
+
+/* Deliver it, in at most 30 s, less when *is_cancelled gets true. ST_AGAIN: nobody took it now. */
+enum st alert_channel_send(const struct alert_channel *channel, const struct alert_message *message,
+                           const atomic_bool *is_cancelled, struct err *err) MUST_USE;
+
+#endif

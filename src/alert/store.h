@@ -1,0 +1,64 @@
+/* What alerts know between starts: how far each stream is read, the state of each rule, and the
+ * outbox. One SQLite file, so that all of it moves in one transaction.
+ *
+ * Threads: a connection belongs to one thread; that of the loader and that of the delivery are two.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ALERT_STORE_H
+#define ALERT_STORE_H
+
+#include "alert/message.h"
+
+struct alert_store;
+
+/* Make or open. ST_REJECT: not ours, or newer; ST_AGAIN: the disk refuses now. Owner:
+ * alert_store_close(). */
+enum st alert_store_open(const char *path, struct alert_store **ret_store,
+                         struct err *err) MUST_USE;
+void alert_store_close(struct alert_store *s); /* NULL is fine; rolls back */
+
+enum st alert_store_begin(struct alert_store *s, struct err *err) MUST_USE;
+enum st alert_store_commit(struct alert_store *s, struct err *err) MUST_USE;
+void alert_store_rollback(struct alert_store *s); /* also where nothing was begun */
+
+/* How far a stream is read, and what it had spent of the budget then. */
+struct alert_position {
+    uint64_t offset, hash;
+    uint64_t credits_key, credits_spent;
+    int64_t credits_from_us;
+};
+
+enum st alert_store_position(struct alert_store *s, const char *stream, bool *ret_is_there,
+                             struct alert_position *ret, struct err *err) MUST_USE;
+enum st alert_store_set_position(struct alert_store *s, const char *stream, const char *job,
+                                 const struct alert_position *position, struct err *err) MUST_USE;
+
+/* Calls that all streams but this one have spent, with this key in this period. */
+enum st alert_store_spent(struct alert_store *s, const char *but, uint64_t key, int64_t from_us,
+                          int64_t *ret_spent, struct err *err) MUST_USE;
+
+/* The state of a rule on a stream; *ret_state is to be in its beginning. */
+enum st alert_store_state(struct alert_store *s, const char *rule, const char *stream,
+                          bool *ret_is_there, struct alert_state *ret_state,
+                          struct err *err) MUST_USE;
+/* Of the samples, the last one where it is new, and none that is older than the first. */
+enum st alert_store_set_state(struct alert_store *s, const char *rule, const char *stream,
+                              const struct alert_state *state, struct err *err) MUST_USE;
+
+/* Put a message into the outbox. Held: it waits for alert_store_release(), and takes the place of
+ * one of the same rule that does; so does what comes when very many wait already. */
+enum st alert_store_add(struct alert_store *s, const char *rule, bool is_held,
+                        const struct alert_fact *fact, struct err *err) MUST_USE;
+enum st alert_store_release(struct alert_store *s, struct err *err) MUST_USE;
+
+/* The first message behind `after` that waits to be sent; *ret_number is 0 when there is none. */
+enum st alert_store_next(struct alert_store *s, int64_t after, int64_t *ret_number,
+                         char ret_rule[ALERT_WHEN_MAX + 8], struct alert_fact *ret_fact,
+                         struct err *err) MUST_USE;
+enum st alert_store_delete(struct alert_store *s, int64_t number, struct err *err) MUST_USE;
+
+/* Forget the rules that are not among these, and what they have in the outbox. */
+enum st alert_store_keep(struct alert_store *s, const char *const *rules, size_t n,
+                         int64_t *ret_n_dropped, struct err *err) MUST_USE;
+
+#endif

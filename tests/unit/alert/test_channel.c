@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "alert/channel.h"
+#include "tap.h"
+
+static void each_channel_is_read_and_shown_without_its_secrets(void)
+{
+    static const struct {
+        const char *text, *url, *shown;
+    } cases[] = {
+        {"https://hooks.example:8443/s3cret?key=s3cret",
+         "https://hooks.example:8443/s3cret?key=s3cret", "https://hooks.example:8443/…"},
+        {"http://me:s3cret@host/x", "http://me:s3cret@host/x", "http://host/…"},
+        {"slack:https://hooks.slack.com/services/s3cret", "https://hooks.slack.com/services/s3cret",
+         "slack:https://hooks.slack.com/…"},
+        {"ntfy://s3cret", "https://ntfy.sh/s3cret", "ntfy://ntfy.sh/…"},
+        {"ntfy://ntfy.example:81/s3cret?token=s3cret", "https://ntfy.example:81/s3cret",
+         "ntfy://ntfy.example:81/…"},
+        {"ntfy+http://[::1]:81/s3cret", "http://[::1]:81/s3cret", "ntfy+http://[::1]:81/…"},
+        {"smtp://host/?from=a@b&to=c@d", "smtp://host/geckotape", "smtp://host/…"},
+        {"smtps://me:s3%40cret@host:465/?to=c@d,e@f&from=a%2Bb@b", "smtps://host:465/geckotape",
+         "smtps://host:465/…"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct err err = ERR_INIT;
+        struct alert_channel c;
+        if (alert_channel_parse(str_of(cases[i].text), &c, &err) != ST_OK)
+            TAP_FAIL("%s: %s", cases[i].text, err.msg);
+        CHECK_Z(c.url, cases[i].url);
+        CHECK_Z(c.shown, cases[i].shown);
+        if (i == 7) {
+            CHECK_Z(c.password, "s3@cret");
+            CHECK_Z(c.from, "a+b@b");
+            CHECK_Z(c.to, "c@d,e@f");
+        }
+    }
+}
+
+static void what_is_no_channel_is_refused_without_its_secrets(void)
+{
+    static const char *const wrong[] = {
+        "",
+        "https:",
+        "https://",
+        "ftp://s3cret/",
+        "file:///etc/s3cret",
+        "slack:s3cret",
+        "slack:file:///s3cret",
+        "https://s3cret:x:y/",
+        "https://host/\ns3cret",
+        "smtp://me:s3cret@host/",
+        "smtp://me:s3cret@host/?from=a&to=b@c",
+        "smtp://me:s3cret@host/?from=a@b%0d%0aBcc:x&to=b@c",
+        "smtp://me:s3cret@host/?from=a@b&to=c@d%0aRCPT",
+        "ntfy://host/x?token=s3cret%0a",
+    };
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct err err = ERR_INIT;
+        struct alert_channel c;
+        if (alert_channel_parse(str_of(wrong[i]), &c, &err) != ST_REJECT)
+            TAP_FAIL("taken: %s", wrong[i]);
+        CHECK(strstr(err.msg, "s3cret") == NULL && err.msg[0] != '\0');
+    }
+}
+
+TAP_MAIN(TAP_CASE(each_channel_is_read_and_shown_without_its_secrets),
+         TAP_CASE(what_is_no_channel_is_refused_without_its_secrets))

@@ -376,19 +376,23 @@ static void check_starved(const struct config *config, const struct config_read 
                 f->jobs[i].fitting_us > 0 ? fitting : "");
 }
 
+/* One that is none would be taken for no bound. */
+static void check_budget_form(const struct config *config, const struct config_read *read)
+{
+    struct err err = ERR_INIT;
+    int64_t budget;
+
+    if (config_budget(config, &budget, &err) != ST_OK)
+        opt_problem(read->problems, "%s: %s", place_of(read, NULL, "api-budget").text, err.msg);
+}
+
 /* The pace fits, but what a plan gives for a month does not last: slots will be left out. */
 static void check_budget(const struct config *config, const struct config_read *read)
 {
     struct forecast f;
-    struct err err = ERR_INIT;
     size_t n = read->problems->n;
     char fitting[TIME_TEXT] = "";
-    int64_t budget;
 
-    if (config_budget(config, &budget, &err) != ST_OK) {
-        opt_problem(read->problems, "%s: %s", place_of(read, NULL, "api-budget").text, err.msg);
-        return;
-    }
     config_forecast(config, &f);
     if (f.budget == 0)
         return;
@@ -503,6 +507,7 @@ void config_check(const struct config *config, const struct config_read *read)
         if (is_whole)
             check_plan(config, read);
         check_secret(read, "http-token", config->http_token, MIN_TOKEN);
+        check_budget_form(config, read);
     } else if (verb & VERB_ALERTS) {
         for (size_t i = 0; i < config->n_jobs; i++)
             check_job(&config->jobs[i], read->jobs.n > 0 ? &read->jobs.all[i] : NULL, read);
@@ -511,6 +516,7 @@ void config_check(const struct config *config, const struct config_read *read)
     }
     if ((verb & VERB_SERVE) && config->is_upstream) {
         check_url(config, read);
+        check_budget_form(config, read);
         check_secret(read, "api-key", config->api_key, 0);
         if (is_whole)
             check_plan(config, read);

@@ -285,6 +285,22 @@ static void a_plan_that_does_not_last_the_month_is_warned_of(void)
     finish();
 }
 
+/* Also where nothing is forecast: what is no number would be no bound. */
+static void a_budget_that_is_none_is_refused_by_all_who_spend_it(void)
+{
+    static const uint32_t verbs[] = {VERB_RUN, VERB_ONCE, VERB_EXTRACT, VERB_CHECK, VERB_DOCTOR};
+    static const char *const budgets[] = {"--api-budget=10k", "--api-budget=0", "--api-budget=-1"};
+
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+        for (size_t k = 0; k < sizeof(budgets) / sizeof(budgets[0]); k++) {
+            CHECK_EQ(load(verbs[i], ARGS(budgets[k]), NULL), 1);
+            CHECK(says("is not a number of calls"));
+        }
+    CHECK_EQ(load(VERB_SERVE, ARGS("--upstream", "--api-budget=10k"), NULL), 1);
+    CHECK(says("\"10k\" is not a number of calls"));
+    finish();
+}
+
 /* Slots of a few days of the year alone: there are calls for them, whenever that is. */
 static void what_comes_rarely_is_not_starved(void)
 {
@@ -483,6 +499,7 @@ int main(void)
         TAP_CASE(all_jobs_together_have_to_fit),
         TAP_CASE(long_lists_of_ids_take_several_calls),
         TAP_CASE(a_plan_that_does_not_last_the_month_is_warned_of),
+        TAP_CASE(a_budget_that_is_none_is_refused_by_all_who_spend_it),
         TAP_CASE(what_comes_rarely_is_not_starved),
         TAP_CASE(a_job_starves_by_the_jobs_of_its_own_days),
         TAP_CASE(hours_without_a_poll_are_a_mistake),

@@ -29,6 +29,7 @@ struct extract {
     size_t next_sweep;        /* whose page is next */
     bool was_slot;            /* the turn before was a slot's, not a wish's */
     bool is_key_met;          /* asked for, or known to be good */
+    bool is_settled;          /* what the process before had under way is on the tape */
     bool is_running;          /* extract_run(): what failed will be tried again */
     int64_t reconsider_at_us; /* monotonic */
     int64_t ask_key_at_us;    /* monotonic: /key again, for what others spend … */
@@ -154,20 +155,22 @@ static void reconsider(struct extract *e)
 }
 
 /* What the process before may have had under way when it was killed, at most one request: as a poll
- * that was aborted, so that no later start forgets it. */
-static void charge_killed(const struct extract *e)
+ * that was aborted, so that no later start forgets it. False: nobody has noted it. */
+static bool charge_killed(struct extract *e)
 {
     const struct poller *p = &e->poller;
     const int64_t now_us = clock_wall_us(p->clock);
+    struct poll_job *j = e->n_tasks > 0 ? &e->tasks[0]->job : &e->fetcher.job;
     struct err err = ERR_INIT;
     struct tape_record last;
     uint64_t offset;
 
-    if (e->n_tasks == 0 || (p->key_hash == 0 && p->budget.calls == 0))
-        return;
-    struct task *t = e->tasks[0];
-    bool has_last = tape_writer_last_end(t->of.writer, &last);
-    budget_count(&p->budget, t->job.credits, now_us, false, 1);
+    if (p->key_hash == 0 && p->budget.calls == 0)
+        return true;
+    if (e->n_tasks == 0 && !e->fetcher.is_on)
+        return false;
+    bool has_last = tape_writer_last_end(j->job->writer, &last);
+    budget_count(&p->budget, j->credits, now_us, false, 1);
     const struct tape_record end = {
         .slot_us = now_us,
         .fetched_at_us = now_us,
@@ -176,15 +179,17 @@ static void charge_killed(const struct extract *e)
         .next_due_us = has_last ? last.next_due_us : 0,
         .n_skipped = has_last ? last.n_skipped : 0,
         .attempts = 1,
-        .credits_key = t->job.credits->key_hash,
-        .credits_from_us = t->job.credits->from_us,
-        .credits_spent = t->job.credits->spent,
+        .credits_key = j->credits->key_hash,
+        .credits_from_us = j->credits->from_us,
+        .credits_spent = j->credits->spent,
         .error = STR("the collector before did not stop by itself: the request that may have been "
                      "under way is charged"),
     };
-    if (tape_append_end(t->of.writer, &end, &offset, &err) != ST_OK) /* then by the next poll's */
-        log_warn("extract", "cannot note a call that may have been charged",
-                 LOG_Z("job", t->of.id.job), LOG_Z("error", err.msg));
+    if (tape_append_end(j->job->writer, &end, &offset, &err) == ST_OK)
+        return true;
+    log_warn("extract", "cannot note a call that may have been charged",
+             LOG_Z("job", j->job->id.job), LOG_Z("error", err.msg));
+    return false;
 }
 
 static void begin_budget(struct extract *e)
@@ -195,8 +200,7 @@ static void begin_budget(struct extract *e)
     for (size_t i = 0; i < e->setup.n_idle; i++)
         if (tape_writer_last_end(e->setup.idle[i], &end))
             budget_of(&e->poller.budget, tape_writer_stream(e->setup.idle[i])->job, now_us, &end);
-    if (e->setup.was_killed)
-        charge_killed(e);
+    e->is_settled = !e->setup.was_killed || charge_killed(e);
     show_budget(e);
 }
 
@@ -240,6 +244,11 @@ void extract_free(struct extract *e)
         task_free(e->tasks[i]);
     mem_free(e->tasks);
     mem_free(e);
+}
+
+bool extract_has_settled(const struct extract *e)
+{
+    return e->is_settled;
 }
 
 /* ---- other threads ---- */
@@ -548,8 +557,10 @@ static enum st fetch_if_free(struct extract *e, bool is_sweeping, int64_t *wait_
     if (slot_us - ready_us < p->limiter.interval_us || slot_us - ready_us < US_PER_S)
         return ST_OK;
     *ret_is_done = true;
-    return fetch_next(&e->fetcher, p,
-                      slot_us - ready_us < FETCH_MAX_US ? slot_us : ready_us + FETCH_MAX_US, err);
+    enum st st = fetch_next(
+        &e->fetcher, p, slot_us - ready_us < FETCH_MAX_US ? slot_us : ready_us + FETCH_MAX_US, err);
+    show_budget(e);
+    return st;
 }
 
 /* Poll what is to be polled, whole; then one page of a sweep, so that neither holds up the other. A

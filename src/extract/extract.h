@@ -111,7 +111,7 @@ struct extract_setup {
     const struct tape_writer *const *idle;
     size_t n_idle;
     /* The process before did not stop by itself: a request may have been under way, and is charged
-     * on the tape of the first job. */
+     * on the tape of the first job, or on upstream's when there is none. */
     bool was_killed;
     /* The stream of what is fetched for others: TAPE_UPSTREAM. NULL: nothing is */
     const struct extract_job *upstream;
@@ -126,6 +126,9 @@ struct extract;
 enum st extract_new(const struct extract_setup *setup, struct extract **ret_extract,
                     struct err *err) MUST_USE;
 void extract_free(struct extract *e); /* NULL is fine */
+
+/* What was_killed tells of is on a tape, or need not be. Else the next start has to see to that. */
+bool extract_has_settled(const struct extract *e);
 
 /* Ask the API what it makes of the key; nothing when there is none, or no key_path. Takes up to
  * three calls, paced as all are, and sets the pace by what a paid plan has. Not while extract_run()

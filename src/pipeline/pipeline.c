@@ -228,7 +228,7 @@ static enum st open_extract(struct pipeline *p, struct err *err)
     };
 
     enum st st = extract_new(&setup, &p->extract, err);
-    if (st == ST_OK)
+    if (st == ST_OK && extract_has_settled(p->extract))
         tape_settle(p->tape);
     mem_free(jobs);
     mem_free(idle);

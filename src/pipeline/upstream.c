@@ -66,6 +66,7 @@ static enum st open_extract(struct upstream_alone *u, const struct config *confi
                             struct status *status, struct err *err)
 {
     struct extract_setup setup = {
+        .was_killed = tape_was_left(u->tape),
         .clock = clock_system(),
         .status = status,
         .events = {.ctx = u, .fetched = on_fetched},
@@ -83,7 +84,10 @@ static enum st open_extract(struct upstream_alone *u, const struct config *confi
     if (st != ST_OK)
         return st;
     setup.upstream = &stream->job;
-    return extract_new(&setup, &u->extract, err);
+    st = extract_new(&setup, &u->extract, err);
+    if (st == ST_OK && extract_has_settled(u->extract))
+        tape_settle(u->tape);
+    return st;
 }
 
 enum st upstream_open(const struct config *config, const char *data_dir, struct status *status,

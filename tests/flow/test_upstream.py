@@ -15,7 +15,7 @@ import time
 import urllib.parse
 
 import pytest
-from gecko import Running, clean_env, gecko, market_body, records, wait_for
+from gecko import Running, clean_env, gecko, get, market_body, records, wait_for
 from oracle import read_time
 
 KEY = "CG-0123456789abcdefghij"
@@ -280,6 +280,37 @@ def test_a_budget_that_is_spent_is_told_and_costs_no_room_on_the_tape(api, tmp_p
         assert run.stop() == 0
     assert len(api.asked()) == 1
     assert [(r["type"], r.get("outcome")) for r in records(tmp_path / "data")] == [("page", None), ("end", "ok")]
+
+
+def spent(port):
+    return json.loads(get(port, "/api/status"))["budget"]["own"]
+
+
+def test_the_budget_is_counted_over_restarts_and_each_kill_is_charged_once(api, tmp_path):
+    budget = ["--api-budget", 5, "--api-budget-day", 15]
+    with served(api, tmp_path, *budget) as (run, port):
+        status = json.loads(get(port, "/api/status"))["budget"]
+        assert status["calls"] == 5 and status["own"] == 0 and status["from"][8:13] == status["until"][8:13] == "15T00"
+        assert ask(port, PRICE).status == 200 and ask(port, "/coins/none").status == 404
+        wait_for(lambda: spent(port) == 1, what="the count")
+        run.kill()
+    for _ in range(2):
+        with served(api, tmp_path, *budget) as (run, port):
+            assert spent(port) == 2
+            assert run.stop() == 0
+    charge = [r for r in records(tmp_path / "data") if r["type"] == "end"][-1]
+    assert charge["outcome"] == "aborted" and charge["credits_spent"] == 2 and "charged" in charge["error"]
+    with served(api, tmp_path, *budget) as (run, port):
+        statuses = [ask(port, PRICE, Cache_Control="max-age=0").status for _ in range(5)]
+        assert statuses == [200] * 5
+        wait_for(lambda: spent(port) == 5, what="the count")
+        assert run.stop() == 0
+    assert len(api.asked("/simple/price")) == 1 + 3
+
+
+def test_a_budget_that_is_no_number_is_refused(api, tmp_path):
+    refused = gecko("serve", "--upstream", "--data", tmp_path / "data", "--api-url", api.url, "--api-budget", "10k", check=2).stderr
+    assert '--api-budget: "10k" is not a number of calls' in refused
 
 
 def test_the_simulators_limit_is_never_hit(tmp_path):

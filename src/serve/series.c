@@ -75,6 +75,8 @@ static bool read_chart(struct own *own, const struct http_request *req, struct c
         own_refuse(res, 400, "from: not before until");
         return false;
     }
+    if (chart->from_us < FIRST_US) /* a store looks up each bucket of a span */
+        chart->from_us = chart->to_us > FIRST_US ? FIRST_US : chart->to_us - 1;
     chart->step_us = whole_step((chart->to_us - chart->from_us) / n_points + 1);
     return true;
 }

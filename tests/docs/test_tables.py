@@ -36,7 +36,7 @@ def test_every_route_of_the_api_is_in_its_table_and_no_other():
     ("src/serve/sparks.c", r"define MAX_IDS +(\d+)", r"where at most (\d+) coins have been"),
     ("src/serve/events.c", r"define MAX_EVENTS +(\d+)", r"(\d+) events or 8 MB are kept"),
     ("src/serve/http.h", r"define HTTP_MAX_STREAMS +(\d+)", r"([\d,]+) clients at most"),
-    ("src/serve/series.c", r"define POINTS_MAX +(\d+)", r"\(([\d,]+) at most\), of whole 5 minutes"),
+    ("src/serve/series.c", r"define POINTS_MAX +(\d+)", r"\(([\d,]+) at most; it begins on 2013"),
     ("src/cmd/news.c", r"define MAX_TOLD +(\d+)", r"has more than (\d+) polls at once"),
     ("src/extract/fetch.h", r"define FETCH_MAX_WAITING +(\d+)", r"(\d+) different ones wait at most"),
 ])

@@ -123,7 +123,7 @@ def test_answers_are_upstreams_byte_for_byte_and_on_the_tape(api, tmp_path):
         for path, body in bodies.items():
             got = ask(port, urllib.parse.quote(path))
             assert (got.status, got.body) == (200, body), path
-            assert (got.headers["total"], got.headers["per-page"], got.headers["age"]) == ("600", "100", "0")
+            assert (got.headers["total"], got.headers["per-page"]) == ("600", "100") and int(got.headers["age"]) < 60
             assert "warning" not in got.headers
         assert run.stop() == 0
     assert len(api.asked()) == len(bodies)
@@ -453,9 +453,9 @@ def test_what_is_here_and_fresh_takes_no_call(api, tmp_path):
 
 
 def test_polls_of_jobs_go_first(api, tmp_path):
-    """A call each half second, a poll every 2 s: callers get what is left, and no poll is late or left out."""
+    """A call each half second, a poll every 3 s: callers get what is left, and no poll is late or left out."""
     api.answers["/coins/markets"] = 200, {}, market_body(5)
-    with collecting(api, tmp_path, "--top", 5, "--every", "2s", "--api-rate", 120) as (run, port), \
+    with collecting(api, tmp_path, "--top", 5, "--every", "3s", "--api-rate", 120) as (run, port), \
             concurrent.futures.ThreadPoolExecutor(16) as pool:
         stop = time.monotonic() + 9
         done = list(pool.map(lambda n: time.monotonic() < stop and ask(port, f"/coins/c{n}").status, range(400)))
@@ -465,10 +465,10 @@ def test_polls_of_jobs_go_first(api, tmp_path):
     times = api.times()
     assert len(times) <= (times[-1] - times[0]) / 0.5 + 2
     ends = [r for r in records(tmp_path / "data") if r["type"] == "end" and r["job"] != "upstream"]
-    slots = [end["slot_us"] // 2_000_000 for end in ends if end["outcome"] == "ok"]
+    slots = [end["slot_us"] // 3_000_000 for end in ends if end["outcome"] == "ok"]
     assert slots == list(range(slots[0], slots[0] + len(slots))), slots
     late = [read_time(end["finished"]) - end["slot_us"] for end in ends[1:]]
-    assert max(late) < 1_900_000, late
+    assert max(late) < 2_900_000, late
 
 
 def test_metrics_and_status_tell_of_it(api, tmp_path):

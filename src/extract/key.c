@@ -55,11 +55,24 @@ static enum reply judge(struct poller *p, char ret_text[KEY_MAX_TEXT])
                                                             : REPLY_NOTHING;
 }
 
+/* The tape's next `end` says it. */
+static void charge(struct poller *p)
+{
+    if (p->budget.n > 0)
+        budget_count(&p->budget, &p->budget.all[0]->credits, clock_wall_us(p->clock), false, 1);
+}
+
+/* No call beyond the budget, but /key: it alone can say that there is more. */
 static enum reply ask(struct poller *p, const char *path, const char *key,
                       char ret_text[KEY_MAX_TEXT])
 {
     char line[sizeof(p->key_line)];
     struct err err = ERR_INIT;
+
+    if (strcmp(path, "/ping") == 0 && budget_now(&p->budget, clock_wall_us(p->clock)).left == 0) {
+        snprintf(ret_text, KEY_MAX_TEXT, "no call is left to ask with in this period");
+        return REPLY_NOTHING;
+    }
 
     buf_clear(&p->url);
     buf_addf(&p->url, "%s%s", p->api->base_url, path);
@@ -70,8 +83,8 @@ static enum reply ask(struct poller *p, const char *path, const char *key,
     limiter_take(&p->limiter, clock_mono_us(p->clock));
     enum st st =
         http_client_get(p->http, buf_z(&p->url), line, p->api->total_timeout_us, &p->answer, &err);
-    if (st == ST_OK && p->answer.status == 200 && p->budget.n > 0)
-        budget_count(&p->budget, &p->budget.all[0]->credits, clock_wall_us(p->clock), false, 1);
+    if (st == ST_OK ? p->answer.status == 200 : p->answer.is_sent) /* as request.c has it */
+        charge(p);
     if (st == ST_OK)
         return judge(p, ret_text);
     if (st != ST_REJECT)

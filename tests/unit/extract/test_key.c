@@ -220,6 +220,42 @@ static void once_asks_for_a_key_that_has_not_been_charged_yet(void)
     CHECK_EQ(w.server.n_requests, 2 + 1 + 1);
 }
 
+static void no_ping_is_sent_when_no_call_is_left(void)
+{
+    prepare(SCRIPT({.answer = GOOD}, PONG));
+    snprintf(w.setup.api.key, sizeof(w.setup.api.key), KEY);
+    w.setup.api.key_header = "x-cg-demo-api-key";
+    w.setup.api.budget = 1;
+    for (int i = 0; i < 2; i++) {
+        w.setup.api.key_path = i > 0 ? "/ping" : NULL;
+        begin();
+        if (i == 0)
+            poll_once(0, BUDGET_US);
+        else
+            extract_check_key(w.extract, &found);
+        extract_free(w.extract);
+        w.extract = NULL;
+    }
+    end();
+    CHECK_EQ(found.state, KEY_UNKNOWN);
+    CHECK_Z(found.text, "no call is left to ask with in this period");
+    CHECK_EQ(w.server.n_requests, 1);
+}
+
+/* Of a ping that went out and had no answer nobody knows whether it was charged. */
+static void a_ping_without_an_answer_counts(void)
+{
+    prepare(SCRIPT({.answer = "", .is_closed = true}, {.answer = GOOD}));
+    snprintf(w.setup.api.key, sizeof(w.setup.api.key), KEY);
+    w.setup.api.key_header = "x-cg-demo-api-key";
+    w.setup.api.key_path = "/ping";
+    begin();
+    poll_once(0, BUDGET_US);
+    end();
+    CHECK_EQ(w.outcome, POLL_OK);
+    CHECK_EQ(last()->r.credits_spent, 2);
+}
+
 /* A plan whose bound only /key tells: each `once` has to know it. */
 static void once_asks_each_time_where_only_the_key_tells_the_bound(void)
 {
@@ -298,6 +334,7 @@ TAP_MAIN(TAP_CASE(a_key_is_good_refused_ignored_or_nobody_knows),
          TAP_CASE(what_is_left_is_unknown_unless_it_is_told),
          TAP_CASE(the_pace_is_the_plans_unless_somebody_fixed_it),
          TAP_CASE(once_asks_for_a_key_that_has_not_been_charged_yet),
+         TAP_CASE(no_ping_is_sent_when_no_call_is_left), TAP_CASE(a_ping_without_an_answer_counts),
          TAP_CASE(once_asks_each_time_where_only_the_key_tells_the_bound),
          TAP_CASE(a_bound_that_was_not_told_at_the_start_is_asked_for_again),
          TAP_CASE(a_refusal_is_shown_and_stops_no_poll))

@@ -203,6 +203,11 @@ bool grid_has(const struct grid *g, int64_t ts_us)
     return grid_next(g, ts_us - 1) == ts_us;
 }
 
+int64_t grid_every(const struct grid *g, int64_t at_us)
+{
+    return span_at(g, at_us).every_us;
+}
+
 int64_t grid_end(const struct grid *g, int64_t at_us)
 {
     if (g->cron.zone) {

@@ -34,6 +34,9 @@ bool grid_has(const struct grid *g, int64_t ts_us);
  * hours begin or end; also where none holds. INT64_MAX: never. */
 int64_t grid_end(const struct grid *g, int64_t at_us);
 
+/* The interval that holds at this moment; 0: none does. Not of a cron line. */
+int64_t grid_every(const struct grid *g, int64_t at_us);
+
 /* How many slots lie after the one moment and before the other; for spans of up to some months. */
 uint64_t grid_count(const struct grid *g, int64_t after_us, int64_t before_us);
 

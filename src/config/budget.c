@@ -76,7 +76,7 @@ static void note(const struct job_config *job, int64_t calls, double share, doub
     of->share = share;
     of->kept = kept;
     of->apart_us = kept > 0 ? PERIOD_DAYS * DAY_US / kept : 0;
-    of->fitting_us = round_up((double)config_every_us(job) * stretch);
+    of->fitting_us = config_is_plain(job) ? round_up((double)config_interval_us(job) * stretch) : 0;
 }
 
 static void share_out(const struct config *config, const struct wanted *w, struct forecast *f)

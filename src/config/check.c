@@ -253,51 +253,7 @@ static void check_job(const struct job_config *job, const struct file_job *file,
                     place_of(read, NULL, "category").text);
 }
 
-static bool is_active(const struct job_config *job, int64_t at_us)
-{
-    struct err err = ERR_INIT;
-    int64_t from_us, to_us;
-
-    return config_between(job->between, &from_us, &to_us, &err) != ST_OK ||
-           time_is_in_hours(at_us, from_us, to_us);
-}
-
-static double calls_per_minute(const struct job_config *job)
-{
-    return (double)config_pages(job) * 60 * US_PER_S / (double)config_every_us(job);
-}
-
-static double calls_at(const struct config *config, int64_t at_us)
-{
-    double sum = 0;
-
-    for (size_t i = 0; i < config->n_jobs; i++)
-        if (is_active(&config->jobs[i], at_us))
-            sum += calls_per_minute(&config->jobs[i]);
-    return sum;
-}
-
-double config_calls_per_minute(const struct config *config, int64_t *ret_at_us)
-{
-    double most = calls_at(config, 0);
-    int64_t from_us, to_us;
-
-    *ret_at_us = 0;
-    /* it grows only where the hours of a job begin */
-    for (size_t i = 0; i < config->n_jobs; i++) {
-        struct err err = ERR_INIT;
-        if (config_between(config->jobs[i].between, &from_us, &to_us, &err) != ST_OK)
-            continue;
-        double calls = calls_at(config, from_us);
-        if (calls > most) {
-            most = calls;
-            *ret_at_us = from_us;
-        }
-    }
-    return most;
-}
-
-static void pace_of_one(const struct config *config, const struct config_read *read)
+static void pace_of_one(const struct config *config, const struct config_read *read, int64_t at_us)
 {
     const struct file_job *file = read->jobs.n > 0 ? &read->jobs.all[0] : NULL;
     const struct job_config *job = &config->jobs[0];
@@ -305,17 +261,21 @@ static void pace_of_one(const struct config *config, const struct config_read *r
     uint32_t rate = config_rate(config);
     int64_t calls = config_pages(job), minutes = (calls + rate - 1) / rate;
 
-    duration_format(config_every_us(job), wanted);
+    const int64_t apart_us = config_apart_us(job, at_us);
+    duration_format(apart_us, wanted);
     duration_format(minutes * 60 * US_PER_S, fitting);
     if (file == NULL && config_is_default_selection(job))
         snprintf(what, sizeof(what), "--top %lld --every %s", (long long)config_top(job), wanted);
     else if (file == NULL)
         snprintf(what, sizeof(what), "--every %s", wanted);
     opt_problem(read->problems,
-                "%s: a poll takes %lld calls, every %s, and the pace is %u calls a minute; --every "
-                "%s fits, or "
-                "a plan with a higher --api-rate",
-                file ? file->origin : what, (long long)calls, wanted, rate, fitting);
+                "%s: a poll takes %lld calls, every %s, and the pace is %u calls a minute; %s %s "
+                "fits, or a plan with a higher --api-rate",
+                file ? file->origin : what, (long long)calls, wanted, rate,
+                job->cron[0]                          ? "a line whose times are apart by"
+                : apart_us != config_interval_us(job) ? "an off-peak interval of"
+                                                      : "--every",
+                fitting);
 }
 
 /* Polls that cannot end before the next ones begin would only ever miss slots. */
@@ -330,14 +290,15 @@ static void check_pace(const struct config *config, const struct config_read *re
     if (calls <= rate * 1.000001)
         return;
     if (config->n_jobs == 1) {
-        pace_of_one(config, read);
+        pace_of_one(config, read, at_us);
         return;
     }
     for (size_t i = 0; i < config->n_jobs && list.len + 120 < list.max; i++) {
-        if (!is_active(&config->jobs[i], at_us))
+        const int64_t apart_us = config_apart_us(&config->jobs[i], at_us);
+        if (apart_us == 0)
             continue;
         config_job_name(&config->jobs[i], name);
-        duration_format(config_every_us(&config->jobs[i]), every);
+        duration_format(apart_us, every);
         buf_addf(&list, "%s%s (%lld call%s every %s)", list.len > 0 ? ", " : "", name,
                  (long long)config_pages(&config->jobs[i]),
                  config_pages(&config->jobs[i]) == 1 ? "" : "s", every);

@@ -242,8 +242,11 @@ struct forecast {
 
 void config_forecast(const struct config *config, struct forecast *ret_forecast);
 
-/* The calls a minute that all jobs make together at the busiest time of the day, and when that
- * begins, in microseconds since midnight UTC. */
+/* What lies between two polls of a job at this moment; 0: it is not polled then. */
+int64_t config_apart_us(const struct job_config *job, int64_t at_us);
+
+/* The calls a minute that all jobs make together at the busiest time of a year, and when that
+ * begins, by a sample: a moment for config_apart_us(). */
 double config_calls_per_minute(const struct config *config, int64_t *ret_at_us);
 
 /* The hours of --between in microseconds since midnight UTC: from included, to not; from beyond to:

@@ -9,7 +9,7 @@
 #define MINUTE_US  (60 * US_PER_S)
 #define HOUR_US    (60 * MINUTE_US)
 #define FROM_US    (INT64_C(1767225600) * US_PER_S) /* 2026, a Thursday: for samples */
-#define MAX_SAMPLE 1500 /* polls of a cron line: five minutes' of a week */
+#define MAX_SAMPLE 1500 /* polls of a cron line: five minutes' of a week, daily ones of a year */
 
 static bool has(const char *text)
 {
@@ -91,25 +91,31 @@ bool config_is_plain(const struct job_config *job)
     return !has(job->cron) && !has(job->offpeak);
 }
 
-/* Of a cron line the shortest time between two. */
+/* Of a cron line by a sample of a year. */
+static int64_t shortest_us(const struct grid *g)
+{
+    const int64_t until_us = FROM_US + CONFIG_SAMPLE_DAYS * 24 * HOUR_US;
+    int64_t slot_us = grid_next(g, FROM_US - 1), every_us = 0;
+
+    for (int i = 0; i < MAX_SAMPLE && slot_us != 0 && slot_us < until_us; i++) {
+        const int64_t next_us = grid_next(g, slot_us);
+        if (next_us != 0 && (every_us == 0 || next_us - slot_us < every_us))
+            every_us = next_us - slot_us;
+        slot_us = next_us;
+    }
+    return every_us > 0 ? every_us : CONFIG_SAMPLE_DAYS * 24 * HOUR_US;
+}
+
 int64_t config_every_us(const struct job_config *job)
 {
     struct err err = ERR_INIT;
     struct grid g;
-    int64_t every_us = 0, slot_us = FROM_US;
 
-    if (!has(job->cron) || config_grid(job, &g, &err) != ST_OK)
+    if (config_is_plain(job) || config_grid(job, &g, &err) != ST_OK)
         return config_interval_us(job);
-    slot_us = grid_next(&g, slot_us);
-    for (int i = 0; i < MAX_SAMPLE && slot_us < FROM_US + 8 * 24 * HOUR_US; i++) {
-        int64_t next_us = grid_next(&g, slot_us);
-        if (next_us == 0)
-            break;
-        if (every_us == 0 || next_us - slot_us < every_us)
-            every_us = next_us - slot_us;
-        slot_us = next_us;
-    }
-    return every_us > 0 ? every_us : 24 * HOUR_US;
+    if (g.cron.zone)
+        return shortest_us(&g);
+    return g.offpeak.every_us < g.every_us ? g.offpeak.every_us : g.every_us;
 }
 
 int64_t config_slots(const struct job_config *job, int64_t day, int64_t days)

@@ -236,6 +236,25 @@ static void all_jobs_together_have_to_fit(void)
         {"jobs: {a: {all: true, every: 18m}}", true},
         {"jobs: {a: {all: true, every: 1h}, b: {every: 20s}}", false},
         {"jobs: {a: {all: true, every: 1h}, b: {every: 1m}}\napi: {rate: 5}", true},
+        {"jobs: {a: {every: 1h, offpeak: '22:00-06:00 10s Europe/Berlin'}}", false},
+        {"jobs: {a: {every: 10s, offpeak: '22:00-06:00 1h', between: 23:00-05:00}}", true},
+        {"jobs: {a: {every: 10s, offpeak: '06:00-22:00 1h', between: 23:00-05:00}}", false},
+        {"jobs: {a: {every: 1h, offpeak: '22:00-06:00 20s'},\n"
+         "       b: {vs: eur, every: 1h, offpeak: '06:00-21:00 20s'}}",
+         true},
+        {"jobs: {a: {every: 1h, offpeak: '22:00-06:00 20s'},\n"
+         "       b: {vs: eur, every: 1h, offpeak: '05:00-21:00 20s'}}",
+         false},
+        /* in summer alone */
+        {"jobs: {a: {every: 1h, offpeak: '22:00-06:00 20s'},\n"
+         "       b: {vs: eur, every: 1h, offpeak: '07:00-21:00 20s Europe/Berlin'}}",
+         false},
+        {"jobs: {a: {all: true, cron: '*/10 * * JUL *'}}", false},
+        {"jobs: {a: {top: 1000, cron: '* * * 7 *'}, b: {top: 1000, cron: '* * * 1 *'}}", true},
+        {"jobs: {a: {top: 1000, cron: '* * * 7 *'}, b: {top: 1000, cron: '* 9 * * *'}}", false},
+        {"jobs: {a: {top: 1000, cron: '* 8-11 * * *'}, b: {top: 1000, cron: '* 13-18 * * *'}}",
+         true},
+        {"jobs: {a: {all: true, cron: '0 0 31 * *'}}", true},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         put("geckotape.yaml", rows[i].text);
@@ -251,6 +270,35 @@ static void all_jobs_together_have_to_fit(void)
     CHECK_EQ(load(VERB_RUN, NULL, NULL), 1);
     CHECK(says("geckotape.yaml:1: jobs.a: a poll takes 70 calls, every 17m") && says("18m fits"));
     CHECK_EQ(load(VERB_ONCE, NULL, NULL), 0);
+    put("geckotape.yaml", "jobs: {a: {top: 500, every: 1h, offpeak: '22:00-06:00 10s'}}");
+    CHECK_EQ(load(VERB_RUN, NULL, NULL), 1);
+    CHECK(says("a poll takes 2 calls, every 10s") && says("an off-peak interval of 1m fits"));
+    finish();
+}
+
+static void the_shortest_time_between_two_is_that_of_the_year(void)
+{
+    static const struct {
+        const char *times;
+        int64_t every_s;
+    } rows[] = {
+        {"cron: '*/5 * * 7 *'", 300},
+        {"cron: '0 0 1,31 * *'", 86400},
+        {"cron: '@yearly'", 365 * 86400},
+        {"cron: '0 0 1 * *'", 28 * 86400},
+        {"cron: '@daily'", 86400},
+        {"every: 1m, offpeak: '22:00-06:00 10m'", 60},
+        {"every: 1h, offpeak: '22:00-06:00 10m'", 600},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct buf b = BUF_INIT(1024);
+        buf_addf(&b, "jobs: {a: {%s}}\n", rows[i].times);
+        put("geckotape.yaml", b.p);
+        buf_release(&b);
+        CHECK_EQ(load(VERB_RUN, NULL, NULL), 0);
+        CHECK_EQ(config_every_us(&config.jobs[0]), rows[i].every_s * US_PER_S);
+    }
     finish();
 }
 
@@ -497,6 +545,7 @@ int main(void)
         TAP_CASE(an_endpoint_has_its_own_rhythm),
         TAP_CASE(hours_are_of_the_utc_day),
         TAP_CASE(all_jobs_together_have_to_fit),
+        TAP_CASE(the_shortest_time_between_two_is_that_of_the_year),
         TAP_CASE(long_lists_of_ids_take_several_calls),
         TAP_CASE(a_plan_that_does_not_last_the_month_is_warned_of),
         TAP_CASE(a_budget_that_is_none_is_refused_by_all_who_spend_it),

@@ -118,6 +118,52 @@ static void the_market_is_that_of_the_last_polls(void)
     CHECK_Z(ask(&args), "a=7 ");
 }
 
+/* "2, then": how many of the coins are there, and whether the moment lies in this slot. */
+static const char *ask_seen(const char *coins, const char *vs_currency, int64_t slot_us)
+{
+    static char text[128];
+    struct str ids[8], rest = str_of(coins);
+    size_t n_ids = 0, n = 77;
+    int64_t seen_us = 77;
+
+    while (rest.len > 0)
+        str_cut(&rest, ' ', &ids[n_ids++]);
+    if (query->driver->seen(query, str_of(vs_currency), ids, n_ids, &arena, &n, &seen_us, &t.err) !=
+        ST_OK)
+        return t.err.msg;
+    snprintf(text, sizeof(text), "%zu, %s", n,
+             seen_us == 0                                                  ? "never"
+             : seen_us >= slot_us && seen_us < slot_us + SLOT(1) - SLOT(0) ? "then"
+             : seen_us < slot_us                                           ? "before"
+                                                                           : "later");
+    return text;
+}
+
+static void what_was_seen_longest_ago_of_some_coins_is_told(void)
+{
+    struct made_stream usd = made_stream("markets-usd", 1), eur = made_stream("markets-eur", 2),
+                       top = made_stream("markets-usd-top100", 3);
+
+    if (!query->driver->seen)
+        SKIP("cannot say");
+    CHECK_OK(store_attach(&t, &usd), t.err);
+    CHECK_OK(store_attach(&t, &eur), t.err);
+    CHECK_OK(store_attach(&t, &top), t.err);
+    CHECK_Z(ask_seen("a", "usd", SLOT(0)), "0, never");
+    CHECK_OK(load_caps(&top, SLOT(0), "a=1 only=2"), t.err);
+    CHECK_OK(load_caps(&eur, SLOT(1), "a=7"), t.err);
+    CHECK_OK(load_caps(&usd, SLOT(2), "a=1 b=2 gone=3"), t.err);
+    CHECK_OK(load_caps(&usd, SLOT(3), "*a=1 b=4 -gone"), t.err);
+    CHECK_Z(ask_seen("a", "usd", SLOT(3)), "1, then"); /* unchanged, but seen; in both jobs */
+    CHECK_Z(ask_seen("a b", "usd", SLOT(3)), "2, then");
+    CHECK_Z(ask_seen("b only a", "usd", SLOT(0)), "3, then");
+    CHECK_Z(ask_seen("a", "eur", SLOT(1)), "1, then");
+    CHECK_Z(ask_seen("a b", "eur", SLOT(1)), "1, then");
+    CHECK_Z(ask_seen("gone none", "usd", SLOT(3)), "0, never");
+    CHECK_Z(ask_seen("a", "gbp", SLOT(3)), "0, never");
+    CHECK_Z(ask_seen("b none", "usd", SLOT(3)), "1, then");
+}
+
 static void coins_that_left_are_gone_though_the_transform_could_not_tell(void)
 {
     struct made_stream s = made_stream("markets-usd", 1), other = made_stream("markets-usd", 2);
@@ -423,6 +469,7 @@ static void a_store_tells_of_changes_and_how_new_it_is(void)
 #define CASES(X)                                                    \
     X(the_market_is_sorted_filtered_and_cut)                        \
     X(the_market_is_that_of_the_last_polls)                         \
+    X(what_was_seen_longest_ago_of_some_coins_is_told)              \
     X(coins_that_left_are_gone_though_the_transform_could_not_tell) \
     X(coins_and_currencies_are_listed)                              \
     X(coins_are_those_of_the_list_where_there_is_one)               \

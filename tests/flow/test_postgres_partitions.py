@@ -14,21 +14,6 @@ COINS = 40
 DAY = 24 * 3600 * S_US
 
 
-@pytest.fixture(scope="module")
-def running():
-    if binaries() is None:
-        pytest.skip("no PostgreSQL here")
-    made = Server()
-    yield made
-    made.remove()
-
-
-@pytest.fixture
-def server(running):
-    running.create("etl")
-    return running
-
-
 def at(text):
     return int(datetime.datetime.fromisoformat(text + "+00:00").timestamp()) * S_US
 

@@ -6,25 +6,9 @@ import re
 
 import pytest
 from gecko import ROOT, gecko, market_body, records
-from postgres import Server, binaries
 from stores import S_US, SLOT0, make_tape
 
 EVERY = 300 * S_US
-
-
-@pytest.fixture(scope="module")
-def running():
-    if binaries() is None:
-        pytest.skip("no PostgreSQL here")
-    made = Server()
-    yield made
-    made.remove()
-
-
-@pytest.fixture
-def server(running):
-    running.create("etl")
-    return running
 
 
 def load(data, sink):

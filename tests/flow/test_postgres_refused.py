@@ -6,21 +6,11 @@ import re
 
 import pytest
 from gecko import Running, gecko, market_body, wait_for
-from postgres import Server, binaries
 from proxy import Proxy
 from stores import S_US, SLOT0, make_tape
 
 COINS = 250
 HOUR = 3600 * S_US  # between polls: each is stored whole
-
-
-@pytest.fixture(scope="module")
-def running():
-    if binaries() is None:
-        pytest.skip("no PostgreSQL here")
-    made = Server()
-    yield made
-    made.remove()
 
 
 class Market:

@@ -12,14 +12,14 @@ import pytest
 from gecko import BINARY, clean_env, gecko
 from oracle_past import S_US
 from stores import SLOT0, make_tape
-from test_queries import SEEDS, SQL, is_word, make_world, moments, server  # noqa: F401: a fixture
+from test_queries import SEEDS, SQL, is_word, make_world, moments
 
 ADDED = ["market_price", "market_job", "market_poll", "market_known_at", "market_distance_s"]
 
 
 @pytest.fixture(scope="module", params=SEEDS)
-def world(request, server, tmp_path_factory):  # noqa: F811
-    return make_world(request.param, False, server, tmp_path_factory.mktemp("world"))
+def world(request, shared, tmp_path_factory):
+    return make_world(request.param, False, shared, tmp_path_factory.mktemp("world"))
 
 
 def last_prices(jobs, vs, coin, at):

@@ -4,7 +4,6 @@
 import oracle_candles
 import pytest
 from gecko import gecko
-from postgres import Server, binaries
 from replayed import AGE, age
 from seeds import seeds
 from stores import S_US, SLOT0, make_tape
@@ -14,28 +13,14 @@ SEEDS = seeds(1)
 MINUTE = 60 * S_US
 
 
-@pytest.fixture(scope="module")
-def server():
-    if binaries() is None:
-        pytest.skip("no PostgreSQL here")
-    made = Server()
-    yield made
-    made.remove()
-
-
-@pytest.fixture
-def database(server):
-    server.create("etl")
-    return server
-
-
-def polls_of(maker, n, first_slot, step, pace):
-    """Rows that stay, coins that come and go, pages that are missing, prices that are null, rows that are refused; with pauses."""
+def polls_of(maker, n, first_slot, step, pace, width=9):
+    """Rows that stay, coins that come and go, pages that are missing, prices that are null, rows that are refused; with pauses. A page has up to
+    `width` coins."""
     polls, slot = [], first_slot
-    pages = [maker.page(9 * i, maker.random.randint(3, 9), 30) for i in range(2)]
+    pages = [maker.page(width * i, maker.random.randint(width // 3, width), 30) for i in range(2)]
     for _ in range(n):
         if maker.chance(4):
-            pages = [page if maker.chance(2) else maker.page(9 * i, maker.random.randint(3, 9), maker.random.choice([5, 30, 300]))
+            pages = [page if maker.chance(2) else maker.page(width * i, maker.random.randint(width // 3, width), maker.random.choice([5, 30, 300]))
                      for i, page in enumerate(pages)]
         outcome = maker.random.choice(["ok"] * 9 + ["partial", "failed"])
         given = pages if outcome == "ok" else [] if outcome == "failed" else maker.random.choice([[None, pages[1]], [pages[0], None]])
@@ -70,9 +55,9 @@ class Pair:
 
 @pytest.mark.parametrize("step, pace", [(30 * S_US, S_US), (2 * MINUTE, 20 * S_US), (10 * MINUTE, 4 * MINUTE), (90 * MINUTE, 9 * MINUTE)])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_candles_are_made_of_what_came_in_time_and_late_and_twice_and_anew(seed, step, pace, database, tmp_path):
+def test_candles_are_made_of_what_came_in_time_and_late_and_twice_and_anew(seed, step, pace, server, tmp_path):
     maker = Maker(seed)
-    pair = Pair(database, tmp_path / "x.db")
+    pair = Pair(server, tmp_path / "x.db")
     one, other = tmp_path / "one", tmp_path / "other"
     polls = polls_of(maker, 60, SLOT0, step, pace)
     make_tape(one, polls[:40])
@@ -88,3 +73,14 @@ def test_candles_are_made_of_what_came_in_time_and_late_and_twice_and_anew(seed,
     pair.check("after replays")
     pair.replay(one, "--force")
     assert min(pair.check("after a forced replay")) > 20
+
+
+def test_candles_of_a_whole_market_are_as_those_of_a_few_coins(server, tmp_path):
+    """As many as come in one batch: PostgreSQL gets them by COPY."""
+    maker = Maker(SEEDS[0])
+    pair = Pair(server, tmp_path / "x.db")
+    polls = polls_of(maker, 70, SLOT0, 2 * MINUTE, 20 * S_US, width=240)
+    make_tape(tmp_path / "one", polls[:60])
+    assert min(pair.load(tmp_path / "one")) > 1000
+    make_tape(tmp_path / "one", polls[60:])
+    assert min(pair.load(tmp_path / "one")) > 1000

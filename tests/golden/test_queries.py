@@ -14,7 +14,6 @@ import oracle_past as past
 import pytest
 from gecko import gecko
 from oracle_past import HOUR, S_US, Job
-from postgres import Server, binaries
 from seeds import seeds
 from stores import SLOT0, make_tape
 from test_endpoints import Maker as MakerOfOthers
@@ -76,16 +75,6 @@ def write_tape(data, jobs, until=None):
     return data
 
 
-@pytest.fixture(scope="module")
-def server():
-    if binaries() is None:
-        pytest.skip("no PostgreSQL here")
-    made = Server()
-    made.create("etl")
-    yield made
-    made.remove()
-
-
 def make_world(seed, is_alone, server, place):
     """Jobs, and URLs to ask."""
     jobs, schema = make_jobs(seed, is_alone), f"s{seed}{'a' if is_alone else ''}"
@@ -96,13 +85,13 @@ def make_world(seed, is_alone, server, place):
 
 
 @pytest.fixture(scope="module", params=SEEDS)
-def world(request, server, tmp_path_factory):
-    return make_world(request.param, False, server, tmp_path_factory.mktemp("world"))
+def world(request, shared, tmp_path_factory):
+    return make_world(request.param, False, shared, tmp_path_factory.mktemp("world"))
 
 
 @pytest.fixture(scope="module", params=SEEDS)
-def small_world(request, server, tmp_path_factory):
-    return make_world(request.param, True, server, tmp_path_factory.mktemp("small"))
+def small_world(request, shared, tmp_path_factory):
+    return make_world(request.param, True, shared, tmp_path_factory.mktemp("small"))
 
 
 def ask(url, questions):
@@ -355,13 +344,13 @@ def check_no_look_ahead(jobs, urls, store, server, tmp_path):
 
 
 @pytest.mark.parametrize("store", SQL)
-def test_no_answer_of_a_moment_knows_what_came_later(store, world, server, tmp_path):
-    check_no_look_ahead(*world, store, server, tmp_path)
+def test_no_answer_of_a_moment_knows_what_came_later(store, world, shared, tmp_path):
+    check_no_look_ahead(*world, store, shared, tmp_path)
 
 
 @pytest.mark.parametrize("store", SQL)
-def test_no_name_of_a_moment_is_of_later(store, small_world, server, tmp_path):
-    check_no_look_ahead(*small_world, store, server, tmp_path)
+def test_no_name_of_a_moment_is_of_later(store, small_world, shared, tmp_path):
+    check_no_look_ahead(*small_world, store, shared, tmp_path)
 
 
 def rfc3339(us):

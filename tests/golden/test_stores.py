@@ -9,7 +9,6 @@ import pytest
 from gecko import gecko
 from oracle_charts import COLUMNS as CHARTS
 from oracle_endpoints import ENDPOINTS
-from postgres import Server, binaries
 from replayed import AGE, age
 from seeds import FIRST_SEED, seeds
 from stores import HOUR_US, S_US, SLOT0, check_equal, in_postgres, in_sqlite, kinds_in_postgres, make_tape
@@ -18,21 +17,6 @@ from test_endpoints import Maker as MakerOfOthers
 from test_transform import Maker
 
 SEEDS = seeds(2)
-
-
-@pytest.fixture(scope="module")
-def server():
-    if binaries() is None:
-        pytest.skip("no PostgreSQL here")
-    made = Server()
-    yield made
-    made.remove()
-
-
-@pytest.fixture
-def database(server):
-    server.create("etl")
-    return server
 
 
 def markets(maker, n, first_slot, step):
@@ -76,9 +60,9 @@ class Pair:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_postgres_holds_what_sqlite_holds_whatever_comes_in_whatever_order(seed, database, tmp_path):
+def test_postgres_holds_what_sqlite_holds_whatever_comes_in_whatever_order(seed, server, tmp_path):
     maker = Maker(seed)
-    pair = Pair(database, tmp_path / "x.db")
+    pair = Pair(server, tmp_path / "x.db")
     one, other = tmp_path / "one", tmp_path / "other"
     step = 600 * S_US
     polls = markets(maker, 20, SLOT0, step)
@@ -124,7 +108,7 @@ def absences_held(held):
 
 
 @pytest.mark.parametrize("until", ["it comes back", "it never comes back"])
-def test_a_coin_that_only_an_ousted_poll_saw_was_never_absent(until, database, tmp_path):
+def test_a_coin_that_only_an_ousted_poll_saw_was_never_absent(until, server, tmp_path):
     def page(*coins):
         return ("[" + ",".join(f'{{"id":"{coin}","symbol":"c","name":"C","current_price":1}}' for coin in coins) + "]").encode()
 
@@ -133,7 +117,7 @@ def test_a_coin_that_only_an_ousted_poll_saw_was_never_absent(until, database, t
     polls = [(SLOT0 + i * HOUR_US, outcome, pages)
              for i, (outcome, pages) in enumerate([("ok", [a]), ("partial", [both, None]), ("ok", [a]), ("ok", [last])])]
     late = [(SLOT0 + HOUR_US, "ok", [a])]
-    pair = Pair(database, tmp_path / "x.db")
+    pair = Pair(server, tmp_path / "x.db")
     pair.load(make_tape(tmp_path / "one", polls))
     assert absences_held(pair.check()) == absences(polls) != collections.Counter()
     pair.load(make_tape(tmp_path / "other", late))
@@ -141,9 +125,9 @@ def test_a_coin_that_only_an_ousted_poll_saw_was_never_absent(until, database, t
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_replay_makes_of_postgres_what_a_load_of_today_makes(seed, database, tmp_path):
+def test_a_replay_makes_of_postgres_what_a_load_of_today_makes(seed, server, tmp_path):
     maker = Maker(seed)
-    pair = Pair(database, tmp_path / "x.db")
+    pair = Pair(server, tmp_path / "x.db")
     data = make_tape(tmp_path / "data", markets(maker, 20, SLOT0, 600 * S_US))
     pair.load(data)
     fresh = pair.check()
@@ -156,12 +140,12 @@ def series(value):
     return value and json.loads(value, parse_int=str, parse_float=str)
 
 
-def test_a_replay_finds_no_absence_of_a_coin_that_had_no_row_yet(database, tmp_path):
+def test_a_replay_finds_no_absence_of_a_coin_that_had_no_row_yet(server, tmp_path):
     def page(*coins):
         return ("[" + ",".join(f'{{"id":"{coin}","symbol":"c","name":{name}}}' for coin, name in coins) + "]").encode()
 
     pages = [page(("a", '"A"'), ("b", "7")), page(("a", '"A"')), page(("a", '"A"'), ("b", '"B"'))]
-    pair = Pair(database, tmp_path / "x.db")
+    pair = Pair(server, tmp_path / "x.db")
     data = make_tape(tmp_path / "data", [(SLOT0 + i * HOUR_US, "ok", [body]) for i, body in enumerate(pages)])
     pair.load(data)
     fresh = pair.check()
@@ -171,11 +155,11 @@ def test_a_replay_finds_no_absence_of_a_coin_that_had_no_row_yet(database, tmp_p
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_postgres_holds_what_the_oracle_says(seed, database, tmp_path):
+def test_postgres_holds_what_the_oracle_says(seed, server, tmp_path):
     maker = Maker(seed)
     polls = [(SLOT0 + i * HOUR_US, "ok", [maker.page(0, 12, oddity)]) for i, oddity in enumerate([3, 30, 300] * 3)]
-    gecko("load", "--from", f"tape:{make_tape(tmp_path, polls)}", "--sink", database.url(host="socket"), check=0)
-    got = in_postgres(database)
+    gecko("load", "--from", f"tape:{make_tape(tmp_path, polls)}", "--sink", server.url(host="socket"), check=0)
+    got = in_postgres(server)
     rows = {(row["slot"], row["coin_id"]): row for row in map(dict, got["market"])}
     refusals = collections.Counter((row["coin"] or "", row["reason"]) for row in map(dict, got["quarantine"].elements()))
     names = {row["id"]: row for row in map(dict, got["coin"])}
@@ -193,12 +177,12 @@ def test_postgres_holds_what_the_oracle_says(seed, database, tmp_path):
         assert [row[c] for c in ("symbol", "name", "image")] == [row["newest"]["symbol"], row["newest"]["name"], row["newest"]["image"] or None], coin
 
 
-def test_thousands_of_coins_are_written_at_once_as_they_are_one_by_one(database, tmp_path):
+def test_thousands_of_coins_are_written_at_once_as_they_are_one_by_one(server, tmp_path):
     def page(coins, price, symbol):
         return json.dumps([{"id": f"c{n}", "symbol": symbol(n), "name": f"C {n}", "current_price": n + price} for n in coins]).encode()
 
     pages = [page(range(4200), 1, lambda n: "c"), page(range(1, 4201), 2, lambda n: "d" if n % 900 == 0 else "c")]
-    pair = Pair(database, tmp_path / "x.db")
+    pair = Pair(server, tmp_path / "x.db")
     for i, body in enumerate(pages):  # each by a loader that remembers nothing
         pair.load(make_tape(tmp_path / "data", [(SLOT0 + i * HOUR_US, "ok", [body])]))
     held = pair.check()
@@ -209,9 +193,9 @@ def test_thousands_of_coins_are_written_at_once_as_they_are_one_by_one(database,
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_postgres_holds_the_other_endpoints_as_sqlite_does(endpoint, database, tmp_path):
+def test_postgres_holds_the_other_endpoints_as_sqlite_does(endpoint, server, tmp_path):
     maker = MakerOfOthers(FIRST_SEED)
-    pair = Pair(database, tmp_path / "x.db")
+    pair = Pair(server, tmp_path / "x.db")
     bodies = iter(lambda: maker.body(endpoint), None)
     polls = [(SLOT0 + i * HOUR_US * 5, maker.random.choice(["ok", "ok", "ok", "failed"]), [body]) for i, body in zip(range(20), bodies)]
     late = [(slot + HOUR_US * maker.random.choice([0, 2]), outcome, [body]) for (slot, outcome, _), body in zip(polls, bodies)]
@@ -229,9 +213,9 @@ def test_postgres_holds_the_other_endpoints_as_sqlite_does(endpoint, database, t
 
 
 @pytest.mark.parametrize("endpoint", CHARTS)
-def test_postgres_holds_charts_as_sqlite_does(endpoint, database, tmp_path):
+def test_postgres_holds_charts_as_sqlite_does(endpoint, server, tmp_path):
     maker = MakerOfCharts(FIRST_SEED)
-    pair = Pair(database, tmp_path / "x.db")
+    pair = Pair(server, tmp_path / "x.db")
     polls = [(NOW * 1000 + i * S_US, maker.random.choice(["ok", "ok", "ok", "failed"]), [maker.body(endpoint)]) for i in range(40)]
     data = make_tape(tmp_path / "data", polls, "charts", endpoint)
     pair.load(data)

@@ -234,6 +234,8 @@ static enum st open_works(struct load_verb *v, const struct config *config, stru
             .n_streams = v->n_streams,
             .clock = clock_system(),
             .is_simulated = is_simulated,
+            .retain_rows_us = config->retain_rows_us,
+            .retain_5m_us = config->retain_5m_us,
             .accepts_gap = config->is_gap_accepted,
             .events = {.ctx = w,
                        .loaded = on_loaded,

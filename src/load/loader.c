@@ -49,6 +49,8 @@ struct loader *loader_new(const struct loader_setup *setup)
     l->sink = (struct sink){.url = setup->url,
                             .clock = setup->clock,
                             .is_simulated = setup->is_simulated,
+                            .retain_rows_us = setup->retain_rows_us,
+                            .retain_5m_us = setup->retain_5m_us,
                             .tell = setup->events.told,
                             .warn = setup->events.warned,
                             .tell_ctx = setup->events.ctx};

@@ -47,6 +47,7 @@ struct loader_setup {
     struct tape *tape; /* where the heads are; NULL: another process writes, look now and then */
     struct clock *clock;
     bool is_simulated;
+    int64_t retain_rows_us, retain_5m_us; /* the sink's */
     bool accepts_gap; /* a position older than the oldest record kept goes on with that one */
     struct loader_events events;
     uint64_t max_poll_bytes; /* ceiling of one poll in memory, bodies and rows */

@@ -50,6 +50,7 @@ struct sink {
     const struct sink_driver *driver;
     const struct sink_url *url;
     struct clock *clock;
+    int64_t retain_rows_us, retain_5m_us; /* what is older may go; 0: nothing */
     bool is_simulated; /* the rows come from the simulator: a store that people look at must say so
                         */
     void *state;       /* driver's, state_size zeroed bytes */

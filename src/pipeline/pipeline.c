@@ -131,6 +131,8 @@ static enum st open_sinks(struct pipeline *p, struct err *err)
         .status = p->status,
         .is_simulated = p->setup.config->is_simulated,
         .accepts_gap = p->setup.config->is_gap_accepted,
+        .retain_rows_us = p->setup.config->retain_rows_us,
+        .retain_5m_us = p->setup.config->retain_5m_us,
         .is_stopping = &p->is_stopping,
         .poll_loaded = p->setup.poll_loaded,
         .ctx = p->setup.ctx,

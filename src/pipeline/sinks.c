@@ -123,6 +123,8 @@ static struct loader *make_loader(struct sinks *s, struct one_sink *sink)
         .tape = s->setup.tape,
         .clock = s->setup.clock,
         .is_simulated = s->setup.is_simulated,
+        .retain_rows_us = s->setup.retain_rows_us,
+        .retain_5m_us = s->setup.retain_5m_us,
         .accepts_gap = s->setup.accepts_gap,
         .events = sinks_events_of(sink),
         .max_poll_bytes = MAX_POLL_BYTES,

@@ -25,7 +25,8 @@ struct sinks_setup {
     struct streams *streams;
     struct status *status;
     bool is_simulated, accepts_gap;
-    const atomic_bool *is_stopping; /* waits end soon when it gets true */
+    int64_t retain_rows_us, retain_5m_us; /* of sinks that have rows; 0: for ever */
+    const atomic_bool *is_stopping;       /* waits end soon when it gets true */
     /* Each poll once, when the first sink has taken it (on that sink's thread). May be NULL. */
     void (*poll_loaded)(void *ctx, const struct sink_load *load, const struct sink_result *result);
     void *ctx;

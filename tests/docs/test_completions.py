@@ -14,7 +14,7 @@ VERBS = verbs()
 
 
 def options_of(verb):
-    return set(re.findall(r"^  (--[a-z-]+)", gecko(verb, "--help", check=0).stdout, re.MULTILINE))
+    return set(re.findall(r"^  (--[a-z0-9-]+)", gecko(verb, "--help", check=0).stdout, re.MULTILINE))
 
 
 def shell(name, *args, cwd=None):
@@ -75,7 +75,7 @@ def test_zsh_describes_the_verbs():
 @pytest.mark.parametrize("verb", VERBS)
 def test_zsh_describes_the_options_of_the_verb(verb):
     lines = zsh(verb, "")
-    assert {re.match(r"\*?(--[a-z-]+)", line)[1] for line in lines if re.match(r"\*?--", line)} == options_of(verb) | {"--help"}
+    assert {re.match(r"\*?(--[a-z0-9-]+)", line)[1] for line in lines if re.match(r"\*?--", line)} == options_of(verb) | {"--help"}
 
 
 def test_zsh_knows_choices_words_directories_and_files():

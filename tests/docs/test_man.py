@@ -49,7 +49,7 @@ def test_the_page_has_every_verb_with_its_options_and_examples():
     for verb in verbs():
         chapter = re.search(rf"^   {verb}\n(.*?)(?=^ {{0,3}}\S)", text, re.MULTILINE | re.DOTALL)[1]
         help_text = gecko(verb, "--help", check=0).stdout
-        for name in re.findall(r"^  (--[a-z-]+)", help_text, re.MULTILINE):
+        for name in re.findall(r"^  (--[a-z0-9-]+)", help_text, re.MULTILINE):
             assert re.search(rf"{name}\b", chapter), f"{name} of {verb}"
             assert re.search(rf"^       {name}\b.*, GECKOTAPE_", text, re.MULTILINE), name
         assert f"geckotape {verb}" in chapter

@@ -24,7 +24,7 @@ def test_metrics_in_the_text_exist():
 
 
 def test_options_in_the_text_exist():
-    options = set(re.findall(r"^### (--[a-z-]+)$", (ROOT / "docs/options.md").read_text(), re.MULTILINE))
-    used = set(re.findall(r"`[^`\n]*?(--[a-z-]+)", TEXT))
+    options = set(re.findall(r"^### (--[a-z0-9-]+)$", (ROOT / "docs/options.md").read_text(), re.MULTILINE))
+    used = set(re.findall(r"`[^`\n]*?(--[a-z0-9-]+)", TEXT))
     assert used
     assert used <= options, used - options

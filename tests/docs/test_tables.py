@@ -50,7 +50,7 @@ def test_every_option_of_help_is_in_the_options_with_its_variable():
     text = (ROOT / "docs" / "options.md").read_text()
     assert "run" in verbs()
     for verb in verbs():
-        for name in re.findall(r"^  --([a-z-]+)", gecko(verb, "--help", check=0).stdout, re.MULTILINE):
+        for name in re.findall(r"^  --([a-z0-9-]+)", gecko(verb, "--help", check=0).stdout, re.MULTILINE):
             section = re.search(rf"^### --{name}\n(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL)
             assert section, f"--{name} of {verb}"
             assert "`GECKOTAPE_" in section[1]

@@ -129,7 +129,7 @@ def test_the_examples_pass_check(tmp_path):
 def test_every_key_of_the_example_is_a_key(tmp_path):
     text = (ROOT / "geckotape.yaml.example").read_text()
     # prose is "# word"; a key that shows its default is "#key"
-    text = re.sub(r"^( *)#(?=[a-z_]+:|  )", r"\1", text, flags=re.MULTILINE)
+    text = re.sub(r"^( *)#(?=[a-z0-9_]+:|  )", r"\1", text, flags=re.MULTILINE)
     (tmp_path / "key").write_text("CG-x\n")
     (tmp_path / "token").write_text("0123456789abcdef\n")
     (tmp_path / "login").write_text("me:0123456789abcdef\n")

@@ -18,6 +18,7 @@ static const struct migration migrations[] = {
     {.version = 2, .oldest_program = "0.1.0", .sql = &postgres_sql_0002_layout},
     {.version = 3, .oldest_program = "0.1.0", .sql = &postgres_sql_0003_charts},
     {.version = 4, .oldest_program = "0.1.0", .sql = &postgres_sql_0004_candles},
+    {.version = 5, .oldest_program = "0.1.0", .sql = &postgres_sql_0005_retained},
 };
 static const struct schema schema = {.migrations = migrations,
                                      .n = sizeof(migrations) / sizeof(migrations[0]),

@@ -8,9 +8,6 @@
 #define MAX_STEP    60000
 #define BUCKET_COST 100
 
-#define MAX_LATE \
-    (3 * CANDLE_1H_US) /* rows that come later than this after their slot have no candle */
-
 /* ---- one bucket ---- */
 
 static enum st prepare(struct store *s, enum db_statement which, int64_t from_us, int64_t len_us,
@@ -105,7 +102,7 @@ enum st candles_touch(struct store *s, int64_t from_us, int64_t to_us, struct er
     if (s->db.table != TABLE_MARKET)
         return ST_OK;
     from_us = time_floor(from_us, CANDLE_5M_US);
-    to_us = to_us < from_us + MAX_LATE ? to_us : from_us + MAX_LATE;
+    to_us = to_us < from_us + CANDLE_MAX_LATE_US ? to_us : from_us + CANDLE_MAX_LATE_US;
     const size_t last = spans->n - 1;
     if (spans->n > 0 && from_us >= spans->coin_ids[last] &&
         from_us <= spans->times_us[last] + CANDLE_5M_US) {
@@ -143,8 +140,9 @@ static int by_start(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-/* Every bucket once that begins in one of the spans, and before a moment: in s->due, in order. */
-static enum st list_buckets(struct store *s, int64_t until_us, struct err *err)
+/* Every bucket once that begins in one of the spans, from one moment until another: in s->due, in
+ * order. */
+static enum st list_buckets(struct store *s, int64_t from_us, int64_t until_us, struct err *err)
 {
     struct coin_list *due = &s->due;
     enum st st = ST_OK;
@@ -154,7 +152,8 @@ static enum st list_buckets(struct store *s, int64_t until_us, struct err *err)
     for (size_t i = 0; i < s->spans.n; i++)
         for (int64_t at = s->spans.coin_ids[i];
              st == ST_OK && at <= s->spans.times_us[i] && at < until_us; at += CANDLE_5M_US)
-            st = coin_list_add(due, at, 0, err);
+            if (at >= from_us)
+                st = coin_list_add(due, at, 0, err);
     if (st != ST_OK || due->n == 0)
         return st;
     qsort(due->coin_ids, due->n, sizeof(*due->coin_ids), by_start);
@@ -182,11 +181,11 @@ static enum st sum_due(struct store *s, int64_t len_us, int64_t part_us, int64_t
 }
 
 /* Make anew what the transaction changed of what was made. */
-static enum st mend(struct store *s, int64_t built_us, struct err *err)
+static enum st mend(struct store *s, int64_t frozen_us, int64_t built_us, struct err *err)
 {
     int64_t n_made = 0;
 
-    enum st st = list_buckets(s, built_us, err);
+    enum st st = list_buckets(s, frozen_us, built_us, err);
     for (size_t i = 0; st == ST_OK && i < s->due.n; i++)
         st = build(s, s->due.coin_ids[i], &n_made, err);
     if (st == ST_OK)
@@ -264,6 +263,7 @@ static enum st advance(struct store *s, int64_t built_us, int64_t goal_us, struc
 struct made {
     bool is_begun, has_polls;
     int64_t built_us, goal_us;
+    int64_t frozen_us; /* candles before stay as they are, as what they are made of is gone */
 };
 
 static enum st read_made(struct store *s, struct made *ret, struct err *err)
@@ -282,6 +282,9 @@ static enum st read_made(struct store *s, struct made *ret, struct err *err)
     ret->has_polls = !db_is_null(stmt, 1);
     ret->built_us = time_floor(db_int(stmt, ret->is_begun ? 0 : 1), CANDLE_5M_US);
     ret->goal_us = time_floor(db_int(stmt, 2), CANDLE_5M_US);
+    const int64_t rows_us = db_is_null(stmt, 3) ? INT64_MIN : db_int(stmt, 3);
+    const int64_t fine_us = db_is_null(stmt, 4) ? INT64_MIN : db_int(stmt, 4);
+    ret->frozen_us = rows_us > fine_us ? rows_us : fine_us;
     db_reset(stmt);
     return ST_OK;
 }
@@ -299,7 +302,7 @@ enum st candles_update(struct store *s, struct err *err)
         return ST_OK;
     enum st st = read_made(s, &made, err);
     if (st == ST_OK && made.is_begun)
-        st = mend(s, made.built_us, err);
+        st = mend(s, made.frozen_us, made.built_us, err);
     if (st == ST_OK && is_due(&made))
         st = advance(s, made.built_us, made.goal_us, err);
     return st;

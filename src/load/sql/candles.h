@@ -19,6 +19,9 @@
 #define CANDLE_1H_US (3600 * US_PER_S)
 #define CANDLE_1D_US (86400 * US_PER_S)
 
+/* Rows that come later than this after their slot have no candle. */
+#define CANDLE_MAX_LATE_US (3 * CANDLE_1H_US)
+
 /* A row comes within about an hour of its slot. */
 static inline int64_t candle_first_slot(int64_t from_us)
 {

@@ -36,6 +36,7 @@
     X(FIND_COIN, find_coin)                 \
     X(FIND_COINS, find_coins)               \
     X(FIND_JOB, find_job)                   \
+    X(FIND_FROZEN, find_frozen)             \
     X(FIND_NAME, find_name)                 \
     X(FIND_OWN_POLL, find_own_poll)         \
     X(FIND_POLL, find_poll)                 \
@@ -48,6 +49,7 @@
     X(MARKET_HAS_COIN, market_has_coin)     \
     X(MOVE_CANDLES, move_candles)           \
     X(MOVE_OFFSET, move_offset)             \
+    X(MOVE_RETAINED, move_retained)         \
     X(NAME_COIN, name_coin)                 \
     X(NEXT_CANDLES, next_candles)           \
     X(NEXT_LACK, next_lack)                 \
@@ -57,7 +59,10 @@
     X(POLL_TIMES, poll_times)               \
     X(READ_CANDLES, read_candles)           \
     X(READ_OFFSET, read_offset)             \
+    X(READ_RETAINED, read_retained)         \
     X(READ_VERSION, read_version)           \
+    X(REMOVE_CANDLES, remove_candles)       \
+    X(REMOVE_ROWS, remove_rows)             \
     X(REPLACE_POLL, replace_poll)           \
     X(REPLAY_COUNT, replay_count)           \
     X(REPLAY_FENCE, replay_fence)           \

@@ -4,9 +4,12 @@
 #include "base/mem.h"
 #include "base/metric.h"
 #include "load/sql/candles.h"
+#include "load/sql/retain.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+
+#define RETAIN_EVERY_US (60 * US_PER_S)
 
 enum st sql_sink_opened(struct sink *s, struct err *err)
 {
@@ -342,7 +345,14 @@ enum st sql_sink_tidy(struct sink *s, bool *ret_has_more, struct err *err)
 {
     struct sql_sink *me = s->state;
 
+    const struct retained keep = {s->retain_rows_us, s->retain_5m_us};
+
     enum st st = candles_step(&me->store, ret_has_more, err);
+    if (st == ST_OK && !*ret_has_more && clock_mono_us(s->clock) >= me->retain_again_us) {
+        st = retain_step(&me->store, &keep, ret_has_more, err);
+        if (st == ST_OK && !*ret_has_more)
+            me->retain_again_us = clock_mono_us(s->clock) + RETAIN_EVERY_US;
+    }
     if (st != ST_OK)
         roll_back(me);
     return st;

@@ -20,6 +20,7 @@ struct sql_sink {
     struct sql_attached *streams;
     size_t n_streams;
     struct store_batch batch;  /* that is made anew */
+    int64_t retain_again_us;   /* monotonic: not before this does retain.c look again */
     struct position moved, at; /* in the open transaction: as stored, and behind its last poll */
 };
 

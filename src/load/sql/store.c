@@ -358,30 +358,55 @@ enum st store_keep_pages(struct store *s, const struct store_poll *poll, enum db
     return db_keep_pages(&s->db, &pages, err);
 }
 
+/* Is it of a time whose rows were removed? Only a late one can be. */
+static enum st is_too_late(struct store *s, const struct store_poll *poll,
+                           const struct before_relation *relation, bool *ret_is_too_late,
+                           struct buf *why, struct err *err)
+{
+    struct stmt *stmt;
+    bool has_row;
+
+    *ret_is_too_late = false;
+    if (!relation->is_late || s->db.table != TABLE_MARKET)
+        return ST_OK;
+    enum st st = db_prepare(&s->db, DB_FIND_FROZEN, &stmt, err);
+    if (st != ST_OK)
+        return st;
+    db_bind_int(stmt, ":job_id", poll->job_id);
+    st = db_step(&s->db, stmt, &has_row, err);
+    if (st != ST_OK || !has_row)
+        return st;
+    *ret_is_too_late = poll->load->end->slot_us < db_int(stmt, 0);
+    db_reset(stmt);
+    if (*ret_is_too_late)
+        buf_add_z(why, "it came when the rows of its time had been removed (--retain-rows)");
+    return ST_OK;
+}
+
 /* Everything that only a poll with its rows in market changes. */
 static enum st store_rows(struct store *s, const struct store_poll *poll, bool is_replacing,
-                          struct sink_result *result, struct err *err)
+                          const struct before_relation *relation, struct sink_result *result,
+                          struct err *err)
 {
     const struct poll_rows *rows = poll->load->rows;
-    const struct before_relation relation = before_relate(&s->before, &s->db, poll->load);
     enum st st = ST_OK;
 
-    s->has_late |= relation.is_late;
+    s->has_late |= relation->is_late;
     s->last_slot_us = rows->slot_us;
-    if (relation.is_late)
+    if (relation->is_late)
         st = store_keep_next(s, poll->job_id, rows->slot_us, NULL, err);
     if (st == ST_OK && is_replacing)
         st = store_oust_partial(s, poll, err);
     if (st == ST_OK && is_replacing)
         st = store_delete_rows(s, poll->job_id, rows->slot_us, err);
     if (st == ST_OK)
-        st = store_insert_rows(s, poll, relation.is_base, result, err);
+        st = store_insert_rows(s, poll, relation->is_base, result, err);
     if (st == ST_OK)
         st = store_keep_pages(s, poll, is_replacing ? DB_HAD_OTHER : DB_HAD_NONE, err);
     if (st == ST_OK && is_replacing)
         st = repair_keys(s, poll, err);
     if (st == ST_OK && db_table(&s->db)->is_of_coins)
-        st = absences_update(s, poll, &relation, err);
+        st = absences_update(s, poll, relation, err);
     if (st == ST_OK && (!s->before.is_there || s->before.slot_us <= rows->slot_us))
         before_move(&s->before, poll->load, result->n_stored, result->n_refused);
     return st;
@@ -523,15 +548,18 @@ enum st store_poll(struct store *s, const struct store_poll *poll, struct sink_r
     struct buf reasons = BUF_INIT(STORE_MAX_ERROR);
     struct sink_result result = {0};
     struct str loaded = STR("none");
-    bool is_replacing = false;
+    bool is_replacing = false, is_late = false;
     enum st st = ST_OK;
 
     s->n_absent = s->n_refused = 0;
     if (poll->load->rows) {
         st = store_take_slot(s, poll, &result.is_duplicate, &is_replacing, &reasons, err);
-        loaded = result.is_duplicate ? STR("duplicate") : STR("rows");
+        const struct before_relation relation = before_relate(&s->before, &s->db, poll->load);
         if (st == ST_OK && !result.is_duplicate)
-            st = store_rows(s, poll, is_replacing, &result, err);
+            st = is_too_late(s, poll, &relation, &is_late, &reasons, err);
+        loaded = result.is_duplicate ? STR("duplicate") : is_late ? STR("none") : STR("rows");
+        if (st == ST_OK && !result.is_duplicate && !is_late)
+            st = store_rows(s, poll, is_replacing, &relation, &result, err);
     }
     if (st == ST_OK)
         st = store_add_refusals(s, poll, err);

@@ -13,6 +13,7 @@ static const struct migration migrations[] = {
     {.version = 3, .oldest_program = "0.1.0", .sql = &sql_0003_quarantined},
     {.version = 4, .oldest_program = "0.1.0", .sql = &sql_0004_charts},
     {.version = 5, .oldest_program = "0.1.0", .sql = &sql_0005_candles},
+    {.version = 6, .oldest_program = "0.1.0", .sql = &sql_0006_retained},
 };
 static const struct schema schema = {.migrations = migrations,
                                      .n = sizeof(migrations) / sizeof(migrations[0]),

@@ -1,0 +1,1 @@
+DELETE FROM market WHERE job_id = :job_id AND slot >= :from AND slot < :until;

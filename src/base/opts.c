@@ -444,7 +444,7 @@ static void bind_rank(const struct opt_def *def, const struct settings *settings
             continue;
         if (def->kind == OPT_LIST && before == NULL)
             release_field(def, target);
-        if (def->is_secret && before && strcmp(before, s->origin) != 0)
+        if (def->is_secret && def->kind != OPT_LIST && before && strcmp(before, s->origin) != 0)
             opt_problem(problems, "%s: is given by %s already; leave one out", s->origin, before);
         before = s->origin;
         if (s->value[0] == '\0' && rank == RANK_FLAG)
@@ -511,7 +511,11 @@ void opts_add_value(const struct opt_def *def, const void *target, struct buf *b
         break;
     case OPT_LIST:
         for (size_t i = 0; i < list->n; i++)
-            buf_addf(b, "%s%s", i == 0 ? "" : def->separator == ',' ? "," : " ", list->items[i]);
+            buf_addf(b, "%s%s",
+                     i == 0                  ? ""
+                     : def->separator == ',' ? ","
+                                             : " ",
+                     def->is_secret ? "***" : list->items[i]);
         break;
     }
 }

@@ -15,12 +15,22 @@
 #define TEST_US    (30 * 86400 * US_PER_S)
 #define MAX_OUTPUT ((size_t)16 * 1024 * 1024)
 
-/* A rule, judged alone over the polls of its job. */
+/* A rule over the polls of its job. */
 struct trial {
     const struct alert *alert;
     struct alert_state state;
     struct buf lines; /* of each time it fires */
     size_t n_fired;
+};
+
+/* All rules; those of one job go over its polls together. */
+struct trials {
+    struct trial *all;
+    size_t n;
+    const char *data_dir;
+    int64_t since_us, until_us;
+    int64_t budget;
+    bool is_simulated;
 };
 
 static int list(const struct alerts *alerts)
@@ -55,76 +65,128 @@ static void try_poll(struct trial *t, const struct alerts_poll *poll, int64_t si
     t->n_fired++;
 }
 
-/* What a change compares with lies before. */
-static int64_t begin_of(const struct alert *alert, int64_t since_us)
+static void try_rules(struct trials *t, const struct stream_id *stream, const struct gathered *poll)
 {
-    return since_us - 2 * alert->rule.span_us;
+    const struct alerts_poll what = {.stream = stream,
+                                     .end = &poll->end,
+                                     .pages = poll->pages,
+                                     .n_pages = poll->n_pages,
+                                     .rows = poll->has_rows ? &poll->rows : NULL,
+                                     .budget = t->budget,
+                                     .spent = (int64_t)poll->end.credits_spent,
+                                     .is_simulated = t->is_simulated};
+
+    for (size_t i = 0; i < t->n; i++)
+        if (strcmp(t->all[i].alert->rule.job, stream->job) == 0)
+            try_poll(&t->all[i], &what, t->since_us);
 }
 
-static enum st try_rule(struct trial *t, const char *data_dir, bool is_simulated, int64_t budget,
-                        int64_t since_us, int64_t until_us, struct err *err)
+/* Where to begin: what a change compares with lies before. */
+static int64_t begin_of(const struct trials *t, const char *job)
+{
+    int64_t span_us = 0;
+
+    for (size_t i = 0; i < t->n; i++) {
+        const struct alert_rule *rule = &t->all[i].alert->rule;
+        if (strcmp(rule->job, job) == 0 && rule->span_us > span_us)
+            span_us = rule->span_us;
+    }
+    return t->since_us - 2 * span_us;
+}
+
+/* *ret_n: polls since then. */
+static enum st try_job(struct trials *t, const char *job, size_t *ret_n, struct err *err)
 {
     const struct stream_id *stream;
     struct gathered *poll = NULL;
     struct alerts_past *past = NULL;
     char dir[1024];
 
-    enum st st = tape_stream_dir(data_dir, t->alert->rule.job, dir, err);
+    *ret_n = 0;
+    enum st st = tape_stream_dir(t->data_dir, job, dir, err);
     if (st == ST_OK)
-        st = alerts_past_open(dir, begin_of(t->alert, since_us), UINT64_MAX, &past, err);
+        st = alerts_past_open(dir, begin_of(t, job), UINT64_MAX, &past, err);
     while (st == ST_OK) {
         st = alerts_past_next(past, &stream, &poll, err);
-        if (st != ST_OK || poll == NULL || poll->end.fetched_at_us >= until_us)
+        if (st != ST_OK || poll == NULL || poll->end.fetched_at_us >= t->until_us)
             break;
-        try_poll(t,
-                 &(struct alerts_poll){.stream = stream,
-                                       .end = &poll->end,
-                                       .pages = poll->pages,
-                                       .n_pages = poll->n_pages,
-                                       .rows = poll->has_rows ? &poll->rows : NULL,
-                                       .budget = budget,
-                                       .spent = (int64_t)poll->end.credits_spent,
-                                       .is_simulated = is_simulated},
-                 since_us);
+        try_rules(t, stream, poll);
+        *ret_n += poll->end.fetched_at_us >= t->since_us;
     }
     alerts_past_close(past);
     return st;
 }
 
-static enum st read_span(const struct config *config, int64_t *ret_since_us, int64_t *ret_until_us,
-                         struct err *err)
+static void print_job(const struct trials *t, const char *job, size_t n_polls)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        const struct trial *one = &t->all[i];
+        if (strcmp(one->alert->rule.job, job) == 0)
+            printf("%s, job %s: would have fired %zu time%s in %zu poll%s\n%s",
+                   one->alert->rule.when, job, one->n_fired, one->n_fired == 1 ? "" : "s", n_polls,
+                   n_polls == 1 ? "" : "s", buf_z(&one->lines));
+    }
+}
+
+/* Has a rule before this one the same job? */
+static bool is_done(const struct trials *t, size_t at)
+{
+    for (size_t i = 0; i < at; i++)
+        if (strcmp(t->all[i].alert->rule.job, t->all[at].alert->rule.job) == 0)
+            return true;
+    return false;
+}
+
+static enum st read_span(const struct config *config, struct trials *t, struct err *err)
 {
     const int64_t now_us = clock_wall_us(clock_system());
     enum st st = ST_OK;
 
-    *ret_since_us = now_us - TEST_US;
-    *ret_until_us = INT64_MAX;
+    t->since_us = now_us - TEST_US;
+    t->until_us = INT64_MAX;
     if (config->since[0] != '\0')
-        st = instant_parse("--since", config->since, now_us, ret_since_us, err);
+        st = instant_parse("--since", config->since, now_us, &t->since_us, err);
     if (st == ST_OK && config->until[0] != '\0')
-        st = instant_parse("--until", config->until, now_us, ret_until_us, err);
+        st = instant_parse("--until", config->until, now_us, &t->until_us, err);
+    return st;
+}
+
+static enum st try_all(struct trials *t, struct err *err)
+{
+    enum st st = ST_OK;
+
+    for (size_t i = 0; st == ST_OK && i < t->n; i++) {
+        const char *job = t->all[i].alert->rule.job;
+        size_t n_polls;
+        if (is_done(t, i))
+            continue;
+        st = try_job(t, job, &n_polls, err);
+        if (st == ST_OK)
+            print_job(t, job, n_polls);
+    }
     return st;
 }
 
 static int test(const struct config *config, const struct alerts *alerts)
 {
-    const char *data_dir = cmd_data_dir(config);
-    const bool is_simulated = cmd_is_simulated(data_dir);
+    struct trials t = {.n = alerts_count(alerts),
+                       .data_dir = cmd_data_dir(config),
+                       .budget = alerts_budget(alerts)};
     struct err err = ERR_INIT;
-    int64_t since_us, until_us;
 
-    enum st st = read_span(config, &since_us, &until_us, &err);
+    enum st st = read_span(config, &t, &err);
     if (st != ST_OK)
         return cmd_fail(st, &err, EXIT_USAGE);
-    for (size_t i = 0; st == ST_OK && i < alerts_count(alerts); i++) {
-        struct trial t = {.alert = alerts_at(alerts, i), .lines = BUF_INIT(MAX_OUTPUT)};
-        st = try_rule(&t, data_dir, is_simulated, alerts_budget(alerts), since_us, until_us, &err);
-        if (st == ST_OK)
-            printf("%s, job %s: would have fired %zu time%s\n%s", t.alert->rule.when,
-                   t.alert->rule.job, t.n_fired, t.n_fired == 1 ? "" : "s", buf_z(&t.lines));
-        buf_release(&t.lines);
-        alert_state_release(&t.state);
+    t.is_simulated = cmd_is_simulated(t.data_dir);
+    t.all = mem_new(t.n, sizeof(*t.all));
+    for (size_t i = 0; i < t.n; i++)
+        t.all[i] = (struct trial){.alert = alerts_at(alerts, i), .lines = BUF_INIT(MAX_OUTPUT)};
+    st = try_all(&t, &err);
+    for (size_t i = 0; i < t.n; i++) {
+        buf_release(&t.all[i].lines);
+        alert_state_release(&t.all[i].state);
     }
+    mem_free(t.all);
     return st == ST_OK ? EXIT_DONE : cmd_fail(st, &err, EXIT_FAILED);
 }
 
@@ -184,6 +246,23 @@ static int run(const struct config *config, const char *const *words, size_t n_w
     return code;
 }
 
+static void add_help(struct buf *b)
+{
+    buf_add_z(
+        b,
+        "\nConditions, in front of \"to CHANNEL\" (docs/alerts.md):\n"
+        "  COIN.COLUMN < NUMBER          a value of coins/markets (<= > >= too); price, volume "
+        "and\n"
+        "                                rank are short names\n"
+        "  COIN.COLUMN change 1h > 5%    against what it was\n"
+        "  COIN stale > 10m              CoinGecko's own time of the coin is older\n"
+        "  gap of job NAME > 1h          polls that were promised did not come; \"> 1h\" may lack\n"
+        "  budget < 10%                  what is left of the billing period's calls\n"
+        "  … for 2m  … in eur  … of job NAME\n"
+        "\nChannels: https://…  ntfy://[HOST/]TOPIC  slack:https://…\n"
+        "          smtps://USER:PASSWORD@HOST/?from=A&to=B  (smtp:// too)\n");
+}
+
 const struct verb verb_alerts = {
     .name = "alerts",
     .bit = VERB_ALERTS,
@@ -198,6 +277,7 @@ const struct verb verb_alerts = {
         "      one that is not in the file yet\n"
         "  geckotape alerts send-test\n"
         "      one message to every channel\n",
+    .add_help = add_help,
     .min_words = 1,
     .max_words = 1,
     .run = run,

@@ -157,9 +157,11 @@ const struct opt_def config_options[] = {
      .separator = '|',
      .parts = "when to",
      .is_reloadable = true,
+     .is_secret = true,
      .verbs = STORE | VERB_ALERTS,
      .help = "tell somebody: \"bitcoin.current_price < 60000 for 2m to https://…\"; in the file "
-             "{when, to}; a webhook, ntfy://, slack:, smtp://; docs/alerts.md has all conditions",
+             "{when, to}; a webhook, ntfy://, slack:, smtp://; geckotape alerts --help has all "
+             "conditions",
      .offset = AT(alerts)},
     {.name = "accept-gap",
      .kind = OPT_FLAG,
@@ -433,7 +435,7 @@ const struct opt_def config_options[] = {
      .kind = OPT_TEXT,
      .metavar = "TIME",
      .fallback = "",
-     .verbs = VERB_REPLAY | VERB_QUERY | VERB_EXPORT | VERB_BACKFILL,
+     .verbs = VERB_REPLAY | VERB_QUERY | VERB_EXPORT | VERB_BACKFILL | VERB_ALERTS,
      .help =
          "only polls of slots, rows, candles, moments before this time; backfill: where charts end "
          "(default: now)",

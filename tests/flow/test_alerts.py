@@ -134,7 +134,7 @@ def tried(data, *rules, since="2026-11-01", more=()):
     assert SECRET not in out
     found = {}
     for line in out.splitlines():
-        head = re.match(r"(.*), job .*: would have fired (\d+) times?$", line)
+        head = re.match(r"(.*), job .*: would have fired (\d+) times? in (\d+) polls?$", line)
         if head:
             found[head[1]] = times = []
             found["n " + head[1]] = int(head[2])
@@ -515,6 +515,7 @@ def test_check_names_each_mistake_with_its_place_and_mend(tmp_path):
     ]
     file.write_text("jobs: {eur: {vs: eur, ids: [bitcoin, ethereum], every: 10m}, usd: {every: 10m}}\nalerts:\n" + "".join(
         f"  - {json.dumps(text)}\n" for text, _ in lines))
+    file.chmod(0o600)
     done = gecko("check", "--config", file, check=78)
     told = done.stderr.splitlines()
     for i, (text, why) in enumerate(lines):
@@ -535,6 +536,11 @@ def test_check_and_ls_show_the_alerts_without_their_secrets(tmp_path):
         for shown in ("bitcoin.price < 60000 for 2m", "https://hooks.example/…", "ntfy://ntfy.sh/…", "slack:https://hooks.slack.com/…",
                       "smtps://mail.example:465/…"):
             assert shown in done.stdout, (shown, done.stdout)
+    file.chmod(0o644)
+    assert f"{file}: holds a secret, and everybody may read it" in gecko("check", "--config", file, check=0).stderr
+    (tmp_path / "rules").write_text("bitcoin.price < 1 to https://a/b|bitcoin.price > 2 to https://c/d\n")
+    settings = clean_env(GECKOTAPE_ALERTS_FILE=str(tmp_path / "rules"))
+    assert gecko("alerts", "ls", env=settings, cwd=tmp_path / "..", check=0).stdout.count("job markets-usd") == 2
     settings = clean_env(GECKOTAPE_ALERTS="bitcoin.price < 1 to https://a/b | bitcoin.price > 2 to https://c/d")
     assert gecko("alerts", "ls", env=settings, cwd=tmp_path / "..", check=0).stdout.count("job markets-usd") == 2
     assert "no sink to name" in gecko("check", "--sink", "alerts:x.db").stderr

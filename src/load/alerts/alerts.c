@@ -44,6 +44,12 @@ static enum st alerts_check(const struct sink_url *url, struct err *err)
     return ST_OK;
 }
 
+static void tell(struct sink *s, const char *text)
+{
+    if (s->tell)
+        s->tell(s->tell_ctx, text);
+}
+
 static enum st alerts_open(struct sink *s, struct err *err)
 {
     struct alerts_sink *me = s->state;
@@ -67,7 +73,7 @@ static enum st alerts_open(struct sink *s, struct err *err)
     if (st == ST_OK && n_dropped > 0) {
         snprintf(text, sizeof(text), "%lld messages of rules that are gone are not sent",
                  (long long)n_dropped);
-        s->tell(s->tell_ctx, text);
+        tell(s, text);
     }
     return st;
 }
@@ -177,8 +183,8 @@ static enum st find_begin(struct sink *s, const char *dir, struct watched *w, st
         at = (struct position){.offset = w->at.offset, .hash = w->at.hash};
         st = alerts_past_has(dir, &at, &is_ours, err);
         if (st == ST_OK && !is_ours)
-            s->tell(s->tell_ctx, "the tape is not the one that was read last, or lacks what "
-                                 "follows; alerts go on with its newest polls");
+            tell(s, "the tape is not the one that was read last, or lacks what "
+                    "follows; alerts go on with its newest polls");
     }
     if (st != ST_OK || is_ours)
         return st;

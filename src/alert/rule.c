@@ -61,7 +61,7 @@ static bool cut_words(struct str text, struct words *ret)
 
 static struct str peek(const struct words *w)
 {
-    return w->at < w->n ? w->all[w->at] : STR_NONE;
+    return w->at < w->n ? w->all[w->at] : STR("");
 }
 
 static bool take(struct words *w, const char *word)
@@ -354,7 +354,7 @@ static enum st read_tail(struct words *w, struct alert_rule *rule, struct err *e
 
 static enum st read_form(struct words *w, struct alert_rule *rule, struct err *err)
 {
-    const struct str first = peek(w), second = w->n > 1 ? w->all[1] : STR_NONE;
+    const struct str first = peek(w), second = w->n > 1 ? w->all[1] : STR("");
 
     if (first.len == 0)
         return err_set(err, ST_REJECT, "is empty; write bitcoin.current_price < 60000");
@@ -372,14 +372,23 @@ static enum st read_form(struct words *w, struct alert_rule *rule, struct err *e
     return read_value(w, rule, err);
 }
 
+static bool is_plain(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (((unsigned char)text.p[i] < ' ' && text.p[i] != '\t') || text.p[i] == 0x7f)
+            return false;
+    return str_is_utf8(text);
+}
+
 enum st alert_rule_parse(struct str text, struct alert_rule *ret_rule, struct err *err)
 {
     struct alert_rule rule = {.kind = ALERT_VALUE, .column = MARKET_CURRENT_PRICE};
     struct buf when = BUF_INIT(sizeof(rule.when) - 1);
     struct words w;
 
-    if (!cut_words(text, &w) || !str_is_utf8(text))
-        return err_set(err, ST_REJECT, "more than %d words, or no UTF-8", MAX_WORDS);
+    if (!is_plain(text) || !cut_words(text, &w))
+        return err_set(err, ST_REJECT, "control characters, no UTF-8, or more than %d words",
+                       MAX_WORDS);
     for (size_t i = 0; i < w.n; i++)
         buf_addf(&when, "%s%.*s", i > 0 ? " " : "", STR_ARG(w.all[i]));
     enum st st = buf_check(&when, "the condition", err);

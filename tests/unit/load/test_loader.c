@@ -31,6 +31,7 @@ static struct told {
     size_t n_loads, n_committed, n_attached, n_opened;
     enum st answers[16]; /* of the next loads; ST_OK when they are used up */
     size_t n_answers, next_answer;
+    int fails_by; /* err->sys of those that are not ST_OK */
     enum st open_answer;
     uint64_t bad[4];         /* ends of polls whose rows are refused, each time */
     int64_t now_us, load_us; /* the loader's monotonic clock, and how long a load takes */
@@ -84,8 +85,11 @@ static enum st told_load(struct sink *s, const struct sink_load *load,
         if (load->rows && told.bad[i] == load->end->offset)
             st = ST_REJECT;
     told.now_us += told.load_us;
-    if (st != ST_OK)
-        return err_set(err, st, "told to fail");
+    if (st != ST_OK) {
+        err_set_at(err, __FILE__, __LINE__, 0, "told to fail");
+        err->sys = told.fails_by;
+        return st;
+    }
     if (load->old.offset != told.staged.offset || load->old.hash != told.staged.hash)
         return err_set(err, ST_FATAL, "not where the sink is");
     struct seen *seen = &told.loads[told.n_loads++ % 256];
@@ -411,6 +415,26 @@ static void a_sink_that_fails_is_asked_again_from_its_position(void)
         CHECK_EQ(told.loads[i].old, told.loads[i - 1].end);
     CHECK_EQ(told.loads[3].credits, 1);
     CHECK_EQ(told.loads[0].credits, 1);
+}
+
+static void a_sink_that_is_overtaken_is_asked_again_at_once_but_not_for_ever(void)
+{
+    for (int i = 0; i < 4; i++)
+        add_poll(i, "bitcoin=1");
+    told.fails_by = SINK_OVERTAKEN;
+    told.answers[2] = ST_AGAIN; /* in the middle of a batch */
+    told.n_answers = 3;
+    CHECK_OK(loader_catch_up(loader, &err), err);
+    CHECK_EQ(told.n_loads, 4);
+    CHECK_EQ(n_failed[ST_AGAIN], 0);
+    add_poll(4, "bitcoin=1");
+    told.answers[0] = told.answers[1] = ST_AGAIN;
+    told.answers[2] = ST_OK;
+    told.next_answer = 0;
+    CHECK_EQ(loader_catch_up(loader, &err), ST_AGAIN);
+    CHECK_EQ(told.next_answer, 2);
+    CHECK_OK(loader_catch_up(loader, &err), err);
+    CHECK_EQ(told.n_loads, 5);
 }
 
 static void a_poll_that_the_sink_refuses_is_loaded_without_rows(void)
@@ -752,29 +776,30 @@ static void runs_until_it_is_stopped_and_waits_for_sinks(void)
     CHECK(metric_get(METRIC_SINK_UP, "told:", NULL) == 1);
 }
 
-#define CASES(X)                                             \
-    X(loads_every_poll_once_in_order)                        \
-    X(a_batch_ends_at_the_head_and_at_its_limit)             \
-    X(a_batch_is_over_soon_where_a_sink_is_slow)             \
-    X(an_empty_tape_is_fine)                                 \
-    X(marks_unchanged_and_absent_also_after_a_restart)       \
-    X(earlier_polls_are_read_from_a_sealed_tape_or_are_gone) \
-    X(absences_look_behind_partial_polls)                    \
-    X(failed_polls_and_refused_bodies_load_without_rows)     \
-    X(a_sink_that_fails_is_asked_again_from_its_position)    \
-    X(a_poll_that_the_sink_refuses_is_loaded_without_rows)   \
-    X(a_batch_that_is_refused_is_loaded_poll_by_poll)        \
-    X(polls_of_one_batch_may_be_refused_all)                 \
-    X(a_sink_that_refuses_even_the_record_is_fatal)          \
-    X(a_fatal_sink_stops_the_loader)                         \
-    X(a_forked_tape_is_fatal_and_nothing_is_skipped)         \
-    X(a_sink_behind_the_oldest_record_needs_accept_gap)      \
-    X(damage_is_counted_and_the_rest_is_loaded)              \
-    X(a_poll_that_is_too_large_loads_without_rows)           \
-    X(a_page_beyond_the_cap_loads_without_rows_too)          \
-    X(a_tape_that_cannot_be_read_is_no_end_of_it)            \
-    X(memory_that_the_system_lacks_costs_no_rows)            \
-    X(a_steady_load_allocates_nothing_that_stays)            \
+#define CASES(X)                                                        \
+    X(loads_every_poll_once_in_order)                                   \
+    X(a_batch_ends_at_the_head_and_at_its_limit)                        \
+    X(a_batch_is_over_soon_where_a_sink_is_slow)                        \
+    X(an_empty_tape_is_fine)                                            \
+    X(marks_unchanged_and_absent_also_after_a_restart)                  \
+    X(earlier_polls_are_read_from_a_sealed_tape_or_are_gone)            \
+    X(absences_look_behind_partial_polls)                               \
+    X(failed_polls_and_refused_bodies_load_without_rows)                \
+    X(a_sink_that_fails_is_asked_again_from_its_position)               \
+    X(a_sink_that_is_overtaken_is_asked_again_at_once_but_not_for_ever) \
+    X(a_poll_that_the_sink_refuses_is_loaded_without_rows)              \
+    X(a_batch_that_is_refused_is_loaded_poll_by_poll)                   \
+    X(polls_of_one_batch_may_be_refused_all)                            \
+    X(a_sink_that_refuses_even_the_record_is_fatal)                     \
+    X(a_fatal_sink_stops_the_loader)                                    \
+    X(a_forked_tape_is_fatal_and_nothing_is_skipped)                    \
+    X(a_sink_behind_the_oldest_record_needs_accept_gap)                 \
+    X(damage_is_counted_and_the_rest_is_loaded)                         \
+    X(a_poll_that_is_too_large_loads_without_rows)                      \
+    X(a_page_beyond_the_cap_loads_without_rows_too)                     \
+    X(a_tape_that_cannot_be_read_is_no_end_of_it)                       \
+    X(memory_that_the_system_lacks_costs_no_rows)                       \
+    X(a_steady_load_allocates_nothing_that_stays)                       \
     X(runs_until_it_is_stopped_and_waits_for_sinks)
 
 #define CASE(function)            \

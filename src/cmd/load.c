@@ -233,6 +233,7 @@ static enum st open_works(struct load_verb *v, const struct config *config, stru
             .streams = v->streams,
             .n_streams = v->n_streams,
             .clock = clock_system(),
+            .data_dir = v->data_dir,
             .is_simulated = is_simulated,
             .retain_rows_us = config->retain_rows_us,
             .retain_5m_us = config->retain_5m_us,

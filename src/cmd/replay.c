@@ -158,6 +158,7 @@ static int replay_alone(const struct replay_verb *v)
         .streams = streams,
         .n_streams = n,
         .clock = clock_system(),
+        .data_dir = v->data_dir,
         .is_simulated = cmd_is_simulated(v->data_dir),
         .accepts_gap = true, /* nothing is loaded */
         .max_poll_bytes = CMD_MAX_POLL_BYTES,

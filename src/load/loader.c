@@ -51,6 +51,7 @@ struct loader *loader_new(const struct loader_setup *setup)
                             .is_simulated = setup->is_simulated,
                             .retain_rows_us = setup->retain_rows_us,
                             .retain_5m_us = setup->retain_5m_us,
+                            .data_dir = setup->data_dir,
                             .tell = setup->events.told,
                             .warn = setup->events.warned,
                             .tell_ctx = setup->events.ctx};

@@ -46,6 +46,7 @@ struct loader_setup {
     size_t n_streams;
     struct tape *tape; /* where the heads are; NULL: another process writes, look now and then */
     struct clock *clock;
+    const char *data_dir; /* whose tape it is; must stay; NULL: a sink that needs one refuses */
     bool is_simulated;
     int64_t retain_rows_us, retain_5m_us; /* the sink's */
     bool accepts_gap; /* a position older than the oldest record kept goes on with that one */

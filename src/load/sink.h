@@ -53,7 +53,8 @@ struct sink {
     int64_t retain_rows_us, retain_5m_us; /* what is older may go; 0: nothing */
     bool is_simulated; /* the rows come from the simulator: a store that people look at must say so
                         */
-    void *state;       /* driver's, state_size zeroed bytes */
+    const char *data_dir; /* for what a driver keeps that its store cannot; NULL: only look at it */
+    void *state;          /* driver's, state_size zeroed bytes */
     void (*tell)(void *ctx, const char *text); /* what people should know; NULL: nobody listens */
     /* what is not as it should be though all works; it holds until the next one; "": all is well */
     void (*warn)(void *ctx, const char *text);

@@ -16,7 +16,7 @@ struct sink_url {
     char rest[SINK_URL_MAX]; /* between "scheme:" and "?", percent-decoded */
     struct sink_url_option {
         char name[32];
-        char value[128]; /* percent-decoded */
+        char value[512]; /* percent-decoded */
     } options[SINK_URL_OPTIONS];
     size_t n_options;
     void *given; /* what the program gives the driver beside the text; NULL: people wrote it */

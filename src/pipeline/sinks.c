@@ -122,6 +122,7 @@ static struct loader *make_loader(struct sinks *s, struct one_sink *sink)
         .n_streams = n,
         .tape = s->setup.tape,
         .clock = s->setup.clock,
+        .data_dir = tape_data_dir(s->setup.tape),
         .is_simulated = s->setup.is_simulated,
         .retain_rows_us = s->setup.retain_rows_us,
         .retain_5m_us = s->setup.retain_5m_us,

@@ -24,12 +24,12 @@ packages() {
     case $1 in
     build)
         echo gcc g++ make meson ninja-build pkgconf python3 ca-certificates libsimdjson-dev libcurl4-openssl-dev \
-            libmicrohttpd-dev libgnutls28-dev libsqlite3-dev libpq-dev libzstd-dev libxxhash-dev libyaml-dev zlib1g-dev scdoc
+            libmicrohttpd-dev libgnutls28-dev libsqlite3-dev libpq-dev libmosquitto-dev libzstd-dev libxxhash-dev libyaml-dev zlib1g-dev scdoc
         node
         ;;
     test)
         v=$(clang_version)
-        echo python3-pytest python3-yaml git strace zstd jq sqlite3 postgresql pgbouncer openssl procps faketime mandoc zsh fish chromium \
+        echo python3-pytest python3-yaml git strace zstd jq sqlite3 postgresql pgbouncer mosquitto mosquitto-clients openssl procps faketime mandoc zsh fish chromium \
             "clang-$v" "libclang-rt-$v-dev"
         ;;
     interop)
@@ -85,8 +85,8 @@ esac
 log=$(mktemp)
 policy=
 trap 'rm -f "$log"; [ -z "$policy" ] || $root rm -f "$policy"' EXIT
-case $need in # the benchmark starts a server of its own; Debian's package would start one on port 80
-*nginx*)
+case $need in # benchmark and tests start servers of their own; Debian's packages would start them on their usual ports
+*nginx* | *mosquitto*)
     if [ ! -e /usr/sbin/policy-rc.d ]; then
         policy=/usr/sbin/policy-rc.d
         printf '#!/bin/sh\nexit 101\n' | $root tee "$policy" >/dev/null

@@ -8,7 +8,10 @@
 extern const struct sink_driver sink_alerts; /* alerts/alerts.c */
 extern const struct sink_driver sink_json;   /* json/json.c */
 extern const struct sink_driver sink_memory; /* memory.c */
-extern const struct sink_driver sink_null;   /* null.c */
+#ifdef HAVE_MQTT
+extern const struct sink_driver sink_mqtt; /* mqtt/mqtt.c */
+#endif
+extern const struct sink_driver sink_null; /* null.c */
 #ifdef HAVE_POSTGRES
 extern const struct sink_driver sink_postgres; /* postgres/postgres.c */
 #endif

@@ -10,6 +10,7 @@ struct subject {
     bool has_store;     /* something can be read back */
     bool is_persistent; /* and it survives the process */
     bool shows_texts;   /* also rows that are of no coins */
+    bool is_of_markets; /* it shows no rows but those of markets */
 
     /* A URL behind which nothing is now, but may be later; NULL: it is a file's. */
     const char *unreachable;

@@ -41,14 +41,14 @@ tidy() {
 }
 
 long_functions() {
-    # a function that does not fit two screens, or a file nobody holds in the head
+    # a function that does not fit two screens, or a file nobody holds in the head; options.c is one table, a row an option
     git ls-files 'src/*.c' 'src/*.cc' | xargs awk '
         FNR == 1 { n = 0 }
         /^[a-zA-Z].*\)$/ || /^[a-zA-Z].*,$/ { start = FNR }
         /^[a-zA-Z].* = \{$/ { start = FNR + 10000 } # a table
         /^}/ { if (FNR - start > 100) { print FILENAME ":" start ": a function of " FNR - start " lines"; bad = 1 } }
         END { exit bad }' &&
-        git ls-files 'src/*.c' 'src/*.h' 'src/*.cc' | xargs wc -l |
+        git ls-files 'src/*.c' 'src/*.h' 'src/*.cc' ':!src/config/options.c' | xargs wc -l |
         awk '$2 != "total" && $1 > 700 { print $2 ": " $1 " lines"; bad = 1 } END { exit bad }'
 }
 

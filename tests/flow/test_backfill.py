@@ -348,7 +348,7 @@ def test_a_gap_that_was_filled_finely_is_not_asked_for_again_a_day_later(tmp_pat
     make_tape(tmp_path, [(at * 10**6, "ok", [market(["bitcoin"])]) for at in slots])
     gecko("load", "--from", f"tape:{tmp_path}", *sink, check=0)
     with contextlib.closing(sqlite3.connect(tmp_path / "market.db")) as db:  # made-up polls promise nothing; the last one, none before a week
-        db.execute("update poll set next_due = slot + iif(slot = ?, ?, ?)", (now * 10**6, 7 * DAY * 10**6, step * 10**6))
+        db.execute("update poll set next_due = slot + case when slot = ? then ? else ? end", (now * 10**6, 7 * DAY * 10**6, step * 10**6))
         db.commit()
         assert db.execute("select count(*) from gap").fetchone()[0] == 1
     with simulator("demo") as url:

@@ -32,6 +32,7 @@ struct alerts {
 
     struct outage outages[ALERTS_MAX]; /* of the first rule with this channel */
     struct alert_store *store;         /* the delivery's connection */
+    int64_t taken; /* a message that was sent, and is not out of the outbox yet; 0: none */
     struct buf text, json;
 
     pthread_t thread;
@@ -215,6 +216,16 @@ static void note_success(struct alerts *a, size_t rule, const struct alert_fact 
     *o = (struct outage){.retry_at_us = 0};
 }
 
+/* Nothing is sent before it is done: a full disk does not make one alert a hundred. */
+static enum st drop_taken(struct alerts *a, struct err *err)
+{
+    enum st st = a->taken != 0 ? alert_store_delete(a->store, a->taken, err) : ST_OK;
+
+    if (st == ST_OK)
+        a->taken = 0;
+    return st;
+}
+
 /* Send one message, and take it out of the outbox. *ret_is_sent is false in an outage. */
 static enum st deliver_one(struct alerts *a, int64_t number, size_t rule,
                            const struct alert_fact *fact, bool *ret_is_sent, struct err *err)
@@ -239,7 +250,8 @@ static enum st deliver_one(struct alerts *a, int64_t number, size_t rule,
     }
     *ret_is_sent = true;
     note_success(a, rule, fact);
-    return alert_store_delete(a->store, number, err);
+    a->taken = number;
+    return drop_taken(a, err);
 }
 
 /* Once through the outbox. *ret_n_left: what nobody took. */
@@ -251,6 +263,8 @@ static enum st deliver(struct alerts *a, size_t *ret_n_left, struct err *err)
     enum st st = a->store ? ST_OK : alert_store_open(a->path, &a->store, err);
 
     *ret_n_left = 0;
+    if (st == ST_OK)
+        st = drop_taken(a, err);
     while (st == ST_OK && !atomic_load(&a->is_cancelled)) {
         bool is_sent = false;
         st = alert_store_next(a->store, number, &number, key, &fact, err);
@@ -292,10 +306,10 @@ static void *deliver_main(void *arg)
         is_last = atomic_load(&a->is_stopping); /* seen before the round: nothing comes after it */
         enum st st = deliver(a, &n_left, &err);
         if (st != ST_OK && !is_down)
-            log_warn("alert", "the outbox cannot be read now; it is tried again",
+            log_warn("alert", "the outbox cannot be read or written now; it is tried again",
                      LOG_Z("error", err.msg));
         if (st == ST_OK && is_down)
-            log_info("alert", "the outbox can be read again");
+            log_info("alert", "the outbox works again");
         is_down = st != ST_OK;
         wait_us = st != ST_OK || n_left > 0 ? LOOK_US : IDLE_US;
     }

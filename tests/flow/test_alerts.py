@@ -330,6 +330,24 @@ def test_a_receiver_that_is_down_gets_it_later_and_holds_up_nobody(tmp_path):
         no_secrets(run, tmp_path)
 
 
+def test_what_was_taken_is_not_sent_again_while_the_outbox_cannot_be_written(tmp_path):
+    """A full disk, or somebody's lock: the receiver has it, and the outbox cannot be told so."""
+    with Prices() as prices, Webhook() as hook, Running(
+            "run", *prices.options(tmp_path, f"bitcoin.price < 60000 to {hook.url}")) as run:
+        port = run.port()
+        hook.status, prices.price = 503, "5"
+        wait_for(lambda: outbox(tmp_path) == 1 and metric(port, "alerts_failed_total") >= 1, what="a message that nobody took")
+        with contextlib.closing(sqlite3.connect(tmp_path / "data" / "alerts.db", timeout=10, isolation_level=None)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            hook.status = 200
+            wait_for(lambda: "outbox cannot be read or written" in run.read(), what="the refusal")
+            time.sleep(8)  # more than two of its rounds
+            assert len(hook.got) == 1
+            db.execute("ROLLBACK")
+        wait_for(lambda: outbox(tmp_path) == 0, what="an empty outbox")
+        assert run.stop() == 0 and len(hook.got) == 1
+
+
 def test_a_kill_between_firing_and_delivery_loses_nothing(tmp_path):
     """The receiver hangs, the collector is killed, the condition is over meanwhile: it is told all the same."""
     with Prices() as prices, Webhook() as hook:

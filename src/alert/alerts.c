@@ -47,6 +47,12 @@ struct alerts {
 
 /* ---- rules ---- */
 
+/* What may hold a secret is no word of a condition, which errors quote. */
+static bool has_url(struct str text)
+{
+    return text.len > 0 && memmem(text.p, text.len, "://", 3) != NULL;
+}
+
 enum st alert_parse(struct str line, struct alert *ret_alert, struct err *err)
 {
     struct str all = str_trim(line), when;
@@ -63,6 +69,10 @@ enum st alert_parse(struct str line, struct alert *ret_alert, struct err *err)
         return err_set(err, ST_REJECT,
                        "an alert is a condition and where it goes; write "
                        "bitcoin.current_price < 60000 to https://…");
+    if (has_url(when))
+        return err_set(err, ST_REJECT,
+                       "one alert goes to one channel, without blanks and at its end; write the "
+                       "alert once more for another");
     if (memchr(to.p, ':', to.len) == NULL)
         return err_set(err, ST_REJECT, "where should it go? add: to https://…");
     enum st st = alert_rule_parse(when, &alert.rule, err);

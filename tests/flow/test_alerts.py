@@ -530,6 +530,9 @@ def test_check_names_each_mistake_with_its_place_and_mend(tmp_path):
         (f"bitcoin.price < 5 to https://{SECRET}:x:y/", "it is no URL"),
         ("bitcoin.price < 5", "where should it go?"),
         ("https://x/y", "an alert is a condition and where it goes"),
+        (f"bitcoin.price < 5 https://x/{SECRET} https://x/y", "one alert goes to one channel"),
+        (f"bitcoin.price < 5 smtps://u:{SECRET} word@x/?from=a@b&to=c@d", "one alert goes to one channel"),
+        (f"https://x/{SECRET} to https://x/y", "one alert goes to one channel"),
     ]
     file.write_text("jobs: {eur: {vs: eur, ids: [bitcoin, ethereum], every: 10m}, usd: {every: 10m}}\nalerts:\n" + "".join(
         f"  - {json.dumps(text)}\n" for text, _ in lines))

@@ -4,7 +4,7 @@ import collections
 import sqlite3
 
 import pytest
-from gecko import gecko
+from gecko import gecko, market_body
 from postgres import Server, binaries
 from stores import HOUR_US, S_US, SLOT0, make_tape
 from test_transform import Maker
@@ -144,3 +144,19 @@ def test_old_rows_and_small_candles_go_and_the_others_stay(store, database, tmp_
 def test_nothing_goes_unasked_and_a_short_time_is_refused():
     done = gecko("check", "--retain-rows", "1h", check=2)
     assert "--retain-rows" in done.stderr and "2d" in done.stderr
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+def test_who_left_in_a_long_pause_stays_absent_when_the_rows_before_it_are_gone(store, database, tmp_path):
+    keeper, forgetter = ((Sqlite(tmp_path / "all.db"), Sqlite(tmp_path / "some.db")) if store == "sqlite" else
+                         (Postgres(database, "all_rows"), Postgres(database, "some_rows")))
+    data, first = tmp_path / "data", MIDNIGHT - 20 * DAY_US
+    slots = [first + n * HOUR_US for n in range(30)] + [first + 8 * DAY_US + n * HOUR_US for n in range(8)]
+    # behind a partial poll nothing but rows tells who had been there
+    ends = [("ok", [market_body(5)])] * 30 + [("partial", [market_body(4), None])] + [("ok", [market_body(4)])] * 7
+    make_tape(data, [(slot, *end) for slot, end in zip(slots, ends)])
+    load(data, keeper, forgetter)
+    assert len(keeper.read("absence")) == 1 and time_of(forgetter.read("market")[0]) == slots[30]
+    for store in (keeper, forgetter):
+        gecko("replay", "--data", data, "--sink", store.url, "--force", check=0)
+    assert forgetter.read("absence") == keeper.read("absence") and len(keeper.read("absence")) == 1

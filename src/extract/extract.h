@@ -64,6 +64,7 @@ struct extract_job {
     struct selection selection;
     struct grid grid;  /* its slots */
     int64_t every_us;  /* the shortest time between two */
+    int64_t most_us;   /* adaptive: the longest, while answers repeat; 0: every slot is polled */
     char times[160];   /* the same for people: "every 30s from 08:00 to 18:00 UTC" */
     int priority;      /* who keeps its slots longest when the budget is short: the highest */
     uint32_t calls;    /* that a poll takes, as far as one can say */

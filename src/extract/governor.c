@@ -110,6 +110,8 @@ void governor_reconsider(const struct governor *g, size_t i, int64_t last_us, in
         if (slot_us > earlier_us)
             earlier_us = slot_us;
     }
+    if (earlier_us < own->least_us)
+        earlier_us = own->least_us;
     if (earlier_us < own->promised_us)
         own->promised_us = earlier_us;
 }

@@ -18,6 +18,7 @@ struct governed {
     int priority;        /* a higher one goes first */
     uint32_t calls;      /* of a poll */
     int64_t promised_us; /* slot of the next poll; 0: none is promised, the first due one is next */
+    int64_t least_us;    /* no earlier than this is it promised anew */
     double owed;         /* part of a poll that rounding to slots has kept back: 0 … 1 */
 };
 

@@ -141,6 +141,9 @@ static enum st fetch_page(struct poller *p, struct poll_job *j, struct err *err)
     }
     if (a.is_good) {
         take_page(j, page, &a);
+        if (poll->plan.adapt)
+            adapt_see(poll->plan.adapt, buf_str(&p->answer.headers), buf_str(&p->answer.body),
+                      clock_wall_us(p->clock));
         return ST_OK;
     }
     lose_page(p, poll, page, &a);
@@ -192,6 +195,8 @@ static void show(const struct poller *p, const struct poll_job *j, const struct 
     snprintf(s->last_cause, sizeof(s->last_cause), "%s", result->cause ? result->cause : "");
     s->failed_in_row = j->failed_in_row;
     s->next_due_us = poll->plan.next_due_us;
+    if (poll->plan.adapt)
+        s->apart_us = poll->plan.next_due_us - poll->plan.slot_us;
     s->head = tape_head_get(tape_writer_head(j->job->writer));
     status_unlock(p->status);
 }
@@ -207,6 +212,19 @@ static void judge_list(struct poll_job *j)
     poll->n_good = 0;
     snprintf(poll->error, sizeof(poll->error), "none of %zu ids is known to the API; check --ids",
              j->job->selection.n_ids);
+}
+
+/* By what a whole poll showed: its promise may be of a later slot, those before it are left out. */
+static void put_off(const struct extract_job *job, struct poll_plan *plan)
+{
+    const int64_t from_us =
+        adapt_settle(plan->adapt, plan->slot_us, job->grid.every_us, job->most_us);
+    const int64_t next_us = grid_next(&job->grid, from_us - 1);
+
+    if (plan->next_due_us == 0 || next_us <= plan->next_due_us)
+        return;
+    plan->n_skipped += grid_count(&job->grid, plan->next_due_us - 1, next_us);
+    plan->next_due_us = next_us;
 }
 
 /* What was found, as the last record of the poll. */
@@ -225,6 +243,8 @@ static enum st end_poll(struct poller *p, struct poll_job *j, struct poll_result
     if (ret_result->outcome == POLL_FAILED) /* a page by a wrong clock is no good one */
         memset(poll->pages, 0, poll->n_pages * sizeof(poll->pages[0]));
     ret_result->cause = poll->cause;
+    if (poll->plan.adapt && ret_result->outcome == POLL_OK)
+        put_off(j->job, &poll->plan);
     ret_result->end = (struct tape_record){
         .type = TAPE_END,
         .slot_us = poll->plan.slot_us,

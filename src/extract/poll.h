@@ -7,6 +7,7 @@
 #ifndef EXTRACT_POLL_H
 #define EXTRACT_POLL_H
 
+#include "extract/adapt.h"
 #include "extract/poller.h"
 
 #define POLL_MAX_SWEEP 400 /* pages: 100,000 coins; CoinGecko has 17,400 in 2026 */
@@ -17,6 +18,7 @@ struct poll_plan {
     int64_t next_due_us;   /* 0: none is promised */
     uint64_t n_skipped;    /* slots before that are left out on purpose */
     uint32_t max_attempts; /* a page; 0: as many as the API is given */
+    struct adapt *adapt;   /* learns of it, and may put the next poll off; NULL: none does */
 };
 
 /* A poll under way, or the last one. */

@@ -69,6 +69,7 @@ static void begin_governed(struct task *t, const struct poller *p)
         .priority = t->of.priority,
         .calls = t->of.calls > 0 ? t->of.calls : 1,
         .promised_us = is_kept ? end.next_due_us : 0,
+        .least_us = is_kept && t->of.most_us > 0 ? end.next_due_us : 0,
     };
     t->last_slot_us = is_kept ? end.slot_us : 0;
 }
@@ -118,6 +119,7 @@ void task_free(struct task *t)
     if (t == NULL)
         return;
     poll_job_release(&t->job);
+    adapt_release(&t->adapt);
     mem_free(t);
 }
 
@@ -136,6 +138,8 @@ void task_change(struct task *t, const struct extract_job *job, struct poller *p
     t->governed.priority = job->priority;
     t->governed.calls = job->calls > 0 ? job->calls : 1;
     t->has_begun = false;
+    if (t->of.most_us == 0)
+        t->governed.least_us = 0;
     if (!is_same_grid) {
         begin_schedule(t, p);
         begin_governed(t, p);
@@ -147,12 +151,13 @@ void task_change(struct task *t, const struct extract_job *job, struct poller *p
     poll_job_init(&t->job, &t->of, p);
 }
 
-/* By the budget. A promise far from now was made by a clock that was wrong. */
+/* By the budget, or because answers repeat. A promise far from now was made by a clock that was
+ * wrong. */
 static bool is_left_out(const struct task *t, const struct poller *p, int64_t slot_us)
 {
     const int64_t from_us = t->last_slot_us;
 
-    return p->budget.calls > 0 && slot_us < t->governed.promised_us &&
+    return (p->budget.calls > 0 || t->of.most_us > 0) && slot_us < t->governed.promised_us &&
            (slot_us > from_us || from_us - slot_us < FAR_US);
 }
 
@@ -248,12 +253,14 @@ void task_begin_slot(struct task *t, struct poller *p, int64_t slot_us)
     /* the same slot once more: what it promised stays */
     bool is_again = slot_us == t->failed_slot_us && t->governed.promised_us > wall_us;
     int64_t next_us = is_again ? t->governed.promised_us : plan_next(t, p, wall_us);
+    adapt_begin(&t->adapt);
     poll_begin(p, &t->job,
                &(struct poll_plan){
                    .slot_us = slot_us,
                    .deadline_us = t->last_begun_us + (budget_us > least_us ? budget_us : least_us),
                    .next_due_us = next_us,
                    .n_skipped = t->n_skipped,
+                   .adapt = t->of.most_us > 0 ? &t->adapt : NULL,
                });
 }
 
@@ -355,10 +362,20 @@ static void note_slot(struct task *t, struct poller *p, int64_t slot_us, enum po
                      (int64_t)(poller_random(p) % (uint64_t)(t->retry_wait_us / 2));
 }
 
+/* What the poll promised later than the budget would have: calls that are saved for others. */
+static void take_promise(struct task *t, const struct poll_plan *plan)
+{
+    if (plan->adapt == NULL || plan->next_due_us <= t->governed.promised_us)
+        return;
+    t->governed.promised_us = t->governed.least_us = plan->next_due_us;
+    t->n_skipped = plan->n_skipped;
+}
+
 void task_end(struct task *t, struct poller *p, const struct poll_result *result, bool is_on_tape,
               bool is_running)
 {
     t->outcome = result->outcome;
+    take_promise(t, &t->job.poll.plan);
     if (t->turn == TURN_SLOT)
         note_slot(t, p, t->last_slot_us, is_on_tape ? result->outcome : POLL_FAILED,
                   is_cause(result, CAUSE_BUDGET));

@@ -21,6 +21,7 @@ struct task {
     struct poll_job job;
     struct schedule schedule;
     struct governed governed;
+    struct adapt adapt; /* where of.most_us is set */
 
     enum turn turn;
     uint64_t ticket;                     /* TURN_WISH */

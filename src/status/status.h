@@ -24,6 +24,8 @@ struct status_job {
     char vs_currency[32];
     char what[192]; /* "top 250 of coins/markets in usd, every 30s" */
     int64_t every_us;
+    int64_t
+        apart_us; /* adaptive: from its newest slot to the one promised; 0: not known, or not so */
     int64_t from_us, to_us; /* its hours of the UTC day, as in struct extract_job; equal: always */
     bool is_gone;
     bool is_idle; /* nothing polls it: a stream of before, or an import */

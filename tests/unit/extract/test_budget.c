@@ -183,6 +183,8 @@ struct month {
     struct governor governor;
     struct credits *credits[MAX_JOBS];
     uint64_t n_polls[MAX_JOBS], n_broken, n_asked;
+    uint64_t rest,
+        n_early; /* slots that polls put the next one off, at most; too early all the same */
     int64_t last_us[MAX_JOBS], widest_us[MAX_JOBS], narrowest_us[MAX_JOBS];
 };
 
@@ -248,7 +250,14 @@ static void month_run(struct month *m, int64_t from_us, int64_t until_us, uint64
             if (span_us < m->narrowest_us[i])
                 m->narrowest_us[i] = span_us;
         }
+        m->n_early += slot_us < m->governed[i].least_us;
         governor_next(&m->governor, i, now_us, &b, &skipped);
+        if (m->rest > 0) {
+            struct governed *of = &m->governed[i];
+            const int64_t off_us = (int64_t)draw(m->rest) * m->schedules[i].grid.every_us;
+            of->promised_us = of->least_us =
+                grid_next(&m->schedules[i].grid, of->promised_us + off_us - 1);
+        }
         m->last_us[i] = slot_us;
         m->n_asked++;
         if (b.left >= m->governed[i].calls) {
@@ -322,6 +331,27 @@ static void a_new_period_begins_with_a_whole_budget(void)
     CHECK(m.n_polls[0] >= 2990 && m.n_polls[0] <= 3000);
     CHECK_EQ(m.n_broken, 0);
     budget_release(&m.budget);
+}
+
+/* Nothing is overdrawn and no promise broken. */
+static void a_poll_that_is_put_off_comes_no_earlier_and_its_calls_are_kept(void)
+{
+    for (uint64_t seed = 0; seed < 10; seed++) {
+        struct month m;
+        state = seed;
+        month_begin(&m, 10000);
+        m.rest = 20;
+        month_add(&m, (struct grid){.every_us = 30 * SECOND}, 5, 1);
+        month_add(&m, (struct grid){.every_us = MINUTE}, 5, 1);
+        month_run(&m, at("2026-11-01T00:00:00Z"), at("2026-12-01T00:00:00Z"), draw(2) * 20);
+        CHECK_EQ(m.n_broken, 0);
+        CHECK_EQ(m.n_early, 0);
+        const uint64_t spent = spent_in(&m, "2026-11-30T23:59:59Z");
+        if (spent > 10000 || spent < 5000)
+            TAP_FAIL("seed %llu: %llu of 10000", (unsigned long long)seed,
+                     (unsigned long long)spent);
+        budget_release(&m.budget);
+    }
 }
 
 /* Whatever the jobs, the budget and what fails: never over, nothing left where there is a use for
@@ -495,6 +525,7 @@ TAP_MAIN(TAP_CASE(a_period_begins_on_its_day_or_the_last_of_a_shorter_month),
          TAP_CASE(what_is_short_is_taken_from_the_lowest_priority),
          TAP_CASE(jobs_of_one_priority_keep_the_same_share),
          TAP_CASE(a_new_period_begins_with_a_whole_budget),
+         TAP_CASE(a_poll_that_is_put_off_comes_no_earlier_and_its_calls_are_kept),
          TAP_CASE(any_budget_is_used_whole_and_never_overdrawn),
          TAP_CASE(a_month_of_each_plan_is_used_whole),
          TAP_CASE(the_slots_of_a_span_are_counted_as_they_are_stepped_through))

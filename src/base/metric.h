@@ -28,7 +28,7 @@ enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
     X(RETRIES, "retries_total", COUNTER, "job", "Requests sent again within a poll.")                          \
     X(LIMITER_WAIT_SECONDS, "limiter_wait_seconds_total", COUNTER, "", "Time requests waited for the pace.")   \
     X(MISSED_SLOTS, "missed_slots_total", COUNTER, "job", "Slots that passed unpolled, as polls took too long.") \
-    X(SKIPPED_SLOTS, "skipped_slots_total", COUNTER, "job", "Slots left out on purpose, so that the budget lasts.") \
+    X(SKIPPED_SLOTS, "skipped_slots_total", COUNTER, "job", "Slots left out on purpose: so that the budget lasts, or as answers repeat.") \
     X(BUDGET_CALLS, "budget_calls", GAUGE, "", "Calls that may be made in the billing period; 0: no bound.")   \
     X(BUDGET_SPENT, "budget_spent_calls", GAUGE, "spender", "Calls spent in it, by this collector (own) and "  \
                                                             "others with the key (others).")                   \

@@ -166,10 +166,10 @@ static void add_job_row(struct buf *b, const struct job_config *job, const struc
     add_what(&what, job);
     buf_addf(b, "  %-20s  %s, ", name, buf_z(&what));
     config_add_times(job, b);
-    buf_addf(b, ": %s%lld call%s a poll, %lld a day, %lld a month",
-             job->is_all || job->category[0] ? "about " : "", (long long)config_pages(job),
-             config_pages(job) == 1 ? "" : "s", (long long)config_calls(job, 1),
-             (long long)config_calls(job, 30));
+    buf_addf(b, ": %s%s%lld call%s a poll, %lld a day, %lld a month",
+             job->adaptive[0] ? "at most " : "", job->is_all || job->category[0] ? "about " : "",
+             (long long)config_pages(job), config_pages(job) == 1 ? "" : "s",
+             (long long)config_calls(job, 1), (long long)config_calls(job, 30));
     add_share(b, of);
     buf_add_char(b, '\n');
     buf_release(&what);
@@ -261,6 +261,8 @@ static void add_job_json(struct buf *b, const struct job_config *job, const stru
     buf_add_json_str(b, str_of(job->between));
     buf_add_z(b, ", \"cron\": ");
     buf_add_json_str(b, str_of(job->cron));
+    buf_add_z(b, ", \"adaptive\": ");
+    buf_add_json_str(b, str_of(job->adaptive));
     buf_add_z(b, ", \"offpeak\": ");
     buf_add_json_str(b, str_of(job->offpeak));
     buf_addf(b,

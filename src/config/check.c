@@ -190,6 +190,26 @@ static void check_selection(const struct job_config *job, const struct file_job 
                     place_of(read, file, "category").text, job->category);
 }
 
+/* False: what is wrong is told. */
+static bool check_adaptive(const struct job_config *job, const struct file_job *file,
+                           const struct config_read *read)
+{
+    const struct place place = place_of(read, file, "adaptive");
+    const char *other = job->every_us != 0 ? "every" : job->cron[0] ? "cron" : NULL;
+    struct err err = ERR_INIT;
+    int64_t least_us, most_us;
+
+    if (job->adaptive[0] == '\0')
+        return true;
+    if (other)
+        opt_problem(read->problems, "%s and %s: one or the other", place.text, other);
+    else if (config_adaptive(job, &least_us, &most_us, &err) != ST_OK)
+        opt_problem(read->problems, "%s: %s", place.text, err.msg);
+    else
+        return true;
+    return false;
+}
+
 static void check_hours(const struct job_config *job, const struct file_job *file,
                         const struct config_read *read)
 {
@@ -200,6 +220,8 @@ static void check_hours(const struct job_config *job, const struct file_job *fil
 
     struct grid grid;
 
+    if (!check_adaptive(job, file, read))
+        return;
     if (!config_is_plain(job)) {
         const bool is_cron = job->cron[0] != '\0';
         if (is_cron && job->offpeak[0])

@@ -57,6 +57,7 @@ struct job_config {
     bool is_inactive;    /* coins/list: the coins that are listed no more */
     int64_t every_us;    /* 0: run: as CONFIG_ENDPOINTS says, once: now */
     char *between;       /* "08:00-18:00", UTC; empty: always */
+    char *adaptive;      /* "30s-10m"; empty: none, then every slot is polled */
     char *offpeak;       /* "22:00-06:00 1h Europe/Berlin"; empty: none */
     char *cron;          /* five fields; empty: none, then every holds */
     char *tz;            /* of cron, and of offpeak when it names none; empty: UTC */
@@ -185,12 +186,17 @@ const char *config_endpoint(const struct job_config *job);
 
 /* How many coins at most, 0: no bound; and what the grid is when nothing is said. */
 int64_t config_top(const struct job_config *job);
-int64_t config_interval_us(const struct job_config *job); /* of `every`, where that holds */
+int64_t config_interval_us(const struct job_config *job); /* of the grid, where one holds */
 int64_t config_every_us(const struct job_config *job);    /* the shortest between two polls */
 
 /* The slots of a job. ST_REJECT with the mend: hours, a zone or a cron line that are none, or in
  * which no slot lies. */
 enum st config_grid(const struct job_config *job, struct grid *ret_grid, struct err *err) MUST_USE;
+
+/* The shortest and the longest time between two polls of an adaptive job; 0 and 0 when it is none.
+ * ST_REJECT with the mend. */
+enum st config_adaptive(const struct job_config *job, int64_t *ret_least_us, int64_t *ret_most_us,
+                        struct err *err) MUST_USE;
 
 /* Neither off-peak hours nor a cron line. */
 bool config_is_plain(const struct job_config *job);

@@ -40,6 +40,11 @@ int64_t config_top(const struct job_config *job)
 
 int64_t config_interval_us(const struct job_config *job)
 {
+    struct err err = ERR_INIT;
+    int64_t least_us, most_us;
+
+    if (config_adaptive(job, &least_us, &most_us, &err) == ST_OK && least_us > 0)
+        return least_us;
     return job->every_us ? job->every_us : endpoints[job->endpoint].every_us;
 }
 

@@ -76,6 +76,16 @@ const struct opt_def config_options[] = {
              "on the tape; query: candles of that length, default 1h; export: a moment of the "
              "panel, default 1h)",
      .offset = AT(job.every_us)},
+    {.name = "adaptive",
+     .kind = OPT_TEXT,
+     .metavar = "MIN-MAX",
+     .fallback = "",
+     .parts = "min-max",
+     .verbs = SELECTING,
+     .help =
+         "in place of every: poll each MIN while answers change, and up to MAX apart while they "
+         "repeat, like 30s-10m; in the file {min, max}",
+     .offset = AT(job.adaptive)},
     {.name = "between",
      .kind = OPT_TEXT,
      .metavar = "FROM-TO",
@@ -725,4 +735,4 @@ const struct opt_def config_options[] = {
 };
 
 const size_t n_config_options = sizeof(config_options) / sizeof(config_options[0]);
-const size_t n_config_job_options = 13;
+const size_t n_config_job_options = 14;

@@ -21,6 +21,31 @@ static enum st get_zone(const char *name, const struct zone **ret_zone, struct e
     return zone_get(has(name) ? name : "UTC", ret_zone, err);
 }
 
+enum st config_adaptive(const struct job_config *job, int64_t *ret_least_us, int64_t *ret_most_us,
+                        struct err *err)
+{
+    struct str rest = str_of(has(job->adaptive) ? job->adaptive : ""), least;
+
+    *ret_least_us = *ret_most_us = 0;
+    if (rest.len == 0)
+        return ST_OK;
+    int64_t least_us, most_us;
+    if (!str_cut(&rest, '-', &least) || !duration_parse(str_trim(least), &least_us) ||
+        !duration_parse(str_trim(rest), &most_us) || least_us < US_PER_S || most_us > 24 * HOUR_US)
+        return err_set(err, ST_REJECT,
+                       "\"%.60s\" are no two times from 1s to 1d; write 30s-10m, or in the file "
+                       "{min: 30s, max: 10m}",
+                       job->adaptive);
+    if (least_us > most_us / 2)
+        return err_set(err, ST_REJECT,
+                       "between %.*s and %.*s there is nothing to choose; make max at least twice "
+                       "min",
+                       STR_ARG(least), STR_ARG(rest));
+    *ret_least_us = least_us;
+    *ret_most_us = most_us;
+    return ST_OK;
+}
+
 /* "22:00-06:00 1h Europe/Berlin"; without a zone that of the job. */
 static enum st read_offpeak(const struct job_config *job, struct grid *g, struct err *err)
 {
@@ -136,6 +161,9 @@ void config_add_times(const struct job_config *job, struct buf *b)
     duration_format(config_interval_us(job), every);
     if (has(job->cron))
         buf_addf(b, "at \"%s\" %s", job->cron, has(job->tz) ? job->tz : "UTC");
+    else if (has(job->adaptive))
+        buf_addf(b, "every %s, adaptive to %s", every,
+                 job->adaptive + strcspn(job->adaptive, "-") + 1);
     else
         buf_addf(b, "every %s", every);
     if (has(job->between))

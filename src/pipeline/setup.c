@@ -144,8 +144,11 @@ enum st setup_job(const struct job_config *config, const struct job_config *sele
                   struct extract_job *job, struct err *err)
 {
     struct buf times = BUF_INIT(sizeof(job->times) - 1);
+    int64_t least_us, most_us;
 
     enum st st = config_grid(config, &job->grid, err);
+    if (st == ST_OK)
+        st = config_adaptive(config, &least_us, &most_us, err);
     if (st != ST_OK)
         return err_wrap(err, st, "job %s: ", job->id.job);
     job->selection = (struct selection){
@@ -160,6 +163,7 @@ enum st setup_job(const struct job_config *config, const struct job_config *sele
     snprintf(job->times, sizeof(job->times), "%s", buf_z(&times));
     buf_release(&times);
     job->every_us = config_every_us(config);
+    job->most_us = most_us;
     job->priority = (int)config->priority;
     job->calls = (uint32_t)config_pages(config);
     return ST_OK;

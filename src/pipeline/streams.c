@@ -250,6 +250,7 @@ enum st stream_configure(struct streams *s, struct stream *stream, const struct 
     snprintf(job->vs_currency, sizeof(job->vs_currency), "%s", shown.vs_currency);
     snprintf(job->what, sizeof(job->what), "%s", shown.what);
     job->every_us = shown.every_us;
+    job->apart_us = 0;
     job->from_us = shown.from_us;
     job->to_us = shown.to_us;
     job->is_idle = false;

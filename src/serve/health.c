@@ -120,6 +120,7 @@ static void add_job(struct buf *b, const struct status_job *job)
     add_text(b, "vs_currency", job->vs_currency);
     add_text(b, "what", job->what);
     add_ms(b, "every_ms", job->every_us);
+    add_ms(b, "interval_ms", job->apart_us);
     add_bool(b, "idle", job->is_idle);
     add_bool(b, "polling", job->is_polling);
     add_time(b, "last_slot", job->last_slot_us);
@@ -268,7 +269,7 @@ const struct operation op_status = {
         "budget:{calls:i,from:t?,until:t?,own:i,others:i,wanted:i,runs_out:t?},"
         "disk:{checked:t?,tape_bytes:i,free_bytes:i,total_bytes:i,day_bytes:i,oldest:t?,"
         "keep_ms:i,last_error:s},"
-        "jobs:[{name:s,vs_currency:s,what:s,every_ms:i,idle:b,polling:b,last_slot:t?,"
+        "jobs:[{name:s,vs_currency:s,what:s,every_ms:i,interval_ms:i,idle:b,polling:b,last_slot:t?,"
         "last_ended:t?,last_ok:t?,last_outcome:s,last_error:s,last_cause:s,"
         "last_latency_ms:i,last_bytes:i,last_attempts:i,failed_in_row:i,next_due:t?,head:i,"
         "missed_slots:i,calls_per_poll:i,share:n?,calls_left:i,drift:s,drift_since:t?,flagged:s,"

@@ -334,6 +334,10 @@ static void add_last_poll(struct screen *s, const struct status_job *job)
 
 static void add_next(struct screen *s, const struct status_job *job)
 {
+    if (job->apart_us > 0) {
+        put(s, PLAIN, "; now every ");
+        put_span(s, PLAIN, job->apart_us);
+    }
     if (job->is_polling && job->last_ended_us != 0) {
         put(s, PLAIN, "; polling");
     } else if (job->next_due_us > s->now_us) {

@@ -142,7 +142,7 @@ def test_every_key_of_the_example_is_a_key(tmp_path):
     defaults = [s["name"] for s in found["settings"]
                 if s["origin"] == "default" and "." in s["name"] and not s["name"].startswith("jobs.")]
     assert not defaults, f"the example does not show {defaults}"
-    assert len(found["jobs"]) == 7
+    assert len(found["jobs"]) == 8
 
 
 def test_the_seeds_environment_works_as_it_is(tmp_path):

@@ -92,6 +92,7 @@ static void any_selection_outside_the_file_takes_the_place_of_its_jobs(void)
                                         "--ids=a",
                                         "--every=1h",
                                         "--category=a",
+                                        "--adaptive=30s-10m",
                                         "--between=1:00-2:00",
                                         "--endpoint=global",
                                         "--inactive",
@@ -289,6 +290,7 @@ static void the_shortest_time_between_two_is_that_of_the_year(void)
         {"cron: '@daily'", 86400},
         {"every: 1m, offpeak: '22:00-06:00 10m'", 60},
         {"every: 1h, offpeak: '22:00-06:00 10m'", 600},
+        {"adaptive: {min: 20s, max: 10m}", 20},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -451,6 +453,18 @@ static void times_that_are_none_are_named_by_their_line(void)
         {"offpeak: {from: '22:10', to: '22:50', every: 1h}", "no poll of every 1h falls in"},
         {"offpeak: {from: [1], to: '06:00', every: 1h}", "takes one value for each key"},
         {"offpeak: [1]", "takes one value"},
+        {"adaptive: {min: 30s, max: 10m}", NULL},
+        {"adaptive: 30s-10m, between: 08:00-18:00", NULL},
+        {"adaptive: {min: 1m, max: 10m}, offpeak: '22:00-06:00 1h'", NULL},
+        {"adaptive: {min: 30s}", "jobs.a.adaptive: \"30s-\" are no two times from 1s to 1d"},
+        {"adaptive: {min: 100ms, max: 10s}", "are no two times"},
+        {"adaptive: {min: 1m, max: 25h}", "are no two times"},
+        {"adaptive: {min: 30s, max: 50s}", "make max at least twice min"},
+        {"adaptive: {min: 10m, max: 30s}", "make max at least twice min"},
+        {"adaptive: {min: 30s, most: 10m}", "jobs.a.adaptive: no such key; it takes min-max"},
+        {"adaptive: 30s-10m, every: 1m", "jobs.a.adaptive and every: one or the other"},
+        {"adaptive: 30s-10m, cron: '@daily'", "jobs.a.adaptive and cron: one or the other"},
+        {"adaptive: 6h-1d, between: 22:00-23:00", "no poll of every 6h falls in"},
         {"cron: '@daily', offpeak: '22:00-06:00 1h'", "jobs.a.cron and offpeak: one or the other"},
         {"tz: Europe/Berlin", "jobs.a.tz: of cron and offpeak only"},
     };

@@ -82,6 +82,7 @@ static void status_is_the_whole_snapshot_as_json(void)
         "\"free_bytes\":0,\"total_bytes\":0,\"day_"
         "bytes\":5,\"oldest\":null,\"keep_ms\":0,\"last_error\":\"\"},"
         "\"jobs\":[{\"name\":\"markets-usd\",\"vs_currency\":\"\",\"what\":\"\",\"every_ms\":60000,"
+        "\"interval_ms\":0,"
         "\"idle\":false,\"polling\":false,\"last_slot\":null,\"last_ended\":null,\"last_ok\":"
         "\"2026-11-23T14:29:50.000Z\","
         "\"last_outcome\":\"\",\"last_error\":\"\",\"last_cause\":\"\",\"last_latency_ms\":2,"

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Adaptive jobs: polls drift apart while answers repeat, come back when they move, and keep what they promise."""
+import json
+import re
+import sqlite3
+import time
+from datetime import datetime
+
+from gecko import Running, gecko, get, market_body, records, wait_for
+from server import Answer, PlainServer
+
+
+def ends(data):
+    return [r for r in records(data) if r["type"] == "end"]
+
+
+def seconds(end):
+    slot, due = (datetime.fromisoformat(end[key]) for key in ("slot", "next_due"))
+    return (due - slot).total_seconds()
+
+
+def moved(k):
+    """The market, all of it changed."""
+    return re.sub(rb'"last_updated":"[^"]*"', b'"last_updated":"2026-11-29T12:00:%02d.000Z"' % k, market_body(20))
+
+
+def test_answers_that_repeat_are_asked_for_less_until_they_move(tmp_path):
+    asked = []
+
+    def script(request):
+        asked.append(request.path)
+        return Answer(200, moved(max(0, len(asked) - 4)))  # four are the same
+
+    with PlainServer(script) as api, \
+            Running("run", "--api-url", api.url, "--data", tmp_path, "--top", 20, "--adaptive", "1s-4s", "--api-rate", 6000,
+                    "--listen", "127.0.0.1:0", "--sink", f"sqlite:{tmp_path}/market.db") as run:
+        port = run.port()
+        wait_for(lambda: len(asked) >= 3, what="three polls")
+        wait_for(lambda: json.loads(get(port, "/api/status"))["jobs"][0]["interval_ms"] == 4000, what="the interval")
+        text = gecko("status", "--data", tmp_path).stdout
+        assert "every 1s, adaptive to 4s" in text and "now every 4s" in text
+        wait_for(lambda: len(asked) >= 8, what="polls of what moves")
+        wait_for(lambda: json.loads(get(port, "/api/status"))["jobs"][0]["interval_ms"] == 1000, what="the interval")
+        assert run.stop() == 0
+    found = ends(tmp_path)
+    assert [seconds(end) for end in found[:6]] == [1, 2, 4, 4, 1, 1]
+    assert [end.get("skipped", 0) for end in found[:6]] == [0, 1, 3, 3, 0, 0]
+    assert [end["slot"] for end in found[1:6]] == [end["next_due"] for end in found[:5]]
+    with sqlite3.connect(tmp_path / "market.db") as db:
+        assert db.execute("SELECT count(*) FROM gap").fetchone() == (0,)
+
+
+def test_a_cache_is_asked_when_it_has_something_new_also_after_a_restart(tmp_path):
+    def run(n, *times):
+        with Running("run", "--simulate", "--data", tmp_path, "--top", 20, *times, "--listen", "127.0.0.1:0") as process:
+            port = process.port()
+            wait_for(lambda: len(ends(tmp_path)) >= n, what="a poll")
+            wait_for(lambda: json.loads(get(port, "/api/status"))["jobs"][0]["next_due"], what="a promise")
+            status = json.loads(get(port, "/api/status"))["jobs"][0]
+            time.sleep(1.5)  # slots go by
+            assert process.stop() == 0
+        return status
+
+    first = run(1, "--adaptive", "1s-1h")
+    end, = ends(tmp_path)
+    assert 60 <= seconds(end) <= 120  # s-maxage=60; the answer came when it came
+    assert 59 <= end["skipped"] <= seconds(end) - 1
+    again = run(1, "--adaptive", "1s-1h")  # the promise is kept
+    assert again["next_due"] == first["next_due"] and len(ends(tmp_path)) == 1
+    run(2, "--every", "1s")

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "alert/machine.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
+
+#define SET_BACK_US (3600 * US_PER_S) /* by less a clock catches up: no earlier slot is polled */
 
 /* Products of two mantissas: at most 10^37. */
 __extension__ typedef __int128 wide;
@@ -193,7 +196,10 @@ static enum truth judge_gap(const struct alert_rule *rule, struct alert_state *s
         event->late_us = seen->slot_us - state->mark_us;
         truth = truth_of(event->late_us > rule->limit_us);
     }
-    if (seen->next_due_us > state->mark_us)
+    /* a promise of a clock that was wrong would hide each gap until then */
+    const bool is_set_back =
+        seen->next_due_us != 0 && seen->next_due_us < state->mark_us - SET_BACK_US;
+    if (seen->next_due_us > state->mark_us || is_set_back)
         state->mark_us = seen->next_due_us;
     return truth;
 }

@@ -143,8 +143,18 @@ static void each_gap_is_told(void)
     static const struct {
         int slot_s, due_s;
         bool fires;
-    } polls[] = {{0, 10, false}, {10, 20, false},  {25, 30, false}, {36, 40, true},
-                 {100, 0, true}, {200, 210, true}, {5, 6, false},   {211, 220, false}};
+    } polls[] = {{0, 10, false},
+                 {10, 20, false},
+                 {25, 30, false},
+                 {36, 40, true},
+                 {100, 0, true},
+                 {200, 210, true},
+                 {5, 6, false},
+                 {211, 220, false},
+                 /* a clock that jumps by years and back */
+                 {100000000, 100000010, true},
+                 {221, 230, false},
+                 {300, 310, true}};
 
     for (size_t i = 0; i < sizeof(polls) / sizeof(polls[0]); i++) {
         struct alert_event event;

@@ -156,6 +156,17 @@ def test_history_is_not_the_present(broker, tmp_path):
     assert set(broker.kept()) == {"geckotape/status"}
 
 
+def test_a_clock_that_jumped_and_came_back_hides_no_poll(broker, tmp_path):
+    """Polls fail while the clock is wrong; those after it are the newest, though their slots are older."""
+    slots = [(0, "ok"), (4 * 365 * 86400, "failed"), (30, "ok")]
+    data = make_tape(tmp_path / "data", [(SLOT0 + s * S_US, outcome, [body(bitcoin=s + 1)] if outcome == "ok" else []) for s, outcome in slots],
+                     "market")
+    load(data, broker.url(), check=0)
+    poll = json.loads(broker.kept()["geckotape/poll/market"])
+    assert poll["outcome"] == "ok" and poll["slot"].startswith("2026-"), poll
+    assert price(broker) == "31"
+
+
 # ---- what breaks ----
 
 

@@ -4,7 +4,7 @@ import collections
 import sqlite3
 
 import pytest
-from gecko import gecko, market_body
+from gecko import ROOT, gecko, market_body
 from postgres import Server, binaries
 from stores import HOUR_US, S_US, SLOT0, make_tape
 from test_transform import Maker
@@ -160,3 +160,13 @@ def test_who_left_in_a_long_pause_stays_absent_when_the_rows_before_it_are_gone(
     for store in (keeper, forgetter):
         gecko("replay", "--data", data, "--sink", store.url, "--force", check=0)
     assert forgetter.read("absence") == keeper.read("absence") and len(keeper.read("absence")) == 1
+
+
+def test_the_next_rows_to_go_are_looked_for_behind_those_that_went(tmp_path):
+    """Polls stay for ever: from the first one on, each step would cost as much as there ever were."""
+    make_tape(tmp_path / "data", polls_of(Maker(1), [SLOT0]))
+    gecko("load", "--from", f"tape:{tmp_path / 'data'}", "--sink", f"sqlite:{tmp_path / 'a.db'}", check=0)
+    sql = (ROOT / "src/load/sql/statements/read_retained.sql").read_text()
+    with sqlite3.connect(tmp_path / "a.db") as db:
+        plan = [line[3] for line in db.execute(f"explain query plan {sql}", {"job_id": 1})]
+    assert any("job_id=? AND slot>?" in line for line in plan), plan

@@ -162,11 +162,13 @@ def test_who_left_in_a_long_pause_stays_absent_when_the_rows_before_it_are_gone(
     assert forgetter.read("absence") == keeper.read("absence") and len(keeper.read("absence")) == 1
 
 
-def test_the_next_rows_to_go_are_looked_for_behind_those_that_went(tmp_path):
-    """Polls stay for ever: from the first one on, each step would cost as much as there ever were."""
+def test_polls_whose_rows_went_are_not_looked_through(tmp_path):
+    """Polls stay for ever: from the first one on, each look would cost as much as there ever were, and for each coin."""
     make_tape(tmp_path / "data", polls_of(Maker(1), [SLOT0]))
     gecko("load", "--from", f"tape:{tmp_path / 'data'}", "--sink", f"sqlite:{tmp_path / 'a.db'}", check=0)
-    sql = (ROOT / "src/load/sql/statements/read_retained.sql").read_text()
+    args = {"job_id": 1, "slot": SLOT0, "at": SLOT0, "coin_id": 1, "vs_currency": "usd"}
     with sqlite3.connect(tmp_path / "a.db") as db:
-        plan = [line[3] for line in db.execute(f"explain query plan {sql}", {"job_id": 1})]
-    assert any("job_id=? AND slot>?" in line for line in plan), plan
+        for name in ("statements/read_retained", "queries/priced", "queries/past_market_of"):
+            sql = (ROOT / "src/load/sql" / f"{name}.sql").read_text().format(history="market", others="", name_at="1", there_at="1", ids="'a'")
+            plan = [line[3] for line in db.execute(f"explain query plan {sql}", args)]
+            assert any("SEARCH poll " in line and "AND slot>?" in line for line in plan), (name, plan)

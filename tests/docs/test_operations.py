@@ -2,7 +2,7 @@
 """docs/operations.md against what it speaks of."""
 import re
 
-from gecko import ROOT
+from gecko import ROOT, gecko
 
 TEXT = (ROOT / "docs/operations.md").read_text()
 
@@ -28,3 +28,10 @@ def test_options_in_the_text_exist():
     used = set(re.findall(r"`[^`\n]*?(--[a-z0-9-]+)", TEXT))
     assert used
     assert used <= options, used - options
+
+
+def test_times_of_what_is_kept_are_taken_as_they_stand():
+    told = re.findall(r"`(--(?:tape-keep|retain-[a-z0-9]+) [^`]+)`", TEXT)
+    assert len(told) == 3
+    for option in told:
+        gecko("check", *option.split(), check=0)

@@ -11,7 +11,6 @@
 #define TIMEOUT_MS         30000L
 #define CONNECT_TIMEOUT_MS 10000L
 #define MAX_MAIL           ((size_t)64 * 1024)
-#define MAX_ADDRESSES      16
 
 static const struct {
     const char *scheme;
@@ -250,10 +249,12 @@ static struct curl_slist *recipients(const struct alert_channel *c)
     struct str rest = str_of(c->to), one;
     char address[256];
 
-    for (size_t i = 0; rest.len > 0 && i < MAX_ADDRESSES; i++) {
+    while (rest.len > 0) {
         str_cut(&rest, ',', &one);
-        snprintf(address, sizeof(address), "%.*s", STR_ARG(str_trim(one)));
-        list = append(list, address);
+        one = str_trim(one);
+        snprintf(address, sizeof(address), "%.*s", STR_ARG(one));
+        if (one.len > 0)
+            list = append(list, address);
     }
     return list;
 }

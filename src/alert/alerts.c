@@ -356,6 +356,8 @@ void alerts_stop(struct alerts *a, int64_t deadline_us)
     atomic_store(&a->is_cancelled, true);
     pthread_join(a->thread, NULL);
     a->is_running = false;
+    alert_store_close(a->store); /* a reload keeps who was stopped, without its files */
+    a->store = NULL;
 }
 
 enum st alerts_flush(struct alerts *a, struct err *err)

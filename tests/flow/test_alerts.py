@@ -486,8 +486,24 @@ def test_a_reload_takes_other_rules_and_keeps_the_state_of_those_that_stay(tmp_p
             seen = len(prices.api.requests)
             wait_for(lambda: len(prices.api.requests) > seen + 2, what="polls")
             assert len(hook.got) == 1 and len(other.got) == 1
+            before = n_open(run, "alerts.db")
+            for n in range(3):
+                write(keep, f"  - bitcoin.price < {n + 1} to {other.url}\n")
+                run.process.send_signal(signal.SIGHUP)
+                wait_for(lambda n=n: run.read().count("configuration applied") == n + 2, what="a reload")
+            prices.price = "2"
+            wait_for(lambda: len(other.got) == 2, what="the newest rule's alert")
+            assert n_open(run, "alerts.db") <= before, "who was stopped keeps no file open"
             assert run.stop() == 0
             no_secrets(run, tmp_path)
+
+
+def n_open(run, name):
+    n = 0
+    for fd in os.listdir(f"/proc/{run.process.pid}/fd"):
+        with contextlib.suppress(OSError):
+            n += os.path.basename(os.readlink(f"/proc/{run.process.pid}/fd/{fd}")).startswith(name)
+    return n
 
 
 def test_a_budget_counts_the_calls_of_all_jobs(tmp_path):
@@ -645,6 +661,14 @@ def test_each_channel_gets_what_it_understands(tmp_path):
         assert "Subject: bitcoin.price < 60002: 59000.25 usd at " in head and "Message-ID: <" in head and "From: me@example.org" in head
         assert re.search(r"^Date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000\r$", head + "\r", re.MULTILINE), head
         assert body.startswith("bitcoin.price < 60002: 59000.25 usd at ")
+
+
+def test_each_address_gets_its_mail(tmp_path):
+    to = [f"u{i}@b.c" for i in range(20)]
+    with Mail() as mail:
+        gecko("alerts", "send-test", "--alert", f"bitcoin.price < 1 to smtp://{mail.host}/?from=a@b.c&to={',,'.join(to)},", check=0, cwd=tmp_path)
+        ((envelope, _),) = mail.got
+        assert [re.search("<(.*)>", line)[1] for line in envelope] == ["a@b.c", *to]
 
 
 def test_a_password_is_not_sent_without_tls(tmp_path):

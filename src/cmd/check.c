@@ -77,10 +77,10 @@ static void add_value(struct buf *b, const struct report *report, const struct o
     else if (strcmp(def->name, "sink") == 0)
         for (size_t i = 0; i < report->n_sinks; i++)
             buf_addf(b, "%s%s", i > 0 ? " " : "", report->sinks[i].shown);
-    else if (strcmp(def->name, "alert") == 0)
-        buf_addf(b, config->alerts.n > 0 ? "%zu" : "", config->alerts.n); /* they hold secrets */
-    else
+    else if (strcmp(def->name, "alert") != 0)
         opts_add_value(def, config, b);
+    else if (config->alerts.n > 0)
+        buf_addf(b, "%zu", config->alerts.n); /* they hold secrets */
 }
 
 /* "geckotape.yaml:3", ".env:2: GECKOTAPE_TOP", "GECKOTAPE_TOP", "--top". */
@@ -301,7 +301,8 @@ static void add_json(struct buf *b, const struct report *report)
         buf_add_z(b, i > 0 ? ", {\"when\": " : "{\"when\": ");
         buf_add_json_str(b, str_of(alert->rule.when));
         buf_addf(b, ", \"job\": \"%s\", \"to\": ", alert->rule.job);
-        buf_add_json_str(b, str_of(alert->to.shown));
+        /* not str_of(): gcc 12 at -O3 takes its test for NULL for a sign that there may be one */
+        buf_add_json_str(b, (struct str){alert->to.shown, strlen(alert->to.shown)});
         buf_add_char(b, '}');
     }
     add_url(&url, config);

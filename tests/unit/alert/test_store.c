@@ -106,7 +106,7 @@ static void of_a_backlog_the_last_one_goes_out_once_it_is_released(void)
 static void an_outbox_does_not_grow_without_end(void)
 {
     struct alert_store *s = open_store();
-    struct alert_fact fact = {.id = "1"}, last;
+    struct alert_fact fact = {.id = "1"}, last = {.n_earlier = 0};
     struct err err = ERR_INIT;
 
     for (int i = 0; i < 250; i++)

@@ -362,7 +362,8 @@ def test_a_kill_between_firing_and_delivery_loses_nothing(tmp_path):
         with Running("run", *options) as run:
             wait_for(lambda: hook.got, what="the alert")
             wait_for(lambda: outbox(tmp_path) == 0, what="an empty outbox")
-            assert [told["value"] for told in hook.told()] == [7.5]
+            # what the killed one was about to send may have been taken as well: then twice, by the same id
+            assert {(told["id"], told["value"]) for told in hook.told()} == {(hook.told()[0]["id"], 7.5)}
             assert run.stop() == 0
 
 

@@ -2,6 +2,7 @@
  * environment. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sources.h"
+#include <ctype.h>
 
 static void defaults_are_what_the_help_says(void)
 {
@@ -72,7 +73,7 @@ static bool give(const struct opt_def *def, enum source source, const char *valu
     } else if (source != FILE_KEY) {
         buf_add_z(&b, "GECKOTAPE_");
         for (const char *c = name; *c; c++)
-            buf_add_char(&b, *c == '-' ? '_' : (char)(*c - 32));
+            buf_add_char(&b, *c == '-' ? '_' : (char)toupper((unsigned char)*c));
         buf_addf(&b, source == DOTENV ? "='%s'\n" : "=%s", value);
         put(".env", source == DOTENV ? b.p : NULL);
         load(verb, NULL, source == VARIABLE ? ARGS(b.p) : NULL);

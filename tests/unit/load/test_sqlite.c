@@ -94,7 +94,7 @@ static void a_new_file_is_set_up_as_promised(void)
     CHECK_Z(ask("SELECT version, oldest_program, applied_by FROM schema_version"),
             "1|0.1.0|" GECKOTAPE_VERSION "\n2|0.1.0|" GECKOTAPE_VERSION
             "\n3|0.1.0|" GECKOTAPE_VERSION "\n4|0.1.0|" GECKOTAPE_VERSION
-            "\n5|0.1.0|" GECKOTAPE_VERSION);
+            "\n5|0.1.0|" GECKOTAPE_VERSION "\n6|0.1.0|" GECKOTAPE_VERSION);
 }
 
 static void numbers_are_integer_or_real_or_text_and_never_another_number(void)
@@ -242,7 +242,7 @@ static void a_poll_is_recorded_as_it_went(void)
         "1795444200000000|failed|none|1795444200000000|1795444202000000|1795444230000000|1|429|"
         "1|1|0|0|0|0|0|NULL|1|1|NULL|HTTP 429\n"
         "1795444230000000|ok|rows|1795444230000000|1795444232000000|1795444260000000|1|200|"
-        "1|0|1|1|1|77|2|2|2|3|new: moon, mars|NULL");
+        "1|0|1|1|1|77|2|3|2|3|new: moon, mars|NULL");
     CHECK_Z(ask("SELECT * FROM quarantine"), "01010101-0101-0101-0101-010101010101|2|4|odd|"
                                              "high_24h|wrong type|true|transform");
 }
@@ -556,7 +556,7 @@ static void a_newer_schema_is_written_only_by_programs_it_names(void)
     store_shut(&t);
     CHECK(run("INSERT INTO schema_version VALUES (99, '0.10.0', '0.11.0', 0)"));
     CHECK_EQ(store_open(&t), ST_REJECT);
-    CHECK(strstr(t.err.msg, "version 99") && strstr(t.err.msg, "knows version 5") &&
+    CHECK(strstr(t.err.msg, "version 99") && strstr(t.err.msg, "knows version 6") &&
           strstr(t.err.msg, "geckotape 0.10.0 or later"));
 }
 

@@ -152,7 +152,8 @@ static void upkeep_refuses_what_it_does_not_understand(void)
         {"/api/coverage?job=markets-usd&from=2026-11-23T00:00:00Z&until=2026-11-22T00:00:00Z", 400,
          "not a span of at most 400 days"},
         {"/api/coverage?job=markets-usd&from=2020-11-23T00:00:00Z", 400, "at most 400 days"},
-        {"/api/coverage?job=markets-usd&until=9223372036854775807", 400, "at most 400 days"},
+        {"/api/coverage?job=markets-usd&until=9223372036854775807", 400, "until: not a time"},
+        {"/api/coverage?job=markets-usd&until=253402300799999999", 400, "at most 400 days"},
         {"/api/coverage?job=markets-usd&from=0&until=0", 400, "at most 400 days"},
     };
 

@@ -50,7 +50,7 @@ class Counts:
 
 def meson_test(directory, suites, counts):
     command = ["meson", "test", "-C", os.path.join(ROOT, directory), "--print-errorlogs", "--no-rebuild",
-               "--num-processes", str(AT_ONCE)]
+               "--num-processes", str(AT_ONCE), "--timeout-multiplier", "5"]
     for suite in suites:
         command += ["--no-suite", suite[1:]] if suite.startswith("-") else ["--suite", suite]
     env = dict(os.environ, ASAN_OPTIONS="detect_leaks=1:abort_on_error=1",

@@ -5,6 +5,7 @@ import datetime
 import decimal
 import http.client
 import json
+import os
 import time
 import urllib.error
 
@@ -45,10 +46,11 @@ def test_the_market_is_what_the_store_has(tmp_path):
 
 
 def test_the_market_of_20000_coins_is_one_answer(tmp_path):
-    with running(tmp_path, "--coins", "20000", "--all", "--every", "1h", "--api-rate", "100000", "--sink", f"sqlite:{tmp_path}/market.db") as run:
+    n = 5000 if "GECKOTAPE_SLOW" in os.environ else 20000  # a question to the store may take 2 s
+    with running(tmp_path, "--coins", n, "--all", "--every", "1h", "--api-rate", "100000", "--sink", f"sqlite:{tmp_path}/market.db") as run:
         port = run.port()
         wait_for(lambda: json.loads(get(port, "/api/status"))["sinks"][0]["polls"] > 0, timeout=5 * PATIENCE, what="the sweep")
-        assert len(market(port)["rows"]) > 19000
+        assert len(market(port)["rows"]) > 0.95 * n
         assert run.stop() == 0
 
 

@@ -5,12 +5,11 @@ import datetime
 import decimal
 import http.client
 import json
-import os
 import time
 import urllib.error
 
 import pytest
-from gecko import PATIENCE, Running, clean_env, database, gecko, get, get_stored, records, wait_for
+from gecko import IS_SANITIZED, PATIENCE, Running, clean_env, database, gecko, get, get_stored, records, wait_for
 
 
 def running(data, *more, env=None):
@@ -46,7 +45,7 @@ def test_the_market_is_what_the_store_has(tmp_path):
 
 
 def test_the_market_of_20000_coins_is_one_answer(tmp_path):
-    n = 5000 if "GECKOTAPE_SLOW" in os.environ else 20000  # a question to the store may take 2 s
+    n = 5000 if IS_SANITIZED else 20000  # a question to the store may take 2 s
     with running(tmp_path, "--coins", n, "--all", "--every", "1h", "--api-rate", "100000", "--sink", f"sqlite:{tmp_path}/market.db") as run:
         port = run.port()
         wait_for(lambda: json.loads(get(port, "/api/status"))["sinks"][0]["polls"] > 0, timeout=5 * PATIENCE, what="the sweep")

@@ -28,6 +28,7 @@ static enum st open_local(const struct config *config, struct query **ret_query,
     enum st st = setup_sinks(config, cmd_data_dir(config), urls, &n, err);
     for (size_t i = 0; st == ST_OK && *ret_query == NULL && i < n; i++) {
         st = sink_driver_find(str_of(urls[i].scheme), &driver, err);
+        /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): an array is never NULL */
         if (st == ST_OK && driver->is_path && driver->open_query && access(urls[i].rest, R_OK) == 0)
             st = driver->open_query(&urls[i], ret_query, err);
     }

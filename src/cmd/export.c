@@ -16,6 +16,7 @@
 #define MAX_ARENA       (UINT64_C(512) * 1024 * 1024)
 #define DEFAULT_STEP    (3600 * US_PER_S)
 #define DEFAULT_MOMENTS 100
+#define MAX_TOP         99999
 
 enum { PANEL_TIME, PANEL_ID, N_PANEL_KEYS };
 
@@ -70,13 +71,13 @@ static enum st choose_columns(struct panel *p, struct err *err)
 static enum st choose_universe(struct panel *p, struct err *err)
 {
     const char *text = p->config->universe;
-    int end = 0;
+    const bool has_ranks = str_starts(str_of(text), STR("top"));
 
     if (p->n_ids > 0 && strcmp(text, "all") != 0)
         return err_set(err, ST_REJECT, "--universe: the coins are named already");
     if (strcmp(text, "all") == 0)
         return ST_OK;
-    if (sscanf(text, "top%5" SCNd64 "%n", &p->top, &end) != 1 || text[end] != '\0' || p->top < 1)
+    if (!has_ranks || !str_to_i64(str_of(text + strlen("top")), 1, MAX_TOP, &p->top))
         return err_set(err, ST_REJECT, "--universe %s: not all, nor a number of ranks like top100",
                        text);
     return ST_OK;

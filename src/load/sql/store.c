@@ -439,7 +439,7 @@ enum st store_add_refusals(struct store *s, const struct store_poll *poll, struc
 
     for (size_t i = 0; load->rows && st == ST_OK && i < load->rows->n_refusals; i++)
         st = add_refusal(s, poll, &load->rows->refusals[i], err);
-    for (size_t i = 0; st == ST_OK && i < s->n_refused; i++)
+    for (size_t i = 0; load->rows && st == ST_OK && i < s->n_refused; i++)
         st = add_refused(s, poll, &s->refused[i], err);
     if (load->rows || load->error.len == 0) /* it has no rows, and is to have none */
         return st;

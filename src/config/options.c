@@ -220,7 +220,7 @@ const struct opt_def config_options[] = {
      .kind = OPT_TEXT,
      .metavar = "CALLS",
      .fallback = "plan",
-     .verbs = SELECTING | VERB_SERVE,
+     .verbs = SELECTING | VERB_SERVE | VERB_BACKFILL,
      .help = "at most so many calls in a billing period, spread so that they last to its end; "
              "plan: those of the plan (keyless: no bound; demo 10000, basic 100000, analyst "
              "500000, lite 2000000, pro: as the API says); none: no bound",
@@ -232,7 +232,7 @@ const struct opt_def config_options[] = {
      .fallback = "1",
      .min = 1,
      .max = 31,
-     .verbs = COLLECT | VERB_SERVE,
+     .verbs = COLLECT | VERB_SERVE | VERB_BACKFILL,
      .help = "the day of the month on which the billing period begins, at 00:00 UTC; the last one "
              "in shorter months",
      .offset = AT(api_budget_day)},

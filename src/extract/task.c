@@ -56,6 +56,12 @@ static void show_last(const struct task *t, const struct poller *p)
     status_unlock(p->status);
 }
 
+/* What nobody can foresee is no part of a plan. */
+static uint32_t foreseen_calls(const struct extract_job *job)
+{
+    return job->is_on_demand ? 0 : job->calls > 0 ? job->calls : 1;
+}
+
 /* The promise of the last poll on the tape holds, when slots are left out. Nothing is promised by a
  * tape whose budget was without bound: then the present slot is due. */
 static void begin_governed(struct task *t, const struct poller *p)
@@ -67,7 +73,7 @@ static void begin_governed(struct task *t, const struct poller *p)
     t->governed = (struct governed){
         .schedule = &t->schedule,
         .priority = t->of.priority,
-        .calls = t->of.calls > 0 ? t->of.calls : 1,
+        .calls = foreseen_calls(&t->of),
         .promised_us = is_kept ? end.next_due_us : 0,
         .least_us = is_kept && t->of.most_us > 0 ? end.next_due_us : 0,
     };
@@ -136,7 +142,7 @@ void task_change(struct task *t, const struct extract_job *job, struct poller *p
     t->of = *job;
     t->schedule.grid = job->grid;
     t->governed.priority = job->priority;
-    t->governed.calls = job->calls > 0 ? job->calls : 1;
+    t->governed.calls = foreseen_calls(job);
     t->has_begun = false;
     if (t->of.most_us == 0)
         t->governed.least_us = 0;

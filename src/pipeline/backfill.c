@@ -8,6 +8,7 @@
 #include "pipeline/demand.h"
 #include "pipeline/lacks.h"
 #include "pipeline/names.h"
+#include "pipeline/spare.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -19,11 +20,14 @@
 #define MARGIN_US  (600 * US_PER_S) /* a run may take longer than it was reckoned */
 #define MAX_LINE   1024
 
+#define LONGEST_KEY_US (10 * US_PER_S) /* that a plan waits for what /key says */
+
 struct grain {
     const struct chart_grain *of;
     int64_t from_us, to_us; /* what is wanted, as far as the plan has it */
     int64_t wall_us;
     bool is_walled; /* it does not have all */
+    size_t n_asks;
 };
 
 struct work {
@@ -41,6 +45,8 @@ struct work {
     struct span *pieces;
     size_t n_pieces, max_pieces;
     struct chart_ask now; /* what is asked for */
+    struct spare spare;   /* when it began */
+    uint64_t n_made;      /* calls since */
     struct backfill_result result;
 };
 
@@ -154,7 +160,7 @@ static enum st add_asks(struct work *w, const struct grain *g, struct str coin,
 }
 
 /* What of the span is not on the tape: pieces shorter than a step have no point. */
-static enum st plan_coin(struct work *w, const struct covered *covered, const struct grain *g,
+static enum st plan_coin(struct work *w, const struct covered *covered, struct grain *g,
                          struct str coin, struct err *err)
 {
     const struct covered_key key = {coin, g->of->is_candle, g->of->step_us};
@@ -166,6 +172,7 @@ static enum st plan_coin(struct work *w, const struct covered *covered, const st
         if (missing.until_us - missing.from_us >= g->of->step_us)
             st = add_asks(w, g, coin, &missing, err);
     w->n_covered += n_before == w->n_asks;
+    g->n_asks += w->n_asks - n_before;
     return st;
 }
 
@@ -284,6 +291,8 @@ static enum st plan(struct work *w, const struct covered *covered, struct err *e
     struct str rest = str_of(w->b->coins), coin;
 
     w->n_asks = w->n_covered = w->n_coins = 0;
+    for (size_t i = 0; i < w->n_grains; i++)
+        w->grains[i].n_asks = 0;
     while (st == ST_OK && rest.len > 0) {
         str_cut(&rest, '\n', &coin);
         if (coin.len == 0)
@@ -334,6 +343,59 @@ static void say_gaps(const struct work *w)
             w->n_fine, w->n_fine == 1 ? "is" : "are", hourly, daily);
 }
 
+/* The coarsest grain alone, when there are finer ones and it fits. NULL: not so. */
+static const struct grain *fitting_grain(const struct work *w)
+{
+    const struct grain *coarsest = &w->grains[0];
+
+    for (size_t i = 1; i < w->n_grains; i++)
+        if (w->grains[i].of->step_us > coarsest->of->step_us)
+            coarsest = &w->grains[i];
+    return !w->b->is_gaps && w->n_grains > 1 && coarsest->n_asks <= w->spare.calls ? coarsest
+                                                                                   : NULL;
+}
+
+static void say_what_fits(const struct work *w)
+{
+    const size_t n_coins = w->b->is_gaps ? w->n_lacking : w->n_coins;
+    const size_t a_coin = n_coins > 0 ? (w->n_asks + n_coins - 1) / n_coins : 1;
+    const size_t n_fit = w->spare.calls / a_coin;
+    const struct grain *grain = fitting_grain(w);
+    char coins[64] = "", grains[64] = "", until[TIME_TEXT];
+
+    if (n_fit > 0 && n_fit < n_coins)
+        snprintf(coins, sizeof(coins), "%zu coin%s at a time, ", n_fit, n_fit == 1 ? "" : "s");
+    if (grain)
+        snprintf(grains, sizeof(grains), "--granularity %s alone (%zu calls), ", grain->of->name,
+                 grain->n_asks);
+    time_format(w->spare.until_us, until);
+    say(w,
+        "  it stops at %llu calls; what fits: %s%sa shorter span, or the rest by the same backfill "
+        "from %.10s on",
+        (unsigned long long)w->spare.calls, coins, grains, until);
+}
+
+static void say_budget(const struct work *w)
+{
+    const struct spare *s = &w->spare;
+    const bool fits = w->n_asks <= s->calls;
+    char until[TIME_TEXT], jobs[64];
+
+    if (!s->has_bound || w->n_asks == 0)
+        return;
+    time_format(s->until_us, until);
+    snprintf(jobs, sizeof(jobs),
+             s->wanted > 0 ? "the jobs here want %llu of them" : "no job is polled here",
+             (unsigned long long)s->wanted);
+    say(w, "  the budget has %llu of %llu calls left until %.10s, %s: it %s",
+        (unsigned long long)s->left, (unsigned long long)s->all, until, jobs,
+        !fits                                       ? "does not fit"
+        : s->left < s->wanted + (uint64_t)w->n_asks ? "fits, and they leave out more of their slots"
+                                                    : "fits");
+    if (!fits)
+        say_what_fits(w);
+}
+
 static void say_plan(const struct work *w)
 {
     const struct plan *plan = config_plan(w->api_plan);
@@ -360,6 +422,7 @@ static void say_plan(const struct work *w)
     else
         say(w, "  %zu call%s, as many credits, about %s at %u calls a minute", w->n_asks,
             w->n_asks == 1 ? "" : "s", took, w->p->api.calls_per_minute);
+    say_budget(w);
 }
 
 /* ---- the work ---- */
@@ -381,6 +444,23 @@ static void nap(struct work *w, int64_t us)
         nanosleep(&(struct timespec){.tv_nsec = 100 * 1000 * 1000}, NULL);
 }
 
+/* ST_AGAIN: the next call would be one that the budget does not have, or keeps for the jobs. */
+static enum st check_budget(const struct work *w, struct err *err)
+{
+    const struct spare now = spare_now(w->p->status, clock_wall_us(w->p->clock));
+    char until[TIME_TEXT];
+
+    if (spare_has_one(&now, &w->spare, w->n_made))
+        return ST_OK;
+    time_format(now.until_us, until);
+    if (now.left == 0)
+        return err_set(err, ST_AGAIN, "the budget of %llu calls is spent until %.10s",
+                       (unsigned long long)now.all, until);
+    return err_set(err, ST_AGAIN,
+                   "the budget keeps the %llu calls that are left until %.10s for the jobs",
+                   (unsigned long long)now.left, until);
+}
+
 static enum st ask(struct work *w, const struct stream *stream, struct err *err)
 {
     struct asked_poll poll = {.ticket = 0};
@@ -389,6 +469,10 @@ static enum st ask(struct work *w, const struct stream *stream, struct err *err)
     enum st st = ST_OK;
 
     for (int try = 1; try <= MAX_TRIES; try++) {
+        st = check_budget(w, &why);
+        if (st != ST_OK)
+            break;
+        w->n_made++;
         st = demand_poll(w->p, stream, &w->now, go_on, w, &poll, &is_permanent, &why);
         if (st != ST_OK || poll.outcome == POLL_OK || is_permanent)
             break;
@@ -403,6 +487,21 @@ static enum st ask(struct work *w, const struct stream *stream, struct err *err)
     else
         st = err_set(err, ST_AGAIN, "%s; the same backfill goes on where it was", poll.error);
     return st;
+}
+
+/* What only /key tells is known when it has answered. */
+static void await_bound(struct work *w)
+{
+    const struct extract_api *api = &w->p->api;
+    const int64_t until_us = clock_mono_us(w->p->clock) + LONGEST_KEY_US;
+    bool is_met = !api->is_budget_by_key || api->budget > 0 || api->key_path == NULL;
+
+    while (!is_met && go_on(w) && clock_mono_us(w->p->clock) < until_us) {
+        is_met = status_lock(w->p->status)->key.checked_us != 0;
+        status_unlock(w->p->status);
+        nanosleep(&(struct timespec){.tv_nsec = is_met ? 0 : 100 * 1000 * 1000}, NULL);
+    }
+    w->spare = spare_now(w->p->status, clock_wall_us(w->p->clock));
 }
 
 static enum st ask_all(struct work *w, struct err *err)
@@ -480,6 +579,8 @@ enum st backfill_run(struct pipeline *p, const struct backfill *b,
     if (st == ST_OK)
         st = plan_within_wall(w, err);
     w->result.n_asks = w->n_asks;
+    if (st == ST_OK)
+        await_bound(w);
     if (st == ST_OK && !b->is_quiet)
         say_plan(w);
     if (st == ST_OK && !b->is_dry_run && w->n_asks > 0)

@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """A budget of calls: slots are left out so that it lasts, a kill is charged, and nothing is asked beyond it."""
 import json
+import re
 import signal
 import urllib.error
+import urllib.request
 
-from gecko import Running, clean_env, gecko, get, market_body, records, wait_for
+import pytest
+from gecko import PATIENCE, Running, clean_env, gecko, get, market_body, records, wait_for
 from server import Answer, PlainServer, pages
 
 KEY = "CG-s3cr3ts3cr3ts3cr3t"
 MARKET = pages([market_body(20)])
 
 
-def simulated(data, *args):
-    return Running("run", "--simulate", "--data", data, "--top", 20, "--every", "1s", "--listen", "127.0.0.1:0", *args)
+def simulated(data, *args, **more):
+    return Running("run", "--simulate", "--data", data, "--top", 20, "--every", "1s", "--listen", "127.0.0.1:0", *args, **more)
 
 
 def ends(data):
@@ -125,3 +128,72 @@ def test_check_tells_what_the_budget_leaves_and_refuses_what_never_fits(tmp_path
     (tmp_path / "geckotape.yaml").write_text("api: {budget: 10k, budget_day: 32}\n")
     refused = gecko("check", cwd=tmp_path, check=78).stderr
     assert 'api.budget_day: "32" is not a number from 1 to 31' in refused
+
+
+def backfill(data, url, *args, **more):
+    return gecko("backfill", "bitcoin", "ethereum", "--granularity", "daily,hourly", "--api-url", url, "--api-plan", "demo", "--api-rate", 100000, "--data",
+                 data, *args, env=clean_env(GECKOTAPE_API_KEY=KEY), **more)
+
+
+def charts(data):
+    return [r for r in records(data) if r["type"] == "page" and "market_chart" in r["target"]]
+
+
+def demo():
+    return Running("simulate", "--listen", "127.0.0.1:0", "--plan", "demo", "--limit", 1000000, "--coins", 30)
+
+
+def left(text):
+    """What a plan says that the budget has."""
+    return int(re.search(r"the budget has (\d+) of \d+ calls left until 20", text)[1])
+
+
+def test_a_backfill_stops_where_the_budget_does_and_goes_on_with_more(tmp_path):
+    with demo() as sim:
+        url = f"http://127.0.0.1:{sim.port()}/api/v3"
+        done = backfill(tmp_path, url, "--api-budget", 8, "--yes")
+        n = left(done.stdout)
+        assert 3 <= n <= 6 and "12 calls" in done.stdout and "no job is polled here: it does not fit" in done.stdout
+        assert f"it stops at {n} calls; what fits: " in done.stdout and "--granularity daily alone (2 calls), a shorter span, or the rest" in done.stdout
+        assert done.returncode == 75 and "the budget of 8 calls is spent until 20" in done.stderr and "goes on where it was" in done.stderr
+        assert f"{n} of 12 charts are on the tape" in done.stdout and len(charts(tmp_path)) == n
+        again = backfill(tmp_path, url, "--api-budget", 8, "--yes")
+        assert again.returncode == 75 and left(again.stdout) == 0 and len(charts(tmp_path)) == n
+        assert all(r["outcome"] == "ok" for r in ends(tmp_path))  # nothing was tried in vain
+        done = backfill(tmp_path, url, "--api-budget", 30, "--yes", check=0)
+        assert ": it fits" in done.stdout and len(charts(tmp_path)) == 12
+
+
+def test_a_backfill_leaves_the_jobs_what_they_want(tmp_path):
+    def collector(budget, every):
+        return Running("run", "--api-url", url, "--api-plan", "demo", "--api-rate", 100000, "--data", tmp_path, "--top", 20, "--every", every, "--listen",
+                       "127.0.0.1:0", "--api-budget", budget, env=clean_env(GECKOTAPE_API_KEY=KEY))
+
+    def budget(run):
+        port = run.port()
+        return wait_for(lambda: (s := json.loads(get(port, "/api/status")))["jobs"][0]["last_outcome"] == "ok" and s["budget"], what="a poll")
+
+    with demo() as sim:
+        url = f"http://127.0.0.1:{sim.port()}/api/v3"
+        with collector(100000, "1h") as run:
+            budget(run)
+            fits = backfill(tmp_path, url, "--dry-run", check=0).stdout
+            before = budget(run)
+            assert run.stop() == 0
+        wanted = before["wanted"] + 1  # and the poll that may be under way
+        assert f"the jobs here want {wanted} of them: it fits\n" in fits
+        with collector(before["own"] + wanted + 6, "1h") as run:  # the key's call is one of them
+            budget(run)
+            done = backfill(tmp_path, url, "--yes")
+            now = budget(run)
+            assert run.stop() == 0
+        kept = int(re.search(r"the jobs here want (\d+) of them: it does not fit\n", done.stdout)[1])
+        n = left(done.stdout) - kept
+        assert done.returncode == 75 and 4 <= n <= 7 and wanted - 1 <= kept <= wanted  # an hour may begin meanwhile
+        assert f"the budget keeps the {kept} calls that are left until 20" in done.stderr and f"{n} of 12 charts are on the tape" in done.stdout
+        assert len(charts(tmp_path)) == n and kept - 1 <= now["calls"] - now["own"] <= kept
+        with collector(now["own"] + 51, "1s") as run:  # which wants more than there is
+            budget(run)
+            done = backfill(tmp_path, url, "--yes")
+            assert run.stop() == 0
+        assert done.returncode == 75 and "it does not fit" in done.stdout and 3 <= len(charts(tmp_path)) - n <= 5

@@ -92,6 +92,21 @@ static enum st poll_job(const struct request *r, const char *job, size_t *n_bad,
     return ST_OK;
 }
 
+/* ST_AGAIN: no call is left, and a poll without one would be one more failure on the tape. */
+static enum st check_budget(const struct request *r, struct err *err)
+{
+    const struct status_budget b = status_lock(r->p->status)->budget;
+    char until[TIME_TEXT];
+
+    status_unlock(r->p->status);
+    if (!status_is_spent(&b, clock_wall_us(r->p->clock)))
+        return ST_OK;
+    time_format(b.until_us, until);
+    return err_set(err, ST_AGAIN,
+                   "the budget of %llu calls is spent: nothing is polled until %.10s",
+                   (unsigned long long)b.calls, until);
+}
+
 static enum st do_poll(const struct request *r, struct err *err)
 {
     const char *only = request_word(r, "job");
@@ -101,6 +116,7 @@ static enum st do_poll(const struct request *r, struct err *err)
     if (only && !is_polled(r->p, only))
         return err_set(err, ST_FATAL, "no job %.64s is polled here; geckotape status lists them",
                        only);
+    st = check_budget(r, err);
     for (size_t i = 0; st == ST_OK && i < streams_count(&r->p->streams); i++) {
         const struct stream *stream = streams_at(&r->p->streams, i);
         const char *job = stream->job.id.job;

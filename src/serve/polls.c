@@ -9,6 +9,9 @@
 
 #define MAX_JOB 64 /* of a name, NUL included */
 
+/* What who is refused is told to wait for at most: by then a budget may have been raised. */
+#define LONGEST_WAIT_US (3600 * US_PER_S)
+
 /* ---- reading ---- */
 
 void polls_get(struct own *own, const struct http_request *req, struct http_response *res)
@@ -120,6 +123,22 @@ static bool read_job(struct own *own, const struct http_request *req, struct str
     return own_choose_job(own, ret_job, res);
 }
 
+/* A poll that no call is left for would be one more failure on the tape. */
+static void refuse_spent(const struct status_budget *b, int64_t now_us, struct http_response *res)
+{
+    const int64_t wait_us = b->until_us - now_us;
+    char until[TIME_TEXT];
+
+    time_format(b->until_us, until);
+    own_refuse(res, 429,
+               "the budget of %" PRIu64 " calls is spent: nothing is polled until %.10s; raise "
+               "api.budget if the plan has more",
+               b->calls, until);
+    http_add_header(
+        res, "Retry-After", "%lld",
+        (long long)((wait_us < LONGEST_WAIT_US ? wait_us : LONGEST_WAIT_US) / US_PER_S) + 1);
+}
+
 void polls_post(struct own *own, const struct http_request *req, struct http_response *res)
 {
     char name[MAX_JOB], asked[TIME_TEXT];
@@ -142,7 +161,12 @@ void polls_post(struct own *own, const struct http_request *req, struct http_res
                                  : "nothing polls here");
         return;
     }
-    time_format(clock_wall_us(clock_system()), asked);
+    const int64_t now_us = clock_wall_us(clock_system());
+    if (status_is_spent(&own->snapshot->budget, now_us)) {
+        refuse_spent(&own->snapshot->budget, now_us, res);
+        return;
+    }
+    time_format(now_us, asked);
     snprintf(name, sizeof(name), "%.*s", STR_ARG(job));
     const uint64_t ticket = own->poll_now(own->ctx, name);
     if (ticket == 0) {

@@ -43,6 +43,11 @@ void status_copy(struct status *s, struct status_snapshot *ret_snapshot)
     status_unlock(s);
 }
 
+bool status_is_spent(const struct status_budget *b, int64_t now_us)
+{
+    return b->calls > 0 && b->until_us > now_us && b->own + b->others >= b->calls;
+}
+
 const char *sink_state_name(enum sink_state state)
 {
     static const char *const names[] = {

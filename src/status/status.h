@@ -130,6 +130,9 @@ void status_unlock(struct status *s);
 /* Copy the whole; ret is large: keep it off the stack. */
 void status_copy(struct status *s, struct status_snapshot *ret_snapshot);
 
+/* No call is left of the period that this moment is in, as far as is known. */
+bool status_is_spent(const struct status_budget *b, int64_t now_us);
+
 const char *sink_state_name(enum sink_state state);
 
 #endif

@@ -197,3 +197,22 @@ def test_a_backfill_leaves_the_jobs_what_they_want(tmp_path):
             done = backfill(tmp_path, url, "--yes")
             assert run.stop() == 0
         assert done.returncode == 75 and "it does not fit" in done.stdout and 3 <= len(charts(tmp_path)) - n <= 5
+
+
+def test_a_poll_that_no_call_is_left_for_is_refused_and_not_tried(tmp_path):
+    token = "a-token-of-16-bytes"
+    with simulated(tmp_path, "--api-budget", 3, env=clean_env(GECKOTAPE_HTTP_TOKEN=token)) as run:
+        port = run.port()
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/api/polls", method="POST", data=b"", headers={"Authorization": f"Bearer {token}"})
+        for n in (1, 2, 3):
+            wait_for(lambda n=n: json.loads(get(port, "/api/status"))["budget"]["own"] == n, what="a poll")
+            if n < 3:
+                assert urllib.request.urlopen(request, timeout=PATIENCE).status == 202
+        with pytest.raises(urllib.error.HTTPError) as refusal:
+            urllib.request.urlopen(request, timeout=PATIENCE)
+        assert refusal.value.code == 429 and 0 < int(refusal.value.headers["Retry-After"]) <= 3601
+        assert "the budget of 3 calls is spent: nothing is polled until 20" in refusal.value.read().decode()
+        now = gecko("run-now", "--data", tmp_path)
+        assert now.returncode == 75 and "the budget of 3 calls is spent" in now.stderr
+        assert run.stop() == 0
+    assert [end["outcome"] for end in ends(tmp_path)] == ["ok"] * 3

@@ -6,6 +6,7 @@ test.py --all                       every suite, then again under sanitizers, th
 test.py --build DIR --suite NAME    one suite in a build directory that exists
 """
 import argparse
+import glob
 import os
 import re
 import subprocess
@@ -27,49 +28,92 @@ STAGES = [
 ]
 
 
+# So few that fail may have failed of what ran beside them; more are no accident.
+MAX_AGAIN = 6
+
+
 class Counts:
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
 
-    def read(self, junit):
-        """Add what meson's report says; name each failed and each skipped case."""
-        for suite in ElementTree.parse(junit).getroot().iter("testsuite"):
-            for case in suite.iter("testcase"):
-                name = f"{suite.get('name')}: {case.get('name')}"
-                if case.find("failure") is not None or case.find("error") is not None:
-                    self.failed += 1
-                    print(f"FAILED  {name}")
-                elif case.find("skipped") is not None:
-                    self.skipped += 1
-                else:
-                    self.passed += 1
+    def add(self, outcome):
+        setattr(self, outcome, getattr(self, outcome) + 1)
 
     def line(self):
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
 
 
-def meson_test(directory, suites, counts):
-    command = ["meson", "test", "-C", os.path.join(ROOT, directory), "--print-errorlogs", "--no-rebuild",
-               "--num-processes", str(AT_ONCE), "--timeout-multiplier", "5"]
-    for suite in suites:
-        command += ["--no-suite", suite[1:]] if suite.startswith("-") else ["--suite", suite]
-    env = dict(os.environ, ASAN_OPTIONS="detect_leaks=1:abort_on_error=1",
-               UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1", TSAN_OPTIONS="halt_on_error=1")
-    before = counts.failed
-    code = subprocess.run(command, env=env, check=False).returncode
-    junit = os.path.join(ROOT, directory, "meson-logs", "testlog.junit.xml")
+def outcomes(junit):
+    """What meson's report says of each case of a test program."""
+    found = {}
     if os.path.exists(junit):
-        counts.read(junit)
-    if code != 0 and counts.failed == before:
-        counts.failed += 1
+        for suite in ElementTree.parse(junit).getroot().iter("testsuite"):
+            for case in suite.iter("testcase"):
+                is_failed = case.find("failure") is not None or case.find("error") is not None
+                found[suite.get("name"), case.get("name")] = \
+                    "failed" if is_failed else "skipped" if case.find("skipped") is not None else "passed"
+    return found
+
+
+def why(junit, program, most=60):
+    """What a test program says of its failures: pytest's reports are the comments of its TAP."""
+    for suite in ElementTree.parse(junit).getroot().iter("testsuite"):
+        if suite.get("name") == program:
+            lines = [line for line in (suite.findtext("system-out") or "").splitlines() if line.startswith("#")]
+            return "\n".join(lines[-most:])
+    return ""
+
+
+def sanitizers(directory):
+    """The environment of a run, and where reports of sanitizers go: also those of programs whose test looks elsewhere."""
+    reports = os.path.join(ROOT, directory, "meson-logs", "sanitizer")
+    for old in glob.glob(reports + ".*"):
+        os.unlink(old)
+    env = dict(os.environ, ASAN_OPTIONS=f"detect_leaks=1:abort_on_error=1:log_path={reports}",
+               UBSAN_OPTIONS=f"halt_on_error=1:print_stacktrace=1:log_path={reports}", TSAN_OPTIONS=f"halt_on_error=1:log_path={reports}")
+    return env, reports
+
+
+def meson_test(directory, suites, counts):
+    command = ["meson", "test", "-C", os.path.join(ROOT, directory), "--print-errorlogs", "--no-rebuild", "--timeout-multiplier", "5"]
+    chosen = []
+    for suite in suites:
+        chosen += ["--no-suite", suite[1:]] if suite.startswith("-") else ["--suite", suite]
+    env, reports = sanitizers(directory)
+    junit = os.path.join(ROOT, directory, "meson-logs", "testlog.junit.xml")
+
+    code = subprocess.run([*command, "--num-processes", str(AT_ONCE), *chosen], env=env, check=False).returncode
+    cases = outcomes(junit)
+    failed = [case for case, outcome in cases.items() if outcome == "failed"]
+    for program, name in failed:
+        print(f"FAILED  {program}: {name}", flush=True)
+    for program in sorted({program for program, _ in failed}):
+        print(f"{program}\n{why(junit, program)}", flush=True)
+    programs = sorted({program.rsplit(" / ", 1)[-1] for program, _ in failed})
+    if 0 < len(programs) <= MAX_AGAIN and not glob.glob(reports + ".*"):
+        os.unlink(junit)
+        subprocess.run([*command, "--num-processes", "1", *programs], env=env, check=False)
+        alone = outcomes(junit)
+        cases |= alone
+        for program, name in failed:
+            if alone.get((program, name)) == "passed":
+                print(f"AGAIN   {program}: {name}: failed beside others, passed by itself")
+    for outcome in cases.values():
+        counts.add(outcome)
+    if code != 0 and not failed:
+        counts.add("failed")
         print(f"FAILED  {directory}: meson test ended with {code}")
+    for report in glob.glob(reports + ".*"):
+        counts.add("failed")
+        with open(report, encoding="utf-8", errors="replace") as text:
+            print(f"FAILED  {directory}: a sanitizer reports\n{text.read(8000)}", flush=True)
 
 
 def build(directory, options, counts):
     command = [os.path.join(TOOLS, "build.sh"), os.path.join(ROOT, directory), *options]
     if subprocess.run(command, check=False).returncode == 0:
         return True
-    counts.failed += 1
+    counts.add("failed")
     print(f"FAILED  {directory}: does not build")
     return False
 
@@ -79,12 +123,9 @@ def fuzz(seconds, counts):
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     sys.stdout.write(done.stdout)
     for verdict in re.findall(r"^(ok|not ok) fuzz ", done.stdout, re.MULTILINE):
-        if verdict == "ok":
-            counts.passed += 1
-        else:
-            counts.failed += 1
+        counts.add("passed" if verdict == "ok" else "failed")
     if done.returncode != 0 and "not ok fuzz" not in done.stdout:
-        counts.failed += 1
+        counts.add("failed")
         print(f"FAILED  fuzz.sh ended with {done.returncode}")
 
 

@@ -16,6 +16,7 @@ struct call {
     const char *data_dir;
     const struct control_watch *watch;
     struct buf answer; /* what is read and not yet handed on */
+    size_t n_searched; /* of it, for the end of a line */
     bool is_alive;     /* the first line came */
     bool is_over;      /* the last line came */
 };
@@ -99,12 +100,14 @@ static enum st take_mark(struct call *c, struct str mark, struct err *err)
 static enum st take_lines(struct call *c, struct err *err)
 {
     struct str rest = buf_str(&c->answer);
+    size_t n_searched = c->n_searched; /* a long line is not searched from its begin each time */
     enum st st = ST_OK;
 
     while (st == ST_OK && !c->is_over && rest.len > 0) {
-        const char *end = memchr(rest.p, '\n', rest.len);
+        const char *end = memchr(rest.p + n_searched, '\n', rest.len - n_searched);
         if (end == NULL)
             break;
+        n_searched = 0;
         struct str line = {rest.p, (size_t)(end - rest.p)};
         rest = (struct str){end + 1, rest.len - line.len - 1};
         c->is_alive = true;
@@ -115,9 +118,9 @@ static enum st take_lines(struct call *c, struct err *err)
             c->watch->line(c->watch->ctx,
                            is_stuffed ? (struct str){line.p + 1, line.len - 1} : line);
     }
-    if (rest.len > 0)
+    if (rest.len > 0 && rest.len < c->answer.len)
         memmove(c->answer.p, rest.p, rest.len);
-    c->answer.len = rest.len;
+    c->answer.len = c->n_searched = rest.len;
     return st;
 }
 

@@ -16,6 +16,7 @@
 #define LOOK_US       US_PER_S        /* while something waits */
 #define IDLE_US       (60 * US_PER_S) /* who puts something in wakes us */
 #define NAP_US        (5 * US_PER_MS)
+#define HASH_FIRST    UINT64_C(14695981039346656037)
 
 /* One of the channels; rules that share it share its outages. */
 struct outage {
@@ -114,20 +115,47 @@ void alerts_free(struct alerts *a)
     mem_free(a);
 }
 
+/* FNV-1a, 64 bit. */
+static uint64_t add_hash(uint64_t hash, struct str text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        hash = (hash ^ (unsigned char)text.p[i]) * UINT64_C(1099511628211);
+    return (hash ^ '\n') * UINT64_C(1099511628211);
+}
+
+/* Where it goes, without user, password and token: the store shall not help to guess them. */
+static uint64_t hash_of_channel(const struct alert_channel *c)
+{
+    struct str rest = str_of(c->url), scheme;
+    size_t end = strlen("//");
+
+    str_cut(&rest, ':', &scheme);
+    while (end < rest.len && memchr("/?#", rest.p[end], 3) == NULL)
+        end++;
+    const char *at = end < rest.len ? memrchr(rest.p, '@', end) : NULL;
+    if (at)
+        rest = (struct str){at, (size_t)(rest.p + rest.len - at)};
+    const uint64_t hash = add_hash(add_hash(HASH_FIRST ^ (uint64_t)c->kind, scheme), rest);
+    return add_hash(add_hash(hash, str_of(c->from)), str_of(c->to));
+}
+
 enum st alerts_add(struct alerts *a, const struct alert *alert, struct err *err)
 {
+    const uint32_t hash = (uint32_t)hash_of_channel(&alert->to);
     size_t n_same = 1;
 
     if (a->n == ALERTS_MAX)
         return err_set(err, ST_REJECT, "more than %d alerts", ALERTS_MAX);
     for (size_t i = 0; i < a->n; i++)
-        n_same += strcmp(a->all[i].rule.when, alert->rule.when) == 0;
+        n_same += strcmp(a->all[i].rule.when, alert->rule.when) == 0 &&
+                  (uint32_t)hash_of_channel(&a->all[i].to) == hash;
     a->all = mem_grow(a->all, a->n + 1, sizeof(*a->all));
     struct alert *mine = &a->all[a->n++];
     *mine = *alert;
-    snprintf(mine->key, sizeof(mine->key), "%s", mine->rule.when);
+    snprintf(mine->key, sizeof(mine->key), "%s @%08x", mine->rule.when, (unsigned)hash);
     if (n_same > 1)
-        snprintf(mine->key, sizeof(mine->key), "%s #%zu", mine->rule.when, n_same % 100);
+        snprintf(mine->key, sizeof(mine->key), "%s @%08x #%zu", mine->rule.when, (unsigned)hash,
+                 n_same % 100);
     return ST_OK;
 }
 
@@ -161,21 +189,14 @@ int64_t alerts_budget(const struct alerts *a)
     return a->budget;
 }
 
-/* FNV-1a, 64 bit. */
-static uint64_t add_hash(uint64_t hash, const char *text)
-{
-    for (; *text; text++)
-        hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
-    return (hash ^ '\n') * UINT64_C(1099511628211);
-}
-
 void alerts_fingerprint(const struct alerts *a, char ret_text[17])
 {
-    uint64_t hash = add_hash(UINT64_C(14695981039346656037), a->path);
+    uint64_t hash = add_hash(HASH_FIRST, str_of(a->path));
 
     for (size_t i = 0; i < a->n; i++) {
-        hash = add_hash(add_hash(hash, a->all[i].key), a->all[i].to.text);
-        hash = add_hash(add_hash(hash, a->all[i].rule.job), a->all[i].rule.currency);
+        hash = add_hash(add_hash(hash, str_of(a->all[i].key)), str_of(a->all[i].to.text));
+        hash = add_hash(hash, str_of(a->all[i].rule.job));
+        hash = add_hash(hash, str_of(a->all[i].rule.currency));
     }
     hash = (hash ^ (uint64_t)a->budget) * UINT64_C(1099511628211);
     snprintf(ret_text, 17, "%016llx", (unsigned long long)hash);
@@ -267,7 +288,7 @@ static enum st deliver_one(struct alerts *a, int64_t number, size_t rule,
 /* Once through the outbox. *ret_n_left: what nobody took. */
 static enum st deliver(struct alerts *a, size_t *ret_n_left, struct err *err)
 {
-    char key[ALERT_WHEN_MAX + 8];
+    char key[ALERT_KEY_MAX];
     struct alert_fact fact;
     int64_t number = 0;
     enum st st = a->store ? ST_OK : alert_store_open(a->path, &a->store, err);

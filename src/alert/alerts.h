@@ -10,6 +10,7 @@
 
 #include "alert/channel.h"
 #include "alert/message.h"
+#include "alert/store.h"
 #include "base/clock.h"
 
 #define ALERTS_MAX 64
@@ -17,7 +18,7 @@
 struct alert {
     struct alert_rule rule; /* its job and currency are those that were found for it */
     struct alert_channel to;
-    char key[ALERT_WHEN_MAX + 8]; /* its name in the store: the condition, of equal ones "… #2" */
+    char key[ALERT_KEY_MAX]; /* its name in the store: the condition and a hash of the channel */
 };
 
 /* "CONDITION [to] CHANNEL". ST_REJECT with the mend. Its key is alerts_add()'s. */

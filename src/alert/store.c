@@ -382,7 +382,7 @@ enum st alert_store_release(struct alert_store *s, struct err *err)
 }
 
 enum st alert_store_next(struct alert_store *s, int64_t after, int64_t *ret_number,
-                         char ret_rule[ALERT_WHEN_MAX + 8], struct alert_fact *f, struct err *err)
+                         char ret_rule[ALERT_KEY_MAX], struct alert_fact *f, struct err *err)
 {
     sqlite3_stmt *stmt;
     bool has_row = false;
@@ -399,7 +399,7 @@ enum st alert_store_next(struct alert_store *s, int64_t after, int64_t *ret_numb
         *f = (struct alert_fact){.at_us = sqlite3_column_int64(stmt, 3),
                                  .is_simulated = sqlite3_column_int(stmt, 9) != 0,
                                  .n_earlier = sqlite3_column_int64(stmt, 10)};
-        get_text(stmt, 1, ret_rule, ALERT_WHEN_MAX + 8);
+        get_text(stmt, 1, ret_rule, ALERT_KEY_MAX);
         get_text(stmt, 2, f->id, sizeof(f->id));
         get_text(stmt, 4, f->said, sizeof(f->said));
         get_text(stmt, 5, f->value, sizeof(f->value));
@@ -419,7 +419,46 @@ enum st alert_store_delete(struct alert_store *s, int64_t number, struct err *er
     return finish(s, st, stmt, err);
 }
 
-enum st alert_store_keep(struct alert_store *s, const char *const *rules, size_t n,
+/* The stored rule that a new one takes over from; "": none. Before names had a hash, those of one
+ * condition were called by it alone, "… #2", "… #3". */
+static enum st find_heir(struct alert_store *s, const struct alert_name *rule,
+                         char ret_from[ALERT_KEY_MAX], struct err *err)
+{
+    sqlite3_stmt *stmt;
+    bool has_row = false;
+
+    ret_from[0] = '\0';
+    enum st st = prepare(s, &stmt, err,
+                         "WITH stored AS (SELECT rule FROM state UNION SELECT rule FROM outbox)"
+                         " SELECT rule FROM stored WHERE ?1 NOT IN stored AND rule NOT IN kept"
+                         " AND (rule = ?2 OR substr(rule, 1, length(?2) + 2) IN (?2 || ' @',"
+                         " ?2 || ' #')) ORDER BY length(rule), rule LIMIT 1",
+                         "tt", rule->key, rule->when);
+    if (st == ST_OK)
+        st = step(s, stmt, &has_row, err);
+    if (st == ST_OK && has_row)
+        get_text(stmt, 0, ret_from, ALERT_KEY_MAX);
+    sqlite3_finalize(stmt);
+    return st;
+}
+
+static enum st take_over(struct alert_store *s, const struct alert_name *rule, struct err *err)
+{
+    static const char *const tables[] = {"UPDATE state SET rule = ? WHERE rule = ?",
+                                         "UPDATE sample SET rule = ? WHERE rule = ?",
+                                         "UPDATE outbox SET rule = ? WHERE rule = ?"};
+    char from[ALERT_KEY_MAX];
+    sqlite3_stmt *stmt;
+
+    enum st st = find_heir(s, rule, from, err);
+    for (size_t i = 0; st == ST_OK && from[0] && i < 3; i++) {
+        st = prepare(s, &stmt, err, tables[i], "tt", rule->key, from);
+        st = finish(s, st, stmt, err);
+    }
+    return st;
+}
+
+enum st alert_store_keep(struct alert_store *s, const struct alert_name *rules, size_t n,
                          int64_t *ret_n_dropped, struct err *err)
 {
     sqlite3_stmt *stmt;
@@ -429,9 +468,11 @@ enum st alert_store_keep(struct alert_store *s, const char *const *rules, size_t
                          err);
 
     for (size_t i = 0; st == ST_OK && i < n; i++) {
-        st = prepare(s, &stmt, err, "REPLACE INTO kept VALUES (?)", "t", rules[i]);
+        st = prepare(s, &stmt, err, "REPLACE INTO kept VALUES (?)", "t", rules[i].key);
         st = finish(s, st, stmt, err);
     }
+    for (size_t i = 0; st == ST_OK && i < n; i++)
+        st = take_over(s, &rules[i], err);
     if (st == ST_OK)
         st = run_sql(s,
                      "DELETE FROM state WHERE rule NOT IN kept;"

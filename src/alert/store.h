@@ -9,6 +9,13 @@
 
 #include "alert/message.h"
 
+#define ALERT_KEY_MAX (ALERT_WHEN_MAX + 24)
+
+/* A rule's name in the store, and its condition, with which each name begins. */
+struct alert_name {
+    const char *key, *when;
+};
+
 struct alert_store;
 
 /* Make or open. ST_REJECT: not ours, or newer; ST_AGAIN: the disk refuses now. Owner:
@@ -53,12 +60,13 @@ enum st alert_store_release(struct alert_store *s, struct err *err) MUST_USE;
 
 /* The first message behind `after` that waits to be sent; *ret_number is 0 when there is none. */
 enum st alert_store_next(struct alert_store *s, int64_t after, int64_t *ret_number,
-                         char ret_rule[ALERT_WHEN_MAX + 8], struct alert_fact *ret_fact,
+                         char ret_rule[ALERT_KEY_MAX], struct alert_fact *ret_fact,
                          struct err *err) MUST_USE;
 enum st alert_store_delete(struct alert_store *s, int64_t number, struct err *err) MUST_USE;
 
-/* Forget the rules that are not among these, and what they have in the outbox. */
-enum st alert_store_keep(struct alert_store *s, const char *const *rules, size_t n,
+/* Forget the rules that are not among these, and what they have in the outbox. One that is new here
+ * takes over from one of its condition that goes: another channel is no other alert. */
+enum st alert_store_keep(struct alert_store *s, const struct alert_name *rules, size_t n,
                          int64_t *ret_n_dropped, struct err *err) MUST_USE;
 
 #endif

@@ -499,6 +499,23 @@ def test_a_reload_takes_other_rules_and_keeps_the_state_of_those_that_stay(tmp_p
             no_secrets(run, tmp_path)
 
 
+def test_who_has_been_told_is_not_told_again_when_its_twin_goes(tmp_path):
+    """Two alerts of one condition, of which one's receiver is down: taking that one out sends its message to nobody."""
+    with Prices("5") as prices, Webhook() as hook, Webhook() as other:
+        hook.status = 503
+        down, up = f"bitcoin.price < 60000 to {hook.url}", f"bitcoin.price < 60000 to {other.url}"
+        with Running("run", *prices.options(tmp_path, down, up)) as run:
+            wait_for(lambda: other.got and outbox(tmp_path) == 1, what="the other's alert")
+            assert run.stop() == 0
+        with Running("run", *prices.options(tmp_path, up)) as run:
+            wait_for(lambda: outbox(tmp_path) == 0, what="an empty outbox")
+            assert "messages of rules that are gone are not sent" in run.read()
+            seen = len(prices.api.requests)
+            wait_for(lambda: len(prices.api.requests) > seen + 2, what="polls")
+            assert run.stop() == 0
+        assert len(other.got) == 1 and hook.got == []
+
+
 def n_open(run, name):
     n = 0
     for fd in os.listdir(f"/proc/{run.process.pid}/fd"):

@@ -53,7 +53,7 @@ static void tell(struct sink *s, const char *text)
 static enum st alerts_open(struct sink *s, struct err *err)
 {
     struct alerts_sink *me = s->state;
-    const char *keys[ALERTS_MAX];
+    struct alert_name names[ALERTS_MAX];
     int64_t n_dropped = 0;
     char text[128];
 
@@ -62,12 +62,13 @@ static enum st alerts_open(struct sink *s, struct err *err)
     me->streams = mem_new(MAX_STREAMS, sizeof(*me->streams));
     me->is_outbox_new = true;
     for (size_t i = 0; i < alerts_count(me->alerts); i++)
-        keys[i] = alerts_at(me->alerts, i)->key;
+        names[i] = (struct alert_name){.key = alerts_at(me->alerts, i)->key,
+                                       .when = alerts_at(me->alerts, i)->rule.when};
     enum st st = alert_store_open(s->url->rest, &me->store, err);
     if (st == ST_OK)
         st = alert_store_begin(me->store, err);
     if (st == ST_OK)
-        st = alert_store_keep(me->store, keys, alerts_count(me->alerts), &n_dropped, err);
+        st = alert_store_keep(me->store, names, alerts_count(me->alerts), &n_dropped, err);
     if (st == ST_OK)
         st = alert_store_commit(me->store, err);
     if (st == ST_OK && n_dropped > 0) {

@@ -64,7 +64,7 @@ static void what_is_not_committed_is_not_there(void)
 
 static size_t count(struct alert_store *s, struct alert_fact *ret_last)
 {
-    char rule[ALERT_WHEN_MAX + 8];
+    char rule[ALERT_KEY_MAX];
     struct err err = ERR_INIT;
     struct alert_fact fact;
     int64_t number = 0;
@@ -95,11 +95,64 @@ static void of_a_backlog_the_last_one_goes_out_once_it_is_released(void)
     CHECK_EQ(count(s, &last), 3);
     CHECK_Z(last.id, "held 4");
     CHECK_EQ(last.n_earlier, 4);
-    CHECK(alert_store_keep(s, (const char *const[]){"b"}, 1, &n_dropped, &err) == ST_OK);
+    CHECK(alert_store_keep(s, &(struct alert_name){"b", "b"}, 1, &n_dropped, &err) == ST_OK);
     CHECK_EQ(n_dropped, 2);
     CHECK_EQ(count(s, &last), 1);
     CHECK(alert_store_keep(s, NULL, 0, &n_dropped, &err) == ST_OK);
     CHECK_EQ(count(s, &last), 0);
+    alert_store_close(s);
+}
+
+/* Who waits for what, after these rules were kept; "" where nothing waits. */
+static void keep(struct alert_store *s, const struct alert_name *names, size_t n)
+{
+    struct err err = ERR_INIT;
+    int64_t n_dropped;
+
+    CHECK(alert_store_keep(s, names, n, &n_dropped, &err) == ST_OK);
+}
+
+static bool waits(struct alert_store *s, const char *rule, const char *id)
+{
+    char found[ALERT_KEY_MAX];
+    struct err err = ERR_INIT;
+    struct alert_fact fact;
+    int64_t number = 0;
+
+    while (alert_store_next(s, number, &number, found, &fact, &err) == ST_OK && number != 0)
+        if (strcmp(found, rule) == 0 && strcmp(fact.id, id) == 0)
+            return true;
+    return false;
+}
+
+static void a_rule_keeps_its_own_when_its_twin_goes(void)
+{
+    static const struct alert_name x = {"a < 5 @1", "a < 5"}, y = {"a < 5 @2", "a < 5"},
+                                   z = {"a < 5 @3", "a < 5"}, other = {"a < 50 @1", "a < 50"};
+    struct alert_store *s = open_store();
+    struct alert_state state = {.since_us = 5}, again = {0};
+    struct err err = ERR_INIT;
+    bool is_there;
+
+    /* of a store from before names had a hash: by their order */
+    CHECK(alert_store_add(s, "a < 5", false, &(struct alert_fact){.id = "x"}, &err) == ST_OK);
+    CHECK(alert_store_add(s, "a < 5 #2", false, &(struct alert_fact){.id = "y"}, &err) == ST_OK);
+    CHECK(alert_store_set_state(s, "a < 5 #2", "stream", &state, &err) == ST_OK);
+    keep(s, (const struct alert_name[]){other, x, y}, 3);
+    CHECK(waits(s, x.key, "x") && waits(s, y.key, "y"));
+    /* the first goes, with its message alone */
+    keep(s, (const struct alert_name[]){other, y}, 2);
+    CHECK(!waits(s, x.key, "x") && !waits(s, y.key, "x") && waits(s, y.key, "y"));
+    /* another channel in its place is the same alert */
+    keep(s, (const struct alert_name[]){other, z}, 2);
+    CHECK(waits(s, z.key, "y"));
+    CHECK(alert_store_state(s, z.key, "stream", &is_there, &again, &err) == ST_OK && is_there);
+    CHECK(again.since_us == 5);
+    /* one that comes beside it is new */
+    keep(s, (const struct alert_name[]){x, z}, 2);
+    CHECK(waits(s, z.key, "y") && !waits(s, x.key, "y"));
+    CHECK(alert_store_state(s, x.key, "stream", &is_there, &again, &err) == ST_OK && !is_there);
+    keep(s, NULL, 0);
     alert_store_close(s);
 }
 
@@ -148,5 +201,6 @@ TAP_MAIN(TAP_CASE(in_a_directory_of_our_own),
          TAP_CASE(a_state_and_its_samples_come_back_as_they_were),
          TAP_CASE(what_is_not_committed_is_not_there),
          TAP_CASE(of_a_backlog_the_last_one_goes_out_once_it_is_released),
+         TAP_CASE(a_rule_keeps_its_own_when_its_twin_goes),
          TAP_CASE(an_outbox_does_not_grow_without_end),
          TAP_CASE(a_file_of_another_program_is_left_alone), TAP_CASE(that_goes_again))

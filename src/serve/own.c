@@ -61,46 +61,58 @@ bool own_is_polled(const struct own *own, struct str name)
     return false;
 }
 
-static void add_names(const struct own *own, struct buf *b)
+/* The name of the last job that is polled, or of the last of all; how many there are. */
+static size_t find_jobs(const struct own *own, bool is_any, struct str *ret_name, struct buf *names)
 {
     const struct status_snapshot *now = own->snapshot;
+    size_t n = 0;
 
-    for (size_t i = 0; i < now->n_jobs; i++)
-        if (is_polled(&now->jobs[i]))
-            buf_addf(b, "%s%s", b->len > 0 ? ", " : "", now->jobs[i].name);
+    for (size_t i = 0; i < now->n_jobs; i++) {
+        if (!is_any && !is_polled(&now->jobs[i]))
+            continue;
+        buf_addf(names, "%s%s", n > 0 ? ", " : "", now->jobs[i].name);
+        *ret_name = str_of(now->jobs[i].name);
+        n++;
+    }
+    return n;
+}
+
+/* Of a store that `once` fills no job promises a next poll, nor does one before its first: then all
+ * there are. */
+static size_t find_choice(const struct own *own, struct str *ret_name, struct buf *names)
+{
+    const size_t n = find_jobs(own, false, ret_name, names);
+    return n > 0 ? n : find_jobs(own, true, ret_name, names);
 }
 
 bool own_choose_job(struct own *own, struct str *name, struct http_response *res)
 {
-    const struct status_snapshot *now = own->snapshot;
     struct buf names = BUF_INIT(STATUS_MAX_JOBS * (MAX_JOB + 2));
-    size_t n = 0;
+    struct str found = STR_NONE;
 
     status_copy(own->status, own->snapshot);
     if (name->len > 0)
         return true;
-    for (size_t i = 0; i < now->n_jobs; i++)
-        if (is_polled(&now->jobs[i])) {
-            *name = str_of(now->jobs[i].name);
-            n++;
-        }
+    const size_t n = find_choice(own, &found, &names);
     if (n == 1)
-        return true;
-    add_names(own, &names);
-    own_refuse(res, 400, "job: which one? name it as ?job=NAME%s%s", n > 0 ? ": " : "",
-               buf_z(&names));
+        *name = found;
+    else if (n == 0)
+        own_refuse(res, 503, "there is no job yet");
+    else
+        own_refuse(res, 400, "job: which one? name it as ?job=NAME: %s", buf_z(&names));
     buf_release(&names);
-    return false;
+    return n == 1;
 }
 
 void own_refuse_job(const struct own *own, struct str name, struct http_response *res)
 {
     struct buf b = BUF_INIT(STATUS_MAX_JOBS * (MAX_JOB + 2)), clean = BUF_INIT(MAX_JOB * 4);
+    struct str last;
 
     buf_add_clean(&clean, name, MAX_JOB);
-    add_names(own, &b);
+    const size_t n = find_choice(own, &last, &b);
     own_refuse(res, 404, "job: there is none called \"%s\"; there are: %s", buf_z(&clean),
-               b.len > 0 ? buf_z(&b) : "none");
+               n > 0 ? buf_z(&b) : "none");
     buf_release(&b);
     buf_release(&clean);
 }

@@ -46,11 +46,13 @@ def store(request, tmp_path):
 
 
 def answer(port, path):
-    """A refusal is one of its own: a busy store may refuse one asker and not the next."""
+    """A busy store may refuse one asker and not the next."""
     try:
         return get(port, path)
     except urllib.error.HTTPError as refused:
-        return f"{port} refuses with {refused.code}: {refused.read()}"
+        if refused.code != 503:
+            raise
+        return f"{port} is busy: {refused.read()}"
 
 
 def test_two_servers_answer_as_the_collector_does(tmp_path, store):
@@ -66,6 +68,22 @@ def test_two_servers_answer_as_the_collector_does(tmp_path, store):
         state = json.loads(get(others[0], "/api/status"))
         assert [(job["name"], job["vs_currency"], job["idle"]) for job in state["jobs"]] == [("markets-usd-top30", "usd", False)]
         assert [one.stop(), two.stop(), run.stop()] == [0, 0, 0]
+
+
+def test_the_only_job_needs_no_name_though_it_promises_no_next_poll(tmp_path):
+    """`once` promises none, nor does a job before its first poll: no reason to ask which one is meant."""
+    once = ["once", "--simulate", "--data", tmp_path, "--coins", "5", "--sink", f"sqlite:{tmp_path}/market.db"]
+    paths = ["/api/coverage", "/api/gaps", "/api/polls"]
+    gecko(*once, "--top", "3", check=0)
+    with serve(f"sqlite:{tmp_path}/market.db") as server:
+        wait_for(lambda: json.loads(get(server.port(), "/api/status"))["jobs"], what="the store's job")
+        assert [job["idle"] for job in json.loads(get(server.port(), "/api/status"))["jobs"]] == [True]
+        assert [status_of(server.port(), path)[0] for path in paths] == [200] * 3
+        gecko(*once, "--top", "2", check=0)
+        wait_for(lambda: len(json.loads(get(server.port(), "/api/status"))["jobs"]) == 2, what="another job")
+        for path in paths:
+            status, why = status_of(server.port(), path)
+            assert status == 400 and "markets-usd-top2, markets-usd-top3" in why
 
 
 def test_what_needs_a_collector_says_so(tmp_path):

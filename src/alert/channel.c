@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/mem.h"
 
 #include <curl/curl.h>
 #include <stdio.h>
@@ -165,18 +166,23 @@ enum st alert_channel_parse(struct str text, struct alert_channel *ret_channel, 
 
 /* ---- sending ---- */
 
-struct upload {
-    struct str rest;
+struct alert_send {
+    const struct alert_channel *channel;
+    CURL *easy;
+    struct curl_slist *list; /* headers, addresses */
+    struct buf body;
+    size_t n_read;
 };
 
 static size_t on_read(char *to, size_t size, size_t n, void *ctx)
 {
-    struct upload *u = ctx;
-    const size_t room = size * n, len = u->rest.len < room ? u->rest.len : room;
+    struct alert_send *s = ctx;
+    const size_t room = size * n, rest = s->body.len - s->n_read;
+    const size_t len = rest < room ? rest : room;
 
     if (len > 0)
-        memcpy(to, u->rest.p, len);
-    u->rest = (struct str){u->rest.p + len, u->rest.len - len};
+        memcpy(to, buf_z(&s->body) + s->n_read, len);
+    s->n_read += len;
     return len;
 }
 
@@ -184,14 +190,6 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *ctx)
 {
     (void)bytes, (void)ctx;
     return size * n; /* nobody reads what a receiver says */
-}
-
-static int on_progress(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
-{
-    const atomic_bool *is_cancelled = ctx;
-
-    (void)a, (void)b, (void)c, (void)d;
-    return is_cancelled && atomic_load(is_cancelled);
 }
 
 /* What goes into a header: ASCII, one line. */
@@ -259,7 +257,7 @@ static struct curl_slist *recipients(const struct alert_channel *c)
     return list;
 }
 
-static void set_common(CURL *easy, const struct alert_channel *c, const atomic_bool *is_cancelled)
+static void set_common(CURL *easy, const struct alert_channel *c)
 {
     const char *ca_file = getenv("SSL_CERT_FILE"), *ca_dir = getenv("SSL_CERT_DIR");
 
@@ -271,9 +269,7 @@ static void set_common(CURL *easy, const struct alert_channel *c, const atomic_b
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR,
                      c->kind == CHANNEL_SMTP ? "smtp,smtps" : "http,https");
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "geckotape/" GECKOTAPE_VERSION);
-    curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
-    curl_easy_setopt(easy, CURLOPT_XFERINFODATA, is_cancelled);
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L); /* the next one is far away */
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     if (ca_file && ca_file[0])
         curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
@@ -285,63 +281,103 @@ static void set_common(CURL *easy, const struct alert_channel *c, const atomic_b
     }
 }
 
-static CURLcode send_http(CURL *easy, const struct alert_channel *c, const struct alert_message *m)
+static void set_http(struct alert_send *s, const struct alert_message *m)
 {
-    struct curl_slist *headers = http_headers(c, m);
-    struct buf body = BUF_INIT(MAX_MAIL);
+    const struct alert_channel *c = s->channel;
 
+    s->list = http_headers(c, m);
     if (c->kind == CHANNEL_SLACK) {
-        buf_add_z(&body, "{\"text\": ");
-        buf_add_json_str(&body, m->text);
-        buf_add_char(&body, '}');
+        buf_add_z(&s->body, "{\"text\": ");
+        buf_add_json_str(&s->body, m->text);
+        buf_add_char(&s->body, '}');
     } else {
-        buf_add_str(&body, c->kind == CHANNEL_NTFY ? m->text : m->json);
+        buf_add_str(&s->body, c->kind == CHANNEL_NTFY ? m->text : m->json);
     }
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, buf_z(&body));
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)body.len);
-    const CURLcode code = curl_easy_perform(easy);
-    curl_slist_free_all(headers);
-    buf_release(&body);
-    return code;
+    curl_easy_setopt(s->easy, CURLOPT_HTTPHEADER, s->list);
+    curl_easy_setopt(s->easy, CURLOPT_POSTFIELDS, buf_z(&s->body));
+    curl_easy_setopt(s->easy, CURLOPT_POSTFIELDSIZE, (long)s->body.len);
 }
 
-static CURLcode send_mail(CURL *easy, const struct alert_channel *c, const struct alert_message *m)
+static void set_mail(struct alert_send *s, const struct alert_message *m)
 {
-    struct curl_slist *to = recipients(c);
-    struct buf mail = BUF_INIT(MAX_MAIL);
+    const struct alert_channel *c = s->channel;
 
-    write_mail(c, m, &mail);
-    struct upload upload = {.rest = buf_str(&mail)};
-    curl_easy_setopt(easy, CURLOPT_USE_SSL, (long)(c->user[0] ? CURLUSESSL_ALL : CURLUSESSL_TRY));
-    curl_easy_setopt(easy, CURLOPT_MAIL_FROM, c->from);
-    curl_easy_setopt(easy, CURLOPT_MAIL_RCPT, to);
-    curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
-    curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
-    curl_easy_setopt(easy, CURLOPT_READDATA, &upload);
-    const CURLcode code = curl_easy_perform(easy);
-    curl_slist_free_all(to);
-    buf_release(&mail);
-    return code;
+    s->list = recipients(c);
+    write_mail(c, m, &s->body);
+    curl_easy_setopt(s->easy, CURLOPT_USE_SSL,
+                     (long)(c->user[0] ? CURLUSESSL_ALL : CURLUSESSL_TRY));
+    curl_easy_setopt(s->easy, CURLOPT_MAIL_FROM, c->from);
+    curl_easy_setopt(s->easy, CURLOPT_MAIL_RCPT, s->list);
+    curl_easy_setopt(s->easy, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(s->easy, CURLOPT_READFUNCTION, on_read);
+    curl_easy_setopt(s->easy, CURLOPT_READDATA, s);
+}
+
+struct alert_send *alert_send_new(const struct alert_channel *channel,
+                                  const struct alert_message *message)
+{
+    struct alert_send *s = mem_new(1, sizeof(*s));
+
+    s->channel = channel;
+    buf_init(&s->body, MAX_MAIL);
+    s->easy = curl_easy_init();
+    if (s->easy == NULL) {
+        alert_send_free(s);
+        return NULL;
+    }
+    set_common(s->easy, channel);
+    if (channel->kind == CHANNEL_SMTP)
+        set_mail(s, message);
+    else
+        set_http(s, message);
+    return s;
+}
+
+void *alert_send_handle(const struct alert_send *send)
+{
+    return send->easy;
+}
+
+void alert_send_free(struct alert_send *send)
+{
+    if (send == NULL)
+        return;
+    curl_easy_cleanup(send->easy);
+    curl_slist_free_all(send->list);
+    buf_release(&send->body);
+    mem_free(send);
+}
+
+/* Of an answer that says the same to the same message: 3xx, as redirects are not followed, and most
+ * of 4xx. */
+static bool is_final(long status)
+{
+    return status >= 300 && status < 500 && status != 408 && status != 425 && status != 429;
+}
+
+enum st alert_send_result(const struct alert_send *send, int code, struct err *err)
+{
+    const struct alert_channel *c = send->channel;
+    long status = 0;
+
+    curl_easy_getinfo(send->easy, CURLINFO_RESPONSE_CODE, &status);
+    /* of libcurl's texts the one that names no part of the URL */
+    if (code != CURLE_OK)
+        return err_set(err, ST_AGAIN, "%s: %s", c->shown, curl_easy_strerror((CURLcode)code));
+    if (c->kind != CHANNEL_SMTP && (status < 200 || status > 299))
+        return err_set(err, is_final(status) ? ST_REJECT : ST_AGAIN, "%s: answers with status %ld",
+                       c->shown, status);
+    return ST_OK;
 }
 
 enum st alert_channel_send(const struct alert_channel *channel, const struct alert_message *message,
-                           const atomic_bool *is_cancelled, struct err *err)
+                           struct err *err)
 {
-    CURL *easy = curl_easy_init();
-    long status = 0;
+    struct alert_send *s = alert_send_new(channel, message);
 
-    if (easy == NULL)
+    if (s == NULL)
         return err_set(err, ST_AGAIN, "%s: no memory", channel->shown);
-    set_common(easy, channel, is_cancelled);
-    const CURLcode code = channel->kind == CHANNEL_SMTP ? send_mail(easy, channel, message)
-                                                        : send_http(easy, channel, message);
-    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_cleanup(easy);
-    /* of libcurl's texts the one that names no part of the URL */
-    if (code != CURLE_OK)
-        return err_set(err, ST_AGAIN, "%s: %s", channel->shown, curl_easy_strerror(code));
-    if (channel->kind != CHANNEL_SMTP && (status < 200 || status > 299))
-        return err_set(err, ST_AGAIN, "%s: answers with status %ld", channel->shown, status);
-    return ST_OK;
+    enum st st = alert_send_result(s, (int)curl_easy_perform(s->easy), err);
+    alert_send_free(s);
+    return st;
 }

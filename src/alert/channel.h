@@ -13,8 +13,6 @@
 #include "base/err.h"
 #include "base/str.h"
 
-#include <stdatomic.h>
-
 #define ALERT_URL_MAX 1024 /* bytes, NUL included */
 
 enum alert_channel_kind { CHANNEL_WEBHOOK, CHANNEL_NTFY, CHANNEL_SLACK, CHANNEL_SMTP };
@@ -41,8 +39,22 @@ struct alert_message {
     int64_t now_us;
 };
 
-/* Deliver it, in at most 30 s, less when *is_cancelled gets true. ST_AGAIN: nobody took it now. */
+/* A message on its way, for at most 30 s. Owner: alert_send_free(). */
+struct alert_send;
+
+/* NULL: no memory. The channel outlives it; of the message all is copied. */
+struct alert_send *alert_send_new(const struct alert_channel *channel,
+                                  const struct alert_message *message);
+void *alert_send_handle(const struct alert_send *send); /* libcurl's, to be performed */
+
+/* With the code that libcurl gave. ST_AGAIN: nobody took it now; ST_REJECT: its receiver works, and
+ * does not want it. */
+enum st alert_send_result(const struct alert_send *send, int code, struct err *err) MUST_USE;
+
+void alert_send_free(struct alert_send *send); /* NULL is fine */
+
+/* All of it at once. */
 enum st alert_channel_send(const struct alert_channel *channel, const struct alert_message *message,
-                           const atomic_bool *is_cancelled, struct err *err) MUST_USE;
+                           struct err *err) MUST_USE;
 
 #endif

@@ -6,9 +6,10 @@
 
 #include <sqlite3.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define APPLICATION_ID  0x67746c61 /* "gtal" */
-#define VERSION         1
+#define VERSION         2
 #define BUSY_TIMEOUT_MS 2000
 #define MAX_WAITING     100 /* messages of one rule */
 
@@ -26,6 +27,13 @@ static const char schema[] =
     " INTEGER NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, said TEXT NOT NULL, value TEXT NOT"
     " NULL, before TEXT NOT NULL, job TEXT NOT NULL, currency TEXT NOT NULL, is_simulated INTEGER"
     " NOT NULL, n_earlier INTEGER NOT NULL) STRICT;";
+
+/* refused: why it is tried no more; "": it is */
+static const char schema_2[] = "ALTER TABLE outbox ADD COLUMN n_tries INTEGER NOT NULL DEFAULT 0;"
+                               "ALTER TABLE outbox ADD COLUMN retry_at INTEGER NOT NULL DEFAULT 0;"
+                               "ALTER TABLE outbox ADD COLUMN refused TEXT NOT NULL DEFAULT '';"
+                               "CREATE INDEX outbox_rule ON outbox (rule, number);"
+                               "PRAGMA application_id = 1735683169; PRAGMA user_version = 2";
 
 struct alert_store {
     sqlite3 *handle;
@@ -106,7 +114,7 @@ static void get_text(sqlite3_stmt *stmt, int column, char *ret, size_t size)
 
 /* ---- opening ---- */
 
-static enum st get_pragma(struct alert_store *s, const char *sql, int64_t *ret, struct err *err)
+static enum st get_number(struct alert_store *s, const char *sql, int64_t *ret, struct err *err)
 {
     sqlite3_stmt *stmt;
     bool has_row;
@@ -124,11 +132,11 @@ static enum st make_schema(struct alert_store *s, struct err *err)
 {
     int64_t id = 0, version = 0, n_tables = 0;
 
-    enum st st = get_pragma(s, "PRAGMA application_id", &id, err);
+    enum st st = get_number(s, "PRAGMA application_id", &id, err);
     if (st == ST_OK)
-        st = get_pragma(s, "PRAGMA user_version", &version, err);
+        st = get_number(s, "PRAGMA user_version", &version, err);
     if (st == ST_OK)
-        st = get_pragma(s, "SELECT count(*) FROM sqlite_schema", &n_tables, err);
+        st = get_number(s, "SELECT count(*) FROM sqlite_schema", &n_tables, err);
     if (st != ST_OK)
         return st;
     if (n_tables > 0 && (id != APPLICATION_ID || version > VERSION))
@@ -137,10 +145,9 @@ static enum st make_schema(struct alert_store *s, struct err *err)
                                             : "a newer geckotape's; use that, or move it away");
     if (version == VERSION)
         return ST_OK;
-    st = run_sql(s, schema, err);
-    if (st == ST_OK)
-        st = run_sql(s, "PRAGMA application_id = 1735683169; PRAGMA user_version = 1", err);
-    return st;
+    if (version == 0)
+        st = run_sql(s, schema, err);
+    return st == ST_OK ? run_sql(s, schema_2, err) : st;
 }
 
 static enum st open_store(struct alert_store *s, struct err *err)
@@ -345,7 +352,8 @@ static enum st find_place(struct alert_store *s, const char *rule, bool is_held,
     *ret_number = *ret_n_earlier = 0;
     enum st st = prepare(s, &stmt, err,
                          "SELECT number, n_earlier, count(*) OVER () FROM outbox"
-                         " WHERE rule = ? AND is_held >= ? ORDER BY number DESC LIMIT 1",
+                         " WHERE rule = ? AND is_held >= ? AND refused = ''"
+                         " ORDER BY number DESC LIMIT 1",
                          "ti", rule, (int64_t)is_held);
     if (st == ST_OK)
         st = step(s, stmt, &has_row, err);
@@ -381,33 +389,130 @@ enum st alert_store_release(struct alert_store *s, struct err *err)
     return run_sql(s, "UPDATE outbox SET is_held = 0 WHERE is_held", err);
 }
 
-enum st alert_store_next(struct alert_store *s, int64_t after, int64_t *ret_number,
-                         char ret_rule[ALERT_KEY_MAX], struct alert_fact *f, struct err *err)
+enum st alert_store_next(struct alert_store *s, const char *rule, int64_t now_us,
+                         struct alert_waiting *ret_message, struct err *err)
 {
+    struct alert_fact *f = &ret_message->fact;
     sqlite3_stmt *stmt;
     bool has_row = false;
 
+    *ret_message = (struct alert_waiting){.number = 0};
+    /* a time that lies beyond all backoffs is of a clock that was wrong */
     enum st st = prepare(s, &stmt, err,
-                         "SELECT number, rule, id, at, said, value, before, job, currency,"
-                         " is_simulated, n_earlier FROM outbox WHERE number > ? AND NOT is_held"
-                         " ORDER BY number LIMIT 1",
-                         "i", after);
+                         "SELECT number, id, at, said, value, before, job, currency, is_simulated,"
+                         " n_earlier, n_tries, iif(retry_at > ?2 + ?3, 0, max(retry_at - ?2, 0))"
+                         " AS due FROM outbox WHERE rule = ?1 AND NOT is_held AND refused = ''"
+                         " ORDER BY due, number LIMIT 1",
+                         "tii", rule, now_us, ALERT_BACKOFF_MAX_US);
     if (st == ST_OK)
         st = step(s, stmt, &has_row, err);
-    *ret_number = st == ST_OK && has_row ? sqlite3_column_int64(stmt, 0) : 0;
-    if (*ret_number != 0) {
-        *f = (struct alert_fact){.at_us = sqlite3_column_int64(stmt, 3),
-                                 .is_simulated = sqlite3_column_int(stmt, 9) != 0,
-                                 .n_earlier = sqlite3_column_int64(stmt, 10)};
-        get_text(stmt, 1, ret_rule, ALERT_KEY_MAX);
-        get_text(stmt, 2, f->id, sizeof(f->id));
-        get_text(stmt, 4, f->said, sizeof(f->said));
-        get_text(stmt, 5, f->value, sizeof(f->value));
-        get_text(stmt, 6, f->before, sizeof(f->before));
-        get_text(stmt, 7, f->job, sizeof(f->job));
-        get_text(stmt, 8, f->currency, sizeof(f->currency));
+    if (st == ST_OK && has_row) {
+        ret_message->number = sqlite3_column_int64(stmt, 0);
+        get_text(stmt, 1, f->id, sizeof(f->id));
+        f->at_us = sqlite3_column_int64(stmt, 2);
+        get_text(stmt, 3, f->said, sizeof(f->said));
+        get_text(stmt, 4, f->value, sizeof(f->value));
+        get_text(stmt, 5, f->before, sizeof(f->before));
+        get_text(stmt, 6, f->job, sizeof(f->job));
+        get_text(stmt, 7, f->currency, sizeof(f->currency));
+        f->is_simulated = sqlite3_column_int(stmt, 8) != 0;
+        f->n_earlier = sqlite3_column_int64(stmt, 9);
+        ret_message->n_tries = sqlite3_column_int64(stmt, 10);
+        ret_message->due_in_us = sqlite3_column_int64(stmt, 11);
     }
     sqlite3_finalize(stmt);
+    return st;
+}
+
+enum st alert_store_count(struct alert_store *s, size_t *ret_n, struct err *err)
+{
+    int64_t n = 0;
+
+    enum st st =
+        get_number(s, "SELECT count(*) FROM outbox WHERE NOT is_held AND refused = ''", &n, err);
+    if (st == ST_OK)
+        *ret_n = (size_t)n;
+    return st;
+}
+
+enum st alert_store_put_off(struct alert_store *s, int64_t number, int64_t n_tries, int64_t at_us,
+                            struct err *err)
+{
+    sqlite3_stmt *stmt;
+
+    enum st st =
+        prepare(s, &stmt, err, "UPDATE outbox SET n_tries = ?, retry_at = ? WHERE number = ?",
+                "iii", n_tries, at_us, number);
+    return finish(s, st, stmt, err);
+}
+
+enum st alert_store_retry(struct alert_store *s, struct err *err)
+{
+    return run_sql(s, "UPDATE outbox SET retry_at = 0 WHERE retry_at > 0", err);
+}
+
+enum st alert_store_put_aside(struct alert_store *s, int64_t number, const char *why,
+                              struct err *err)
+{
+    sqlite3_stmt *stmt;
+
+    enum st st =
+        prepare(s, &stmt, err, "UPDATE outbox SET refused = ? WHERE number = ?", "ti", why, number);
+    st = finish(s, st, stmt, err);
+    if (st != ST_OK)
+        return st;
+    st = prepare(s, &stmt, err,
+                 "DELETE FROM outbox WHERE rule = (SELECT rule FROM outbox WHERE number = ?1)"
+                 " AND refused <> '' AND number NOT IN (SELECT number FROM outbox AS o"
+                 " WHERE o.rule = outbox.rule AND refused <> '' ORDER BY number DESC LIMIT ?2)",
+                 "ii", number, (int64_t)ALERT_ASIDE_MAX);
+    return finish(s, st, stmt, err);
+}
+
+static enum st read_asides(struct alert_store *s, const char *rule,
+                           struct alert_aside ret_asides[ALERT_ASIDE_MAX], size_t *ret_n,
+                           struct err *err)
+{
+    int64_t version = 0;
+    sqlite3_stmt *stmt;
+    bool has_row = true;
+
+    sqlite3_busy_timeout(s->handle, BUSY_TIMEOUT_MS);
+    enum st st = get_number(s, "PRAGMA user_version", &version, err);
+    if (st != ST_OK || version != VERSION) /* one of before knows none */
+        return st;
+    st = prepare(s, &stmt, err,
+                 "SELECT at, said, refused FROM outbox WHERE rule = ? AND refused <> ''"
+                 " ORDER BY number DESC LIMIT ?",
+                 "ti", rule, (int64_t)ALERT_ASIDE_MAX);
+    while (st == ST_OK) {
+        st = step(s, stmt, &has_row, err);
+        if (st != ST_OK || !has_row)
+            break;
+        struct alert_aside *one = &ret_asides[(*ret_n)++];
+        one->at_us = sqlite3_column_int64(stmt, 0);
+        get_text(stmt, 1, one->said, sizeof(one->said));
+        get_text(stmt, 2, one->why, sizeof(one->why));
+    }
+    sqlite3_finalize(stmt);
+    return st;
+}
+
+enum st alert_store_aside(const char *path, const char *rule,
+                          struct alert_aside ret_asides[ALERT_ASIDE_MAX], size_t *ret_n,
+                          struct err *err)
+{
+    struct alert_store s = {.handle = NULL};
+
+    *ret_n = 0;
+    enum st st = file_path(s.path, err, "%s%s", path[0] == '/' ? "" : "./", path);
+    if (st != ST_OK || access(s.path, F_OK) != 0)
+        return st;
+    int code =
+        sqlite3_open_v2(s.path, &s.handle,
+                        SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    st = code == SQLITE_OK ? read_asides(&s, rule, ret_asides, ret_n, err) : failed(&s, code, err);
+    sqlite3_close(s.handle);
     return st;
 }
 
@@ -446,7 +551,8 @@ static enum st take_over(struct alert_store *s, const struct alert_name *rule, s
 {
     static const char *const tables[] = {"UPDATE state SET rule = ? WHERE rule = ?",
                                          "UPDATE sample SET rule = ? WHERE rule = ?",
-                                         "UPDATE outbox SET rule = ? WHERE rule = ?"};
+                                         "UPDATE outbox SET rule = ?, n_tries = 0,"
+                                         " retry_at = 0, refused = '' WHERE rule = ?"};
     char from[ALERT_KEY_MAX];
     sqlite3_stmt *stmt;
 

@@ -9,7 +9,10 @@
 
 #include "alert/message.h"
 
-#define ALERT_KEY_MAX (ALERT_WHEN_MAX + 24)
+#define ALERT_KEY_MAX        (ALERT_WHEN_MAX + 24)
+#define ALERT_TRIES_MAX      10 /* of a message that its receiver refuses, over 13 minutes */
+#define ALERT_BACKOFF_MAX_US (5 * 60 * INT64_C(1000000))
+#define ALERT_ASIDE_MAX      10
 
 /* A rule's name in the store, and its condition, with which each name begins. */
 struct alert_name {
@@ -58,11 +61,38 @@ enum st alert_store_add(struct alert_store *s, const char *rule, bool is_held,
                         const struct alert_fact *fact, struct err *err) MUST_USE;
 enum st alert_store_release(struct alert_store *s, struct err *err) MUST_USE;
 
-/* The first message behind `after` that waits to be sent; *ret_number is 0 when there is none. */
-enum st alert_store_next(struct alert_store *s, int64_t after, int64_t *ret_number,
-                         char ret_rule[ALERT_KEY_MAX], struct alert_fact *ret_fact,
-                         struct err *err) MUST_USE;
+struct alert_waiting {
+    int64_t number;    /* 0: none waits */
+    int64_t n_tries;   /* its receiver refused it so often */
+    int64_t due_in_us; /* 0: now */
+    struct alert_fact fact;
+};
+
+/* The oldest message of the rule that may be sent now; where there is none, the next that may. */
+enum st alert_store_next(struct alert_store *s, const char *rule, int64_t now_us,
+                         struct alert_waiting *ret_message, struct err *err) MUST_USE;
+/* How many wait to be sent, of all rules. */
+enum st alert_store_count(struct alert_store *s, size_t *ret_n, struct err *err) MUST_USE;
 enum st alert_store_delete(struct alert_store *s, int64_t number, struct err *err) MUST_USE;
+
+/* A refused message: again later, or never. Of each rule the last ALERT_ASIDE_MAX are kept to be
+ * looked at. */
+enum st alert_store_put_off(struct alert_store *s, int64_t number, int64_t n_tries, int64_t at_us,
+                            struct err *err) MUST_USE;
+enum st alert_store_retry(struct alert_store *s, struct err *err) MUST_USE; /* all at once */
+enum st alert_store_put_aside(struct alert_store *s, int64_t number, const char *why,
+                              struct err *err) MUST_USE;
+
+struct alert_aside {
+    int64_t at_us;
+    char said[ALERT_SAID_MAX], why[256];
+};
+
+/* Those of a rule that were put aside, the newest first; none where there is no such file. For
+ * eyes: changes nothing. */
+enum st alert_store_aside(const char *path, const char *rule,
+                          struct alert_aside ret_asides[ALERT_ASIDE_MAX], size_t *ret_n,
+                          struct err *err) MUST_USE;
 
 /* Forget the rules that are not among these, and what they have in the outbox. One that is new here
  * takes over from one of its condition that goes: another channel is no other alert. */

@@ -62,6 +62,7 @@ enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
     X(ALERTS_FIRED, "alerts_fired_total", COUNTER, "rule", "Alerts whose condition came true.")               \
     X(ALERTS_DELIVERED, "alerts_delivered_total", COUNTER, "rule", "Alerts that their receiver has taken.")    \
     X(ALERTS_FAILED, "alerts_failed_total", COUNTER, "rule", "Tries to deliver an alert that failed.")         \
+    X(ALERTS_PUT_ASIDE, "alerts_put_aside_total", COUNTER, "rule", "Alerts that their receiver refused, also when tried again.") \
     X(HTTP_REQUESTS, "http_requests_total", COUNTER, "code", "Requests served, by status code.")               \
     X(UPSTREAM_ANSWERS, "upstream_answers_total", COUNTER, "from", "Answers of /api/v3 with --upstream, by what "  \
                                                         "they are: own, kept, fetched, stale.")                 \

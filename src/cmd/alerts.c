@@ -33,13 +33,34 @@ struct trials {
     bool is_simulated;
 };
 
-static int list(const struct alerts *alerts)
+/* What nobody will hear of: its receiver refused it. */
+static int list_asides(const struct alerts *alerts, const struct alert *alert)
 {
-    for (size_t i = 0; i < alerts_count(alerts); i++) {
-        const struct alert *alert = alerts_at(alerts, i);
-        printf("%s\n    job %s, to %s\n", alert->rule.when, alert->rule.job, alert->to.shown);
+    struct alert_aside asides[ALERT_ASIDE_MAX];
+    struct err err = ERR_INIT;
+    char at[TIME_TEXT];
+    size_t n;
+
+    enum st st = alert_store_aside(alerts_path(alerts), alert->key, asides, &n, &err);
+    if (st != ST_OK)
+        return cmd_fail(st, &err, EXIT_FAILED);
+    for (size_t i = 0; i < n; i++) {
+        time_format(asides[i].at_us - asides[i].at_us % US_PER_S, at);
+        printf("    NOT DELIVERED %s: %s (%s)\n", at, asides[i].said, asides[i].why);
     }
     return EXIT_DONE;
+}
+
+static int list(const struct alerts *alerts)
+{
+    int code = EXIT_DONE;
+
+    for (size_t i = 0; code == EXIT_DONE && i < alerts_count(alerts); i++) {
+        const struct alert *alert = alerts_at(alerts, i);
+        printf("%s\n    job %s, to %s\n", alert->rule.when, alert->rule.job, alert->to.shown);
+        code = list_asides(alerts, alert);
+    }
+    return code;
 }
 
 /* ---- test ---- */
@@ -208,7 +229,7 @@ static int send_test(const struct alerts *alerts)
                                               .text = buf_str(&text),
                                               .json = buf_str(&json),
                                               .now_us = now_us};
-        if (alert_channel_send(&alert->to, &message, NULL, &err) == ST_OK)
+        if (alert_channel_send(&alert->to, &message, &err) == ST_OK)
             printf("%s: sent to %s\n", alert->rule.when, alert->to.shown);
         else
             code = cmd_fail(ST_FATAL, &err, EXIT_FAILED);

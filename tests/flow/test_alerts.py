@@ -196,21 +196,24 @@ def n_ends(data):
 
 
 class Webhook:
-    """Remembers what it was sent; answers with `status`, after `delay`."""
+    """Remembers what it was sent; answers with `status`, after `delay`; with 400 what holds `refused`."""
 
     def __init__(self):
+        self.refused, self.asked = None, 0
         self.status, self.delay, self.got, self.paths, self.headers = 200, 0, [], [], []
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                outer.asked += 1
                 time.sleep(outer.delay)
-                if outer.status == 200:
+                status = 400 if outer.refused and outer.refused in body else outer.status
+                if status == 200:
                     outer.got.append(body)
                     outer.paths.append(self.path)
                     outer.headers.append(dict(self.headers))
-                self.send_response(outer.status)
+                self.send_response(status)
                 self.send_header("Content-Length", "0")
                 with contextlib.suppress(OSError):
                     self.end_headers()
@@ -328,6 +331,52 @@ def test_a_receiver_that_is_down_gets_it_later_and_holds_up_nobody(tmp_path):
         wait_for(lambda: outbox(tmp_path) == 0, what="an empty outbox")
         assert run.stop() == 0 and run.output.count("cannot be delivered now") == 1
         no_secrets(run, tmp_path)
+
+
+def test_receivers_that_hang_hold_up_no_other(tmp_path):
+    with Prices("5") as prices, contextlib.ExitStack() as stack:
+        hung = [stack.enter_context(Webhook()) for _ in range(4)]
+        other = stack.enter_context(Webhook())
+        for hook in hung:
+            hook.delay = 3600
+        with Running("run", *prices.options(tmp_path, *[f"bitcoin.price < 60000 to {hook.url}" for hook in [*hung, other]])) as run:
+            port = run.port()
+            wait_for(lambda: other.got and all(hook.asked for hook in hung), what="all to be asked")
+            assert metric(port, "alerts_failed_total") == 0, "none of them has come to its end"
+            assert run.stop() == 0 and outbox(tmp_path) == 4
+
+
+def test_what_a_receiver_refuses_is_put_aside_at_last_and_the_next_goes_on(tmp_path):
+    with Prices("5") as prices, Webhook() as hook:
+        hook.refused = "bitcoin.price < 60001"
+        options = prices.options(tmp_path, f"bitcoin.price < 60001 to {hook.url}", f"bitcoin.price < 60000 to {hook.url}")
+        rules = options[options.index("--alert"):]
+        with Running("run", *options) as run:
+            wait_for(lambda: hook.got, what="the next one")
+            assert [told["when"] for told in hook.told()] == ["bitcoin.price < 60000"]
+            wait_for(lambda: hook.asked >= 4, what="another try")  # one was taken
+            assert run.stop() == 0 and run.read().count("an alert is refused; it is tried some more times") == 1
+        assert outbox(tmp_path) == 1
+        assert "NOT DELIVERED" not in gecko("alerts", "ls", "--data", tmp_path / "data", *rules, check=0).stdout
+        with contextlib.closing(sqlite3.connect(tmp_path / "data" / "alerts.db")) as db:
+            db.execute("update outbox set n_tries = 9, retry_at = 0")
+            db.commit()
+        with Running("run", *options) as run:
+            port = run.port()
+            wait_for(lambda: metric(port, "alerts_put_aside_total") == 1, what="the end of tries")
+            asked, seen = hook.asked, len(prices.api.requests)
+            wait_for(lambda: len(prices.api.requests) > seen + 2, what="polls")
+            assert run.stop() == 0 and hook.asked == asked, "no more"
+            assert re.search(r"put aside.*answers with status 400", run.read())
+            no_secrets(run, tmp_path)
+        listed = gecko("alerts", "ls", "--data", tmp_path / "data", *rules, check=0).stdout
+        assert re.search(r"60001\n.*\n    NOT DELIVERED \S+Z: 5 usd \(http://\S+: answers with status 400\)\n", listed), listed
+        assert listed.count("NOT DELIVERED") == 1 and SECRET not in listed
+        # another channel for it is worth another try
+        with Webhook() as other, Running("run", *prices.options(tmp_path, f"bitcoin.price < 60001 to {other.url}")) as run:
+            wait_for(lambda: other.got, what="the alert")
+            wait_for(lambda: outbox(tmp_path) == 0, what="an empty outbox")
+            assert run.stop() == 0
 
 
 def test_what_was_taken_is_not_sent_again_while_the_outbox_cannot_be_written(tmp_path):

@@ -2,6 +2,7 @@
 #include "alert/store.h"
 #include "tap.h"
 
+#include <sqlite3.h>
 #include <unistd.h>
 
 static char dir[] = "/tmp/alerts-XXXXXX", path[64];
@@ -62,19 +63,24 @@ static void what_is_not_committed_is_not_there(void)
     alert_store_close(s);
 }
 
+/* How many are due, each put off once it was seen. */
 static size_t count(struct alert_store *s, struct alert_fact *ret_last)
 {
-    char rule[ALERT_KEY_MAX];
+    static int64_t now_us = 0;
     struct err err = ERR_INIT;
-    struct alert_fact fact;
-    int64_t number = 0;
-    size_t n = 0;
+    struct alert_waiting m;
+    size_t n = 0, n_all;
 
-    while (alert_store_next(s, number, &number, rule, &fact, &err) == ST_OK && number != 0) {
-        *ret_last = fact;
-        n++;
-    }
-    return n;
+    now_us += 10;
+    for (size_t i = 0; i < 2; i++)
+        while (alert_store_next(s, i == 0 ? "b" : "a", now_us, &m, &err) == ST_OK &&
+               m.number != 0 && m.due_in_us == 0) {
+            *ret_last = m.fact;
+            if (alert_store_put_off(s, m.number, 0, now_us + 1, &err) != ST_OK)
+                return SIZE_MAX;
+            n++;
+        }
+    return alert_store_count(s, &n_all, &err) == ST_OK && n == n_all ? n : SIZE_MAX;
 }
 
 static void of_a_backlog_the_last_one_goes_out_once_it_is_released(void)
@@ -103,7 +109,6 @@ static void of_a_backlog_the_last_one_goes_out_once_it_is_released(void)
     alert_store_close(s);
 }
 
-/* Who waits for what, after these rules were kept; "" where nothing waits. */
 static void keep(struct alert_store *s, const struct alert_name *names, size_t n)
 {
     struct err err = ERR_INIT;
@@ -114,15 +119,11 @@ static void keep(struct alert_store *s, const struct alert_name *names, size_t n
 
 static bool waits(struct alert_store *s, const char *rule, const char *id)
 {
-    char found[ALERT_KEY_MAX];
     struct err err = ERR_INIT;
-    struct alert_fact fact;
-    int64_t number = 0;
+    struct alert_waiting m;
 
-    while (alert_store_next(s, number, &number, found, &fact, &err) == ST_OK && number != 0)
-        if (strcmp(found, rule) == 0 && strcmp(fact.id, id) == 0)
-            return true;
-    return false;
+    return alert_store_next(s, rule, 0, &m, &err) == ST_OK && m.number != 0 &&
+           strcmp(m.fact.id, id) == 0;
 }
 
 static void a_rule_keeps_its_own_when_its_twin_goes(void)
@@ -166,6 +167,74 @@ static void an_outbox_does_not_grow_without_end(void)
         CHECK(alert_store_add(s, "a", false, &fact, &err) == ST_OK);
     CHECK_EQ(count(s, &last), 100);
     CHECK_EQ(last.n_earlier, 150);
+    keep(s, NULL, 0);
+    alert_store_close(s);
+}
+
+static void what_is_refused_lets_the_next_go_on_and_is_kept_to_be_looked_at(void)
+{
+    struct alert_store *s = open_store();
+    struct alert_aside asides[ALERT_ASIDE_MAX];
+    struct err err = ERR_INIT;
+    struct alert_waiting m;
+    size_t n;
+
+    for (int i = 0; i < ALERT_ASIDE_MAX + 3; i++) {
+        struct alert_fact fact = {.at_us = i};
+        snprintf(fact.id, sizeof(fact.id), "%d", i);
+        CHECK(alert_store_add(s, "r", false, &fact, &err) == ST_OK);
+    }
+    CHECK(alert_store_next(s, "r", 100, &m, &err) == ST_OK);
+    CHECK_Z(m.fact.id, "0");
+    CHECK(alert_store_put_off(s, m.number, 4, 150, &err) == ST_OK);
+    CHECK(alert_store_next(s, "r", 100, &m, &err) == ST_OK && m.due_in_us == 0);
+    CHECK_Z(m.fact.id, "1");
+    while (m.due_in_us == 0) {
+        CHECK(alert_store_put_aside(s, m.number, "it said no", &err) == ST_OK);
+        CHECK(alert_store_next(s, "r", 100, &m, &err) == ST_OK);
+    }
+    CHECK_Z(m.fact.id, "0");
+    CHECK_EQ(m.n_tries, 4);
+    CHECK_EQ(m.due_in_us, 50);
+    /* a clock that was an hour ahead */
+    CHECK(alert_store_next(s, "r", 150 - 3600 * INT64_C(1000000), &m, &err) == ST_OK);
+    CHECK_EQ(m.due_in_us, 0);
+    CHECK(alert_store_count(s, &n, &err) == ST_OK && n == 1);
+    CHECK(alert_store_retry(s, &err) == ST_OK);
+    CHECK(alert_store_next(s, "r", 100, &m, &err) == ST_OK && m.due_in_us == 0 && m.n_tries == 4);
+
+    CHECK(alert_store_aside(path, "other", asides, &n, &err) == ST_OK && n == 0);
+    CHECK(alert_store_aside("/none/such", "r", asides, &n, &err) == ST_OK && n == 0);
+    CHECK(alert_store_aside(path, "r", asides, &n, &err) == ST_OK && n == ALERT_ASIDE_MAX);
+    CHECK_EQ(asides[0].at_us, ALERT_ASIDE_MAX + 2);
+    CHECK_Z(asides[0].why, "it said no");
+    /* what takes over tries them again: its channel is another */
+    keep(s, &(struct alert_name){"r @1", "r"}, 1);
+    CHECK(alert_store_count(s, &n, &err) == ST_OK && n == ALERT_ASIDE_MAX + 1);
+    keep(s, NULL, 0);
+    alert_store_close(s);
+}
+
+static void a_store_of_the_first_version_is_taken_over(void)
+{
+    static const char sql[] =
+        "DROP INDEX outbox_rule; ALTER TABLE outbox DROP COLUMN n_tries; ALTER TABLE outbox DROP"
+        " COLUMN retry_at; ALTER TABLE outbox DROP COLUMN refused; PRAGMA user_version = 1";
+    struct alert_store *s = open_store();
+    struct alert_aside asides[ALERT_ASIDE_MAX];
+    struct err err = ERR_INIT;
+    sqlite3 *db = NULL;
+    size_t n;
+
+    CHECK(alert_store_add(s, "r", false, &(struct alert_fact){.id = "x"}, &err) == ST_OK);
+    alert_store_close(s);
+    CHECK(sqlite3_open(path, &db) == SQLITE_OK);
+    CHECK(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK);
+    sqlite3_close(db);
+    CHECK(alert_store_aside(path, "r", asides, &n, &err) == ST_OK && n == 0);
+    s = open_store();
+    CHECK(s != NULL && waits(s, "r", "x"));
+    keep(s, NULL, 0);
     alert_store_close(s);
 }
 
@@ -203,4 +272,6 @@ TAP_MAIN(TAP_CASE(in_a_directory_of_our_own),
          TAP_CASE(of_a_backlog_the_last_one_goes_out_once_it_is_released),
          TAP_CASE(a_rule_keeps_its_own_when_its_twin_goes),
          TAP_CASE(an_outbox_does_not_grow_without_end),
+         TAP_CASE(what_is_refused_lets_the_next_go_on_and_is_kept_to_be_looked_at),
+         TAP_CASE(a_store_of_the_first_version_is_taken_over),
          TAP_CASE(a_file_of_another_program_is_left_alone), TAP_CASE(that_goes_again))

@@ -13,6 +13,12 @@
 #define CONNECT_TIMEOUT_MS 10000L
 #define MAX_MAIL           ((size_t)64 * 1024)
 
+#if LIBCURL_VERSION_NUM >= 0x080200
+#define MAIL_RCPT_ALLOWFAILS CURLOPT_MAIL_RCPT_ALLOWFAILS
+#else /* its first spelling */
+#define MAIL_RCPT_ALLOWFAILS CURLOPT_MAIL_RCPT_ALLLOWFAILS
+#endif
+
 static const struct {
     const char *scheme;
     enum alert_channel_kind kind;
@@ -172,6 +178,8 @@ struct alert_send {
     struct curl_slist *list; /* headers, addresses */
     struct buf body;
     size_t n_read;
+    size_t n_answers, n_addresses, refused_at; /* of a mail server; … the last refusal */
+    char refusal[200];
 };
 
 static size_t on_read(char *to, size_t size, size_t n, void *ctx)
@@ -184,6 +192,26 @@ static size_t on_read(char *to, size_t size, size_t n, void *ctx)
         memcpy(to, buf_z(&s->body) + s->n_read, len);
     s->n_read += len;
     return len;
+}
+
+/* A line of a mail server: printable ASCII of it, as it may hold anything. Before 354 stand the
+ * answers to the addresses; what it refused before those (EHLO, say) matters to nobody then. */
+static size_t on_answer(char *bytes, size_t size, size_t n, void *ctx)
+{
+    struct alert_send *s = ctx;
+    const struct str line = str_trim((struct str){bytes, size * n});
+    const size_t len = line.len < sizeof(s->refusal) - 1 ? line.len : sizeof(s->refusal) - 1;
+
+    s->n_answers += len < 4 || line.p[3] != '-';
+    if (str_starts(line, STR("354")) && s->n_answers - s->refused_at > s->n_addresses)
+        s->refusal[0] = '\0';
+    if (len < 3 || (line.p[0] != '4' && line.p[0] != '5'))
+        return size * n;
+    for (size_t i = 0; i < len; i++)
+        s->refusal[i] = line.p[i] >= ' ' && line.p[i] < 0x7f ? line.p[i] : '?';
+    s->refusal[len] = '\0';
+    s->refused_at = s->n_answers;
+    return size * n;
 }
 
 static size_t on_body(char *bytes, size_t size, size_t n, void *ctx)
@@ -303,14 +331,19 @@ static void set_mail(struct alert_send *s, const struct alert_message *m)
     const struct alert_channel *c = s->channel;
 
     s->list = recipients(c);
+    for (const struct curl_slist *one = s->list; one; one = one->next)
+        s->n_addresses++;
     write_mail(c, m, &s->body);
     curl_easy_setopt(s->easy, CURLOPT_USE_SSL,
                      (long)(c->user[0] ? CURLUSESSL_ALL : CURLUSESSL_TRY));
     curl_easy_setopt(s->easy, CURLOPT_MAIL_FROM, c->from);
     curl_easy_setopt(s->easy, CURLOPT_MAIL_RCPT, s->list);
+    curl_easy_setopt(s->easy, MAIL_RCPT_ALLOWFAILS, 1L); /* one bad address is not all of them */
     curl_easy_setopt(s->easy, CURLOPT_UPLOAD, 1L);
     curl_easy_setopt(s->easy, CURLOPT_READFUNCTION, on_read);
     curl_easy_setopt(s->easy, CURLOPT_READDATA, s);
+    curl_easy_setopt(s->easy, CURLOPT_HEADERFUNCTION, on_answer);
+    curl_easy_setopt(s->easy, CURLOPT_HEADERDATA, s);
 }
 
 struct alert_send *alert_send_new(const struct alert_channel *channel,
@@ -338,6 +371,11 @@ void *alert_send_handle(const struct alert_send *send)
     return send->easy;
 }
 
+const char *alert_send_refusal(const struct alert_send *send)
+{
+    return send->refusal;
+}
+
 void alert_send_free(struct alert_send *send)
 {
     if (send == NULL)
@@ -362,6 +400,9 @@ enum st alert_send_result(const struct alert_send *send, int code, struct err *e
 
     curl_easy_getinfo(send->easy, CURLINFO_RESPONSE_CODE, &status);
     /* of libcurl's texts the one that names no part of the URL */
+    if (code != CURLE_OK && send->refusal[0])
+        return err_set(err, send->refusal[0] == '5' ? ST_REJECT : ST_AGAIN, "%s: %s; it said: %s",
+                       c->shown, curl_easy_strerror((CURLcode)code), send->refusal);
     if (code != CURLE_OK)
         return err_set(err, ST_AGAIN, "%s: %s", c->shown, curl_easy_strerror((CURLcode)code));
     if (c->kind != CHANNEL_SMTP && (status < 200 || status > 299))

@@ -51,6 +51,8 @@ void *alert_send_handle(const struct alert_send *send); /* libcurl's, to be perf
  * does not want it. */
 enum st alert_send_result(const struct alert_send *send, int code, struct err *err) MUST_USE;
 
+/* The mail server's last word against one of the addresses; "": it took all. */
+const char *alert_send_refusal(const struct alert_send *send);
 void alert_send_free(struct alert_send *send); /* NULL is fine */
 
 /* All of it at once. */

@@ -99,10 +99,15 @@ static enum st note_refusal(struct alerts *a, struct receiver *r, const struct e
 static void note_success(struct alerts *a, struct receiver *r)
 {
     const struct alert *alert = &a->all[r->rule];
+    const char *refusal = alert_send_refusal(r->send);
 
     metric_add(METRIC_ALERTS_DELIVERED, alert->rule.when, NULL, 1);
     log_info("alert", "an alert was delivered", LOG_Z("rule", alert->rule.when),
              LOG_Z("to", alert->to.shown), LOG_Z("what", r->message.fact.said));
+    if (refusal[0])
+        log_warn("alert", "not all addresses of an alert were taken",
+                 LOG_Z("rule", alert->rule.when), LOG_Z("to", alert->to.shown),
+                 LOG_Z("error", refusal));
     r->retry_at_us = r->backoff_us = 0;
     r->taken = r->message.number;
 }

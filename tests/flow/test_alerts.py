@@ -671,7 +671,7 @@ def test_a_coin_that_was_never_seen_here_is_named_with_what_was_meant(tmp_path):
 class Mail:
     """As much of SMTP as it takes."""
 
-    def __init__(self):
+    def __init__(self, refused=()):
         self.got = []
         outer = self
 
@@ -691,7 +691,13 @@ class Mail:
                         outer.got.append((envelope, text.decode()))
                         envelope = []
                     elif word in (b"MAIL", b"RCPT"):
+                        if any(address.encode() in line for address in refused):
+                            self.wfile.write(b"550-5.1.1 nobody\r\n550 5.1.1 is called \x07 so\r\n")
+                            continue
                         envelope.append(line.decode().strip())
+                    elif word == b"EHLO" and refused:
+                        self.wfile.write(b"500 too old for that\r\n")
+                        continue
                     self.wfile.write(b"221 bye\r\n" if word == b"QUIT" else b"250 test\r\n")
                     if word == b"QUIT":
                         return
@@ -736,6 +742,20 @@ def test_each_address_gets_its_mail(tmp_path):
         gecko("alerts", "send-test", "--alert", f"bitcoin.price < 1 to smtp://{mail.host}/?from=a@b.c&to={',,'.join(to)},", check=0, cwd=tmp_path)
         ((envelope, _),) = mail.got
         assert [re.search("<(.*)>", line)[1] for line in envelope] == ["a@b.c", *to]
+
+
+def test_an_address_that_is_refused_keeps_no_mail_from_the_others(tmp_path):
+    with Prices("5") as prices, Mail(refused=["<bad@", "<worse@"]) as mail:
+        options = ["--data", tmp_path / "data", "--sink", "null:", "--api-url", prices.api.url]
+        to = f"bitcoin.price < 1{{}} to smtp://{mail.host}/?from=me@example.org&to={{}}"
+        done = gecko("once", *options, "--alert", to.format(0, "bad@example.org,you@example.org,worse@example.org,them@example.org"), check=0)
+        ((envelope, _),) = mail.got
+        assert [re.search("<(.*)>", line)[1] for line in envelope] == ["me@example.org", "you@example.org", "them@example.org"]
+        assert re.search(r"not all addresses of an alert were taken.*550 5\.1\.1 is called \? so", done.stderr), done.stderr
+        done = gecko("once", *options, "--alert", to.format(1, "you@example.org"), check=0)
+        assert len(mail.got) == 2 and "not all addresses" not in done.stderr
+        done = gecko("once", *options, "--alert", to.format(2, "bad@example.org,worse@example.org"), check=0)
+        assert len(mail.got) == 2 and "it said: 550 5.1.1 is called ? so" in done.stderr and "refused" in done.stderr, done.stderr
 
 
 def test_a_password_is_not_sent_without_tls(tmp_path):

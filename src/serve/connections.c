@@ -15,6 +15,9 @@
 /* So long may an answer wait for a client that takes nothing, while others are refused for it. */
 #define PATIENCE_US (2 * US_PER_S)
 
+/* So exactly is it known how long: to ask the kernel costs as much as to receive a request. */
+#define LOOK_US (50 * US_PER_MS)
+
 /* A new stream may be one of so many more, until those that make room for it have gone. */
 #define LEAVING 32
 
@@ -279,11 +282,15 @@ static uint64_t bytes_taken(int fd)
 
 void connections_begin_answer(struct connections *all, struct connection *c)
 {
-    const uint64_t taken = bytes_taken(c->fd);
+    const int64_t now_us = clock_mono_us(clock_system());
 
-    if (c->answer_us == 0 || taken != c->taken)
-        c->answer_us = clock_mono_us(clock_system());
-    c->taken = taken;
+    if (c->answer_us == 0 || now_us - c->looked_us >= LOOK_US) {
+        const uint64_t taken = bytes_taken(c->fd);
+        if (c->answer_us == 0 || taken != c->taken)
+            c->answer_us = now_us;
+        c->taken = taken;
+        c->looked_us = now_us;
+    }
     move_since(all, c, CONNECTION_ANSWERING, c->answer_us);
 }
 

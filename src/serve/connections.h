@@ -22,6 +22,7 @@
 
 struct MHD_Connection;
 struct MHD_Response;
+struct http_page;
 
 enum connection_state {
     CONNECTION_WAITING,   /* for (the rest of) a request */
@@ -48,6 +49,7 @@ struct connection {
     int64_t since_us;  /* in this state */
     int64_t answer_us; /* when the first answer began since which no byte was taken; 0: none */
     uint64_t taken;    /* bytes, by then */
+    int64_t looked_us; /* when that was looked at */
     int64_t due_us;    /* delayed: when to send; INT64_MAX: never */
     struct MHD_Connection *mhd;
     struct MHD_Response *reply; /* delayed */
@@ -55,6 +57,7 @@ struct connection {
     int status;                /* of reply */
     uint64_t wait_for;         /* delayed: a ticket; no reply is there yet */
     uint64_t waited_for;       /* the one that the request at hand has waited for */
+    struct http_page *page;    /* the answer under way, kept alive; NULL: it is no page */
     bool is_given_up;          /* delayed: the client has gone, or we stop */
     bool is_bad;               /* the request's target does not decode */
     struct http_stream stream; /* streaming */
@@ -101,7 +104,8 @@ bool connections_may_stream(struct connections *all, const struct connection *c)
 void connections_drop_taker(struct connections *all);
 
 /* Move to answering. Its age there begins anew only if the client has taken something since the
- * answer before: what the kernel's buffers swallow says nothing about the client. */
+ * answer before, as far as that is known: what the kernel's buffers swallow says nothing about the
+ * client. */
 void connections_begin_answer(struct connections *all, struct connection *c);
 
 /* MHD sees the end of the stream and closes the connection its own way. */

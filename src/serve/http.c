@@ -62,9 +62,10 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
             connections_remove(&s->connections, c);
         return;
     }
-    *context = connections_add(
+    c = connections_add(
         &s->connections, mhd,
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
+    *context = c;
 }
 
 static void stop_waiting(struct http_server *s, struct connection *c)
@@ -88,6 +89,8 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **request,
     if (c->reply)
         MHD_destroy_response(c->reply);
     c->reply = NULL;
+    page_drop(c->page);
+    c->page = NULL;
     stop_waiting(s, c);
     c->waited_for = 0;
     c->is_bad = false;
@@ -98,9 +101,9 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **request,
 
 static enum MHD_Result queue(struct connection *c, struct MHD_Response *reply, int status)
 {
-    char code[16];
+    const char code[] = {(char)('0' + status / 100), (char)('0' + status / 10 % 10),
+                         (char)('0' + status % 10), '\0'};
 
-    snprintf(code, sizeof(code), "%d", status);
     metric_add(METRIC_HTTP_REQUESTS, code, NULL, 1);
     return MHD_queue_response(c->mhd, (unsigned)status, reply);
 }
@@ -180,6 +183,12 @@ static enum MHD_Result after_delay(struct http_server *s, struct connection *c)
 
 /* ---- MHD's handler ---- */
 
+static void response_init(struct http_response *res)
+{
+    memset(res, 0, offsetof(struct http_response, headers));
+    buf_init(&res->body, HTTP_MAX_BODY);
+}
+
 static bool has_body(const struct http_request *req)
 {
     struct str len = http_header(req, "Content-Length");
@@ -201,16 +210,20 @@ static void add_allow(struct http_response *res, bool takes_post)
     http_add_header(res, "Allow", takes_post ? "GET, HEAD, OPTIONS, POST" : "GET, HEAD, OPTIONS");
 }
 
+static bool takes_post(const struct http_server *s, const struct http_request *req)
+{
+    return s->setup.takes_post && s->setup.takes_post(s->setup.ctx, req->path);
+}
+
 /* What is refused before the handler sees it; 0: nothing. */
 static int refuse(const struct http_server *s, const struct connection *c,
                   const struct http_request *req, const char *method, struct http_response *res)
 {
-    const bool takes_post = s->setup.takes_post && s->setup.takes_post(s->setup.ctx, req->path);
     const bool is_get = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 
-    if (!is_get && !req->is_options && !(req->is_post && takes_post)) {
+    if (!is_get && !req->is_options && !(req->is_post && takes_post(s, req))) {
         reply_refuse(res, 405, "this method is not served here; Allow has those that are");
-        add_allow(res, takes_post);
+        add_allow(res, takes_post(s, req));
     } else if (!req->is_post && has_body(req)) {
         reply_refuse(res, 400, "only a POST has a body");
     } else if (c->is_bad || req->path.len == 0 || req->path.p[0] != '/') {
@@ -291,7 +304,7 @@ static enum MHD_Result answer_page(struct http_server *s, struct connection *c,
     connections_begin_answer(&s->connections, c);
     if (reply)
         result = queue(c, reply, status);
-    page_drop(page);
+    c->page = page; /* until on_completed() */
     return result;
 }
 
@@ -312,27 +325,31 @@ static void answer_options(struct http_server *s, const struct http_request *req
                            struct http_response *res)
 {
     res->status = 204;
-    add_allow(res, s->setup.takes_post && s->setup.takes_post(s->setup.ctx, req->path));
+    add_allow(res, takes_post(s, req));
     if (s->setup.options)
         s->setup.options(s->setup.ctx, req, res);
+}
+
+static void ask(struct http_server *s, const struct http_request *req, struct http_response *res)
+{
+    response_init(res);
+    res->status = 200;
+    res->content_type = "application/json; charset=utf-8";
+    s->setup.handler(s->setup.ctx, req, res);
 }
 
 /* Ask for the answer; where there is no room for one more to wait, as if it had waited. */
 static void ask_handler(struct http_server *s, const struct http_request *req,
                         struct http_response *res)
 {
-    const struct http_response blank = {
-        .status = 200, .content_type = "application/json; charset=utf-8", .body = res->body};
     struct http_request again = *req;
 
-    *res = blank;
-    s->setup.handler(s->setup.ctx, req, res);
+    ask(s, req, res);
     if (res->wait_for == 0 || s->n_waiting < HTTP_MAX_WAITING)
         return;
     again.waited_for = res->wait_for;
     buf_release(&res->body);
-    *res = blank;
-    s->setup.handler(s->setup.ctx, &again, res);
+    ask(s, &again, res);
     res->wait_for = 0;
 }
 
@@ -375,8 +392,9 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
                                      .is_options = strcmp(method, "OPTIONS") == 0,
                                      .waited_for = c->waited_for,
                                      .replies = &s->replies};
-    struct http_response res = {.status = 0, .body = BUF_INIT(HTTP_MAX_BODY)};
+    struct http_response res;
     const bool is_first = *request == NULL;
+    int refused = 0;
 
     (void)version;
     *request = c;
@@ -386,7 +404,9 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
         return MHD_NO;
     /* MHD wants to be told YES once before the answer; a refusal may come at once, and then closes
      * the connection instead of reading on */
-    int refused = refuse(s, c, &req, method, &res);
+    response_init(&res);
+    if (is_first)
+        refused = refuse(s, c, &req, method, &res);
     if (refused == 0 && is_first)
         return MHD_YES;
     if (refused == 0 && *upload_size > 0)

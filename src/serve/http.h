@@ -87,10 +87,6 @@ struct http_response {
     int status;               /* 200 when the handler leaves it */
     const char *content_type; /* static; "application/json; charset=utf-8" when left */
     struct buf body;          /* ceiling HTTP_MAX_BODY; on overflow the client gets a 500 */
-    struct {
-        const char *name; /* static */
-        char value[128];
-    } headers[HTTP_MAX_HEADERS];
     size_t n_headers;
     int64_t as_of_us;      /* when what it tells was known; 0: it does not say */
     enum answer_part part; /* how much of what was asked for the store had */
@@ -102,6 +98,10 @@ struct http_response {
     struct http_page *page;    /* instead of all above: a whole answer, given away */
     struct http_faults faults; /* none where the handler leaves them */
     struct http_stream stream; /* instead of a body, where its read is set */
+    struct {
+        const char *name; /* static */
+        char value[128];
+    } headers[HTTP_MAX_HEADERS]; /* last: most of an answer, and not touched where there are none */
 };
 
 #define HTTP_MAX_BODY (64u * 1024 * 1024)

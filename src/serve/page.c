@@ -5,7 +5,6 @@
 #include "base/mem.h"
 #include "serve/etag.h"
 
-#include <assert.h>
 #include <stdio.h>
 
 #define PACK_FROM 1024 /* bytes; below it the headers weigh more */
@@ -13,16 +12,22 @@
 /* Behind them come those of a 304, which MHD sends without the body, but tells its length. */
 #define N_REPLIES (2 * N_ENCODINGS)
 
+/* What MHD makes of a body and its headers. */
+struct reply {
+    struct MHD_Response *mhd; /* NULL: not needed so far */
+    const char *warning;      /* that it has */
+    int64_t age_s;            /* that it tells; < 0: none */
+};
+
 struct http_page {
     struct replies *replies;
-    size_t n_owners, n_refs; /* the replies that are made, and the owners as one, hold references */
+    size_t n_owners;
     bool is_kept;
     struct http_response head; /* without its body */
     char etag[ETAG_TEXT];      /* "": it has none, or its own header */
     struct buf bodies[N_ENCODINGS];
     bool is_tried[N_ENCODINGS]; /* to pack it; an empty body then says that it was not worth it */
-    struct MHD_Response *made[N_REPLIES]; /* NULL: not needed so far */
-    int64_t made_s;                       /* when; they tell their age */
+    struct reply made[N_REPLIES];
     const char *warning;
 };
 
@@ -32,7 +37,7 @@ struct http_page *page_new(struct replies *r, struct http_response *res)
 
     if (!page)
         return NULL;
-    *page = (struct http_page){.replies = r, .n_owners = 1, .n_refs = 1, .head = *res};
+    *page = (struct http_page){.replies = r, .n_owners = 1, .head = *res};
     for (int i = 0; i < N_ENCODINGS; i++)
         buf_init(&page->bodies[i], HTTP_MAX_BODY);
     page->bodies[ENCODING_NONE] = res->body;
@@ -80,46 +85,23 @@ struct str page_body(const struct http_page *page)
     return buf_str(&page->bodies[ENCODING_NONE]);
 }
 
-/* Each of them holds a reference, until the last that is under way has gone too. */
-static void forget_replies(struct http_page *page)
-{
-    for (int i = 0; i < N_REPLIES; i++) {
-        struct MHD_Response *made = page->made[i];
-        page->made[i] = NULL;
-        if (made)
-            MHD_destroy_response(made);
-    }
-}
-
 void page_warn(struct http_page *page, const char *warning)
 {
-    if (page->warning != warning)
-        forget_replies(page);
     page->warning = warning;
-}
-
-static void release(struct http_page *page)
-{
-    if (--page->n_refs > 0)
-        return;
-    page_set_kept(page, false);
-    page->replies->pending_bytes -= page_bytes(page);
-    for (int i = 0; i < N_ENCODINGS; i++)
-        buf_release(&page->bodies[i]);
-    mem_free(page);
 }
 
 void page_drop(struct http_page *page)
 {
     if (!page || --page->n_owners > 0)
         return;
-    forget_replies(page);
-    release(page);
-}
-
-static void on_sent(void *cls)
-{
-    release(cls);
+    for (int i = 0; i < N_REPLIES; i++)
+        if (page->made[i].mhd)
+            MHD_destroy_response(page->made[i].mhd);
+    page_set_kept(page, false);
+    page->replies->pending_bytes -= page_bytes(page);
+    for (int i = 0; i < N_ENCODINGS; i++)
+        buf_release(&page->bodies[i]);
+    mem_free(page);
 }
 
 /* The body in this encoding where that pays, else as it is. */
@@ -138,56 +120,76 @@ static enum encoding pack(struct http_page *page, enum encoding wanted)
     return to->len > 0 ? wanted : ENCODING_NONE;
 }
 
-/* As a cache tells of what it keeps (RFC 9111, 5.1): made then, so old now. */
-static void add_age(const struct http_page *page, struct MHD_Response *reply)
+static void add_headers(const struct http_page *page, enum encoding encoding,
+                        struct MHD_Response *mhd)
 {
-    const int64_t as_of_us = page->head.as_of_us;
-    const int64_t age_s = page->made_s - as_of_us / US_PER_S;
     char text[TIME_TEXT];
 
-    if (as_of_us == 0)
-        return;
-    time_format_http(as_of_us, text);
-    MHD_add_response_header(reply, "Date", text);
-    MHD_add_response_header(reply, "Last-Modified", text);
-    snprintf(text, sizeof(text), "%lld", (long long)(age_s > 0 ? age_s : 0));
-    MHD_add_response_header(reply, "Age", text);
+    if (encoding != ENCODING_NONE)
+        MHD_add_response_header(mhd, "Content-Encoding", encoding_names[encoding]);
+    if (page->etag[0])
+        MHD_add_response_header(mhd, "ETag", page->etag);
+    MHD_add_response_header(mhd, "Vary", "Accept-Encoding");
+    if (page->head.as_of_us != 0) {
+        time_format_http(page->head.as_of_us, text);
+        MHD_add_response_header(mhd, "Date", text);
+        MHD_add_response_header(mhd, "Last-Modified", text);
+    }
+    reply_add_headers(mhd, &page->head);
 }
 
-static struct MHD_Response *make(struct http_page *page, int which)
+static struct MHD_Response *make(const struct http_page *page, enum encoding encoding)
 {
-    const enum encoding encoding = (enum encoding)(which % N_ENCODINGS);
     const struct buf *body = &page->bodies[encoding];
-    struct MHD_Response *reply =
-        MHD_create_response_from_buffer_with_free_callback_cls(body->len, body->p, on_sent, page);
+    struct MHD_Response *mhd =
+        MHD_create_response_from_buffer(body->len, body->p, MHD_RESPMEM_PERSISTENT);
 
-    if (!reply)
-        return NULL;
-    page->n_refs++;
-    if (encoding != ENCODING_NONE)
-        MHD_add_response_header(reply, "Content-Encoding", encoding_names[encoding]);
-    if (page->etag[0])
-        MHD_add_response_header(reply, "ETag", page->etag);
-    MHD_add_response_header(reply, "Vary", "Accept-Encoding");
-    add_age(page, reply);
-    if (page->warning)
-        MHD_add_response_header(reply, "Warning", page->warning);
-    reply_add_headers(reply, &page->head);
-    return reply;
+    if (mhd)
+        add_headers(page, encoding, mhd);
+    return mhd;
+}
+
+static void change_header(struct MHD_Response *mhd, const char *name, const char *from,
+                          const char *to)
+{
+    if (from)
+        MHD_del_response_header(mhd, name, from);
+    if (to)
+        MHD_add_response_header(mhd, name, to);
+}
+
+/* As a cache tells of what it keeps (RFC 9111, 5.1): made then, so old now. */
+static void set_age(const struct http_page *page, struct reply *reply)
+{
+    const int64_t as_of_us = page->head.as_of_us;
+    int64_t age_s = (clock_wall_us(clock_system()) / US_PER_S) - (as_of_us / US_PER_S);
+    char from[24], to[24];
+
+    if (age_s < 0)
+        age_s = 0;
+    if (as_of_us == 0 || age_s == reply->age_s)
+        return;
+    snprintf(from, sizeof(from), "%lld", (long long)reply->age_s);
+    reply->age_s = age_s;
+    snprintf(to, sizeof(to), "%lld", (long long)reply->age_s);
+    change_header(reply->mhd, "Age", from, to);
 }
 
 struct MHD_Response *page_reply(struct http_page *page, enum encoding encoding, struct str etags,
                                 int *ret_status)
 {
-    const int64_t now_s = clock_wall_us(clock_system()) / US_PER_S;
     const bool is_known = page->etag[0] && etags.p && etag_is_among(etags, page->etag);
-    const int which = (int)pack(page, encoding) + (is_known ? N_ENCODINGS : 0);
+    const enum encoding packed = pack(page, encoding);
+    struct reply *reply = &page->made[packed + (is_known ? N_ENCODINGS : 0)];
 
-    if (page->head.as_of_us != 0 && page->made_s != now_s)
-        forget_replies(page);
-    page->made_s = now_s;
-    if (!page->made[which])
-        page->made[which] = make(page, which);
+    if (!reply->mhd)
+        *reply = (struct reply){.mhd = make(page, packed), .age_s = -1};
+    if (!reply->mhd)
+        return NULL;
+    set_age(page, reply);
+    if (reply->warning != page->warning)
+        change_header(reply->mhd, "Warning", reply->warning, page->warning);
+    reply->warning = page->warning;
     *ret_status = is_known ? 304 : page->head.status;
-    return page->made[which];
+    return reply->mhd;
 }

@@ -1,8 +1,8 @@
 /* A whole answer, ready to be sent any number of times: its body as it is and packed, each packed
  * once, and what libmicrohttpd makes of them.
  *
- * Owner: as many as share it; it goes with the last of them and of the answers under way. Threads:
- * the HTTP server's.
+ * Owner: as many as share it, of which a connection that takes it is one. Threads: the HTTP
+ * server's.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef SERVE_PAGE_H
@@ -31,7 +31,7 @@ void page_warn(struct http_page *page, const char *warning);
 
 size_t page_bytes(const struct http_page *page);
 
-/* What MHD sends, borrowed until the page is dropped or asked again; NULL when there is no memory.
+/* What MHD sends, borrowed; the page has to stay until it is sent. NULL when there is no memory.
  * etags: an If-None-Match header. *ret_status is 304 where one of them fits. */
 struct MHD_Response *page_reply(struct http_page *page, enum encoding encoding, struct str etags,
                                 int *ret_status);

@@ -14,7 +14,6 @@ static enum st version_st;
 static unsigned n_asked; /* how often the store was asked for the market */
 static int64_t known_us;
 static size_t n_rows;
-
 static enum st fake_version(struct query *q, uint64_t *ret_version, struct err *err)
 {
     (void)q;
@@ -135,6 +134,34 @@ static void requests_that_differ_in_anything_are_not_taken_for_each_other(void)
     stop();
 }
 
+static void ask(int fd, const char *target)
+{
+    char request[256];
+
+    int len = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: t\r\n\r\n", target);
+    client_send(fd, (struct str){request, (size_t)len});
+}
+
+static void an_answer_under_way_outlives_the_version_it_is_of(void)
+{
+    CHECK(start());
+    n_rows = 12000; /* more than sockets take */
+    int slow = client_connect(serve_port(serve));
+    ask(slow, "/api/v3/coins/markets?vs_currency=usd");
+    char first;
+    CHECK_EQ(recv(slow, &first, 1, MSG_PEEK), 1);
+    version++;
+    struct client c = get("/api/v3/coins/markets?vs_currency=usd");
+    CHECK_EQ(client_status(&c), 200);
+    c = client_read(slow, false);
+    CHECK_EQ(client_status(&c), 200);
+    CHECK_EQ(c.all.len, client_answer_len(c.all, false));
+    CHECK(strstr(c.body.p, "\"current_price\":12000,") != NULL);
+    CHECK_EQ(c.body.p[c.body.len - 1], ']');
+    close(slow);
+    stop();
+}
+
 /* Answers that are kept, but for others than those which take them. */
 static void what_slow_clients_take_is_bounded_also_where_answers_are_kept(void)
 {
@@ -198,6 +225,29 @@ static void an_answer_of_the_store_is_as_old_as_what_it_knows(void)
     snprintf(line, sizeof(line), "\r\nLast-Modified: %s\r\n", date);
     CHECK(client_has(&c, line));
     CHECK(client_has(&c, "\r\nAge: 360"));
+    stop();
+}
+
+static long age_of(const struct client *c)
+{
+    const char *line = memmem(c->all.p, c->all.len, "\r\nAge: ", 7);
+
+    return line ? strtol(line + 7, NULL, 10) : -1;
+}
+
+static void a_kept_answer_grows_older(void)
+{
+    CHECK(start());
+    known_us = clock_wall_us(clock_system()) - 9 * US_PER_S;
+    struct client c = get(PRICE);
+    const long first = age_of(&c);
+    CHECK(first >= 9);
+    usleep(1100000);
+    c = get(PRICE);
+    CHECK(age_of(&c) > first);
+    CHECK_EQ(n_asked, 1);
+    const char *line = memmem(c.all.p, c.all.len, "\r\nAge: ", 7);
+    CHECK(line && !strstr(line + 1, "\r\nAge: "));
     stop();
 }
 
@@ -277,7 +327,9 @@ static void the_cache_forgets_by_time_and_version(void)
 
 TAP_MAIN(TAP_CASE(an_answer_is_given_again_until_the_store_changes),
          TAP_CASE(requests_that_differ_in_anything_are_not_taken_for_each_other),
+         TAP_CASE(an_answer_under_way_outlives_the_version_it_is_of),
          TAP_CASE(what_slow_clients_take_is_bounded_also_where_answers_are_kept),
          TAP_CASE(nothing_is_kept_where_nobody_knows_of_changes), TAP_CASE(refusals_are_not_kept),
          TAP_CASE(an_answer_of_the_store_is_as_old_as_what_it_knows),
-         TAP_CASE(the_cache_has_bounds), TAP_CASE(the_cache_forgets_by_time_and_version))
+         TAP_CASE(a_kept_answer_grows_older), TAP_CASE(the_cache_has_bounds),
+         TAP_CASE(the_cache_forgets_by_time_and_version))

@@ -50,6 +50,7 @@ struct connection {
     int64_t answer_us; /* when the first answer began since which no byte was taken; 0: none */
     uint64_t taken;    /* bytes, by then */
     int64_t looked_us; /* when that was looked at */
+    uint64_t turn;     /* of the loop in which it was accepted */
     int64_t due_us;    /* delayed: when to send; INT64_MAX: never */
     struct MHD_Connection *mhd;
     struct MHD_Response *reply; /* delayed */

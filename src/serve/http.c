@@ -43,6 +43,7 @@ struct http_server {
     int wake_fd;
     uint16_t port;
     size_t n_waiting; /* connections with a ticket */
+    uint64_t turn;    /* of the loop; MHD_run() asks for what there is to read once, at its begin */
     int64_t tick_us;  /* when setup.tick is due */
     bool has_resumed; /* MHD_get_timeout() knows nothing of resumed connections */
     atomic_bool is_stopping;
@@ -65,6 +66,7 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
     c = connections_add(
         &s->connections, mhd,
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
+    c->turn = s->turn;
     *context = c;
 }
 
@@ -391,6 +393,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
                                      .is_post = strcmp(method, "POST") == 0,
                                      .is_options = strcmp(method, "OPTIONS") == 0,
                                      .waited_for = c->waited_for,
+                                     .turn = c->turn == s->turn ? 0 : s->turn,
                                      .replies = &s->replies};
     struct http_response res;
     const bool is_first = *request == NULL;
@@ -516,6 +519,7 @@ static void *loop(void *arg)
     while (!atomic_load(&s->is_stopping)) {
         tick(s);
         s->has_resumed = false; /* MHD_run() sees to what tick() has resumed */
+        s->turn++;
         MHD_run(s->daemon);
         expire(s, clock_mono_us(clock_system()));
         int n = epoll_wait(s->epoll_fd, events, 16, wait_ms(s, clock_mono_us(clock_system())));

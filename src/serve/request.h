@@ -13,6 +13,9 @@ struct http_request {
     struct str path, body;
     bool is_post, is_options;
     uint64_t waited_for;
+    /* All requests of a turn were on their way before the first of them is handed over, so what is
+     * found out for one is not too old for any of them; 0: this one may be of no turn */
+    uint64_t turn;
     struct replies *replies;
     const struct operation *op; /* whose parameters alone may be asked for; NULL: all may */
 };

@@ -41,6 +41,7 @@ struct serve {
     struct own own;
     struct events *events;
     struct cache *cache;
+    uint64_t looked_turn;      /* in which its version was looked at; 0: none */
     struct buf openapi;        /* the document of what is served */
     struct upstream *upstream; /* NULL: there is none */
 };
@@ -197,15 +198,20 @@ static bool is_kept(struct str path)
             !str_eq(path, STR("/api/v3/key")));
 }
 
-static bool look_at_version(struct serve *s)
+/* Is it known whether the store has changed? Found out once for all requests of a turn. */
+static bool look_at_version(struct serve *s, const struct http_request *req)
 {
     struct query *q = s->own.query;
     struct err err = ERR_INIT;
     uint64_t version;
 
+    if (req->turn != 0 && req->turn == s->looked_turn)
+        return true;
+    s->looked_turn = 0;
     if (!q || !q->driver->version || q->driver->version(q, &version, &err) != ST_OK)
         return false;
     cache_set_version(s->cache, version);
+    s->looked_turn = req->turn;
     return true;
 }
 
@@ -240,7 +246,7 @@ static void handle(void *ctx, const struct http_request *req, struct http_respon
             s->own.query->at_us = clock_wall_us(s->own.past);
         answer(s, req, res);
         res->as_of_us = 0;
-    } else if (is_kept(http_path(req)) && look_at_version(s))
+    } else if (is_kept(http_path(req)) && look_at_version(s, req))
         answer_kept(s, req, res);
     else
         answer(s, req, res);

@@ -6,18 +6,25 @@
 #include "tap.h"
 #include "unit/serve/client.h"
 
+#include <semaphore.h>
+
 static struct status_snapshot snapshot;
 static struct status *status;
 static struct serve *serve;
 static uint64_t version;
+static unsigned n_looked; /* how often it was asked for */
 static enum st version_st;
 static unsigned n_asked; /* how often the store was asked for the market */
 static int64_t known_us;
 static size_t n_rows;
+static bool is_held; /* the next answer waits until it is let go */
+static sem_t held, let_go;
+
 static enum st fake_version(struct query *q, uint64_t *ret_version, struct err *err)
 {
     (void)q;
     *ret_version = version;
+    n_looked++;
     return version_st == ST_OK ? ST_OK : err_set(err, version_st, "a.db: locked");
 }
 
@@ -35,6 +42,11 @@ static enum st fake_market(struct query *q, const struct market_query *args, str
     (void)q, (void)err;
     struct rows rows = {.table = &market_table, .n = args->n_ids > 0 ? args->n_ids : n_rows};
 
+    if (is_held) {
+        is_held = false;
+        sem_post(&held);
+        sem_wait(&let_go);
+    }
     rows.cells = arena_zalloc(arena, rows.n * N_MARKET_COLUMNS, sizeof(*rows.cells));
     for (size_t i = 0; i < rows.n; i++) {
         rows_at(&rows, i)[MARKET_ID] =
@@ -140,6 +152,55 @@ static void ask(int fd, const char *target)
 
     int len = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: t\r\n\r\n", target);
     client_send(fd, (struct str){request, (size_t)len});
+}
+
+/* They all come while the server is busy, and none of them is answered as of before. */
+static void requests_that_come_together_take_one_look_at_the_store(void)
+{
+    enum { N = 8 };
+    int all[N];
+    char before[256];
+
+    CHECK(start());
+    sem_init(&held, 0, 0);
+    sem_init(&let_go, 0, 0);
+    for (int i = 0; i < N; i++) {
+        all[i] = client_connect(serve_port(serve));
+        ask(all[i], PRICE);
+        struct client c = client_read(all[i], false);
+        snprintf(before, sizeof(before), "%.*s", STR_ARG(c.body));
+    }
+    is_held = true;
+    int busy = client_connect(serve_port(serve));
+    ask(busy, PRICE "&precision=2");
+    sem_wait(&held);
+    version++;
+    n_looked = 0;
+    for (int i = 0; i < N; i++)
+        ask(all[i], PRICE);
+    sem_post(&let_go);
+    for (int i = 0; i < N; i++) {
+        struct client c = client_read(all[i], false);
+        CHECK_EQ(client_status(&c), 200);
+        CHECK(!str_eq(c.body, str_of(before)));
+    }
+    CHECK_EQ(n_looked, 1);
+    for (int i = 0; i < 2; i++) {
+        get(PRICE); /* by a new connection, whose request may come later than the look */
+        CHECK_EQ(n_looked, 2 + i);
+    }
+    version++;
+    ask(all[0], PRICE);
+    struct client c = client_read(all[0], false);
+    snprintf(before, sizeof(before), "%.*s", STR_ARG(c.body));
+    version++;
+    ask(all[0], PRICE);
+    c = client_read(all[0], false);
+    CHECK(!str_eq(c.body, str_of(before)));
+    for (int i = 0; i < N; i++)
+        close(all[i]);
+    close(busy);
+    stop();
 }
 
 static void an_answer_under_way_outlives_the_version_it_is_of(void)
@@ -327,6 +388,7 @@ static void the_cache_forgets_by_time_and_version(void)
 
 TAP_MAIN(TAP_CASE(an_answer_is_given_again_until_the_store_changes),
          TAP_CASE(requests_that_differ_in_anything_are_not_taken_for_each_other),
+         TAP_CASE(requests_that_come_together_take_one_look_at_the_store),
          TAP_CASE(an_answer_under_way_outlives_the_version_it_is_of),
          TAP_CASE(what_slow_clients_take_is_bounded_also_where_answers_are_kept),
          TAP_CASE(nothing_is_kept_where_nobody_knows_of_changes), TAP_CASE(refusals_are_not_kept),

@@ -81,9 +81,10 @@ static uint64_t hash_of_channel(const struct alert_channel *c)
     str_cut(&rest, ':', &scheme);
     while (end < rest.len && memchr("/?#", rest.p[end], 3) == NULL)
         end++;
-    const char *at = end < rest.len ? memrchr(rest.p, '@', end) : NULL;
-    if (at)
-        rest = (struct str){at, (size_t)(rest.p + rest.len - at)};
+    const char *at = end <= rest.len ? memrchr(rest.p, '@', end) : NULL;
+    const size_t begin = at ? (size_t)(at + 1 - rest.p) : strlen("//");
+    if (begin <= rest.len)
+        rest = (struct str){rest.p + begin, rest.len - begin};
     const uint64_t hash = add_hash(add_hash(HASH_FIRST ^ (uint64_t)c->kind, scheme), rest);
     return add_hash(add_hash(hash, str_of(c->from)), str_of(c->to));
 }

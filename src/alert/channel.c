@@ -78,10 +78,34 @@ static enum st read_ntfy(CURLU *url, struct alert_channel *c, const char *query,
     if (!fits)
         return err_set(err, ST_REJECT, "a part of it is too long, or has control characters");
     const bool is_plain = strcmp(scheme, "ntfy+http") == 0, has_topic = strlen(path) > 1;
+    if (!has_topic && (port[0] || is_plain))
+        return err_set(err, ST_REJECT, "the topic lacks; write ntfy://host/topic, or ntfy://topic");
     snprintf(c->url, sizeof(c->url), "%s://%s%s%s%s%s", is_plain ? "http" : "https",
              has_topic ? host : "ntfy.sh", has_topic && port[0] ? ":" : "", has_topic ? port : "",
              has_topic ? "" : "/", has_topic ? path : host);
     return ST_OK;
+}
+
+/* At least one, and at most so many; empty ones between commas do not count. */
+static bool has_addresses(const char *text, size_t max)
+{
+    struct str rest = str_of(text), one;
+    size_t n = 0;
+
+    while (rest.len > 0) {
+        str_cut(&rest, ',', &one);
+        one = str_trim(one);
+        if (one.len == 0)
+            continue;
+        const char *at = memchr(one.p, '@', one.len);
+        if (at == NULL || at == one.p || at == one.p + one.len - 1)
+            return false;
+        for (size_t i = 0; i < one.len; i++)
+            if (strchr(" <>\"(),:;", one.p[i]))
+                return false;
+        n++;
+    }
+    return n > 0 && n <= max;
 }
 
 static enum st read_smtp(CURLU *url, struct alert_channel *c, const char *query, struct err *err)
@@ -94,9 +118,10 @@ static enum st read_smtp(CURLU *url, struct alert_channel *c, const char *query,
                 get_option(query, "to", c->to, sizeof(c->to));
     if (!fits)
         return err_set(err, ST_REJECT, "a part of it is too long, or has control characters");
-    if (c->from[0] == '\0' || c->to[0] == '\0' || !strchr(c->from, '@') || !strchr(c->to, '@'))
+    if (!has_addresses(c->from, 1) || !has_addresses(c->to, SIZE_MAX))
         return err_set(err, ST_REJECT,
-                       "who writes to whom? smtp://host/?from=me@example.org&to=you@example.org");
+                       "who writes to whom? smtp://host/?from=me@example.org&to=you@example.org: "
+                       "plain addresses, without names, blanks or <>; of to several, by commas");
     snprintf(c->url, sizeof(c->url), "%s://%s%s%s/geckotape",
              str_starts(str_of(c->text), STR("smtps:")) ? "smtps" : "smtp", host,
              port[0] ? ":" : "", port);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "alert/channel.h"
+#include "alert/alerts.h"
 #include "tap.h"
 
 static void each_channel_is_read_and_shown_without_its_secrets(void)
@@ -19,6 +19,7 @@ static void each_channel_is_read_and_shown_without_its_secrets(void)
         {"smtp://host/?from=a@b&to=c@d", "smtp://host/geckotape", "smtp://host/…"},
         {"smtps://me:s3%40cret@host:465/?to=c@d,e@f&from=a%2Bb@b", "smtps://host:465/geckotape",
          "smtps://host:465/…"},
+        {"smtp://host/?from=a@b&to=,c@d,%20e@f,", "smtp://host/geckotape", "smtp://host/…"},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -53,6 +54,16 @@ static void what_is_no_channel_is_refused_without_its_secrets(void)
         "smtp://me:s3cret@host/?from=a@b%0d%0aBcc:x&to=b@c",
         "smtp://me:s3cret@host/?from=a@b&to=c@d%0aRCPT",
         "ntfy://host/x?token=s3cret%0a",
+        "ntfy://s3cret:81",
+        "ntfy://host:81/?token=s3cret",
+        "ntfy+http://s3cret",
+        "smtp://host/?from=a@b&to=S3cret%20%3Cs3cret@d%3E",
+        "smtp://host/?from=a@b&to=%3Cs3cret@d%3E",
+        "smtp://host/?from=a@b&to=s3cret@d%20e@f",
+        "smtp://host/?from=a@b&to=c@d,s3cret",
+        "smtp://host/?from=a@b&to=c@d,@s3cret",
+        "smtp://host/?from=a@b,s3cret@b&to=c@d",
+        "smtp://host/?from=a@b&to=,,",
     };
 
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -64,5 +75,30 @@ static void what_is_no_channel_is_refused_without_its_secrets(void)
     }
 }
 
+/* Of equal conditions: the channel tells them apart, and what opens it does not. */
+static void a_name_holds_no_password(void)
+{
+    static const char *const alerts[] = {
+        "gap of job a to https://host",           "gap of job a to https://u:s3cret@host",
+        "gap of job a to https://u:s3cret2@host", "gap of job a to https://host/u:s3cret@x",
+        "gap of job a to https://u:s3c@host/x",   "gap of job a to https://host/x",
+        "gap of job a to ntfy://h/x?token=s3cret"};
+    static const size_t same[] = {0, 0, 0, 3, 4, 4, 6};
+    struct alerts *a = alerts_new("/none", clock_system());
+    struct err err = ERR_INIT;
+    struct alert alert;
+
+    for (size_t i = 0; i < 7; i++) {
+        CHECK(alert_parse(str_of(alerts[i]), &alert, &err) == ST_OK);
+        CHECK(alerts_add(a, &alert, &err) == ST_OK);
+        const char *mine = alerts_at(a, i)->key, *first = alerts_at(a, same[i])->key;
+        CHECK(i == same[i] ? strchr(mine, '#') == NULL : str_starts(str_of(mine), str_of(first)));
+        for (size_t k = 0; k < i; k++)
+            CHECK(strcmp(mine, alerts_at(a, k)->key) != 0);
+    }
+    alerts_free(a);
+}
+
 TAP_MAIN(TAP_CASE(each_channel_is_read_and_shown_without_its_secrets),
-         TAP_CASE(what_is_no_channel_is_refused_without_its_secrets))
+         TAP_CASE(what_is_no_channel_is_refused_without_its_secrets),
+         TAP_CASE(a_name_holds_no_password))

@@ -48,14 +48,15 @@ static void choose_coins(struct panel *p, const char *const *words, size_t n_wor
 
 static enum st choose_columns(struct panel *p, struct err *err)
 {
-    const struct columns *m = &p->market;
+    struct columns *m = &p->market, chosen;
 
-    enum st st = columns_choose(p->config->panel, "--panel", &p->market, err);
+    enum st st = columns_choose(p->config->panel, "--panel", &chosen, err);
     if (st != ST_OK)
         return st;
-    if (m->n > N_MARKET_COLUMNS - N_PANEL_KEYS)
-        return err_set(err, ST_REJECT, "--panel: more than %d columns",
-                       N_MARKET_COLUMNS - N_PANEL_KEYS);
+    m->n = 0;
+    for (size_t i = 0; i < chosen.n; i++)
+        if (chosen.index[i] != MARKET_ID) /* each line has it already */
+            m->index[m->n++] = chosen.index[i];
     p->columns[PANEL_TIME] = (struct column){.name = "time", .kind = CELL_TIME};
     p->columns[PANEL_ID] = (struct column){.name = "id", .kind = CELL_TEXT};
     for (size_t i = 0; i < m->n; i++)

@@ -38,8 +38,9 @@ enum st columns_choose(const char *text, const char *option, struct columns *ret
             return err_set(err, ST_REJECT,
                            "%s: there is no column %.*s; geckotape query --columns all shows them",
                            option, STR_ARG(name));
-        if (ret->n == N_MARKET_COLUMNS)
-            return err_set(err, ST_REJECT, "%s: more than %d", option, N_MARKET_COLUMNS);
+        for (size_t k = 0; k < ret->n; k++)
+            if (ret->index[k] == i)
+                return err_set(err, ST_REJECT, "%s: %.*s is there twice", option, STR_ARG(name));
         ret->index[ret->n++] = i;
     }
     return ST_OK;

@@ -9,7 +9,7 @@
 /* Some columns of a table. */
 struct columns {
     const struct table *table;
-    size_t index[N_MARKET_COLUMNS];
+    size_t index[N_MARKET_COLUMNS + 1]; /* of a panel the time, too */
     size_t n;
 };
 

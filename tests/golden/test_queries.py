@@ -390,11 +390,21 @@ def test_panels_know_nothing_of_later_and_forget_nobody(store, small_world, stal
     assert not got and n > 50 and gone > 0
 
 
+def test_a_panel_of_all_has_each_column_once(small_world):
+    jobs, urls = small_world
+    args = ["export", "--from", urls["sqlite"], "--every", "7m", "--until", rfc3339(jobs["alone"].polls[-1].finished + HOUR)]
+    head, *lines = gecko(*args, "--panel", "all", check=0).stdout.splitlines()
+    columns = head.split(",")
+    assert columns[:2] == ["time", "id"] and len(set(columns)) == len(columns) == 39 and "current_price" in columns and lines
+    assert gecko(*args, "--panel", "id,current_price", check=0).stdout.splitlines()[0] == "time,id,current_price"
+
+
 @pytest.mark.parametrize(("args", "words"), [
     (["--universe", "top"], ["--universe", "top100"]),
     (["--universe", "top0"], ["--universe", "top100"]),
     (["--universe", "top5x"], ["--universe", "top100"]),
     (["--panel", "price"], ["--panel", "no column price"]),
+    (["--panel", "current_price,market_cap,current_price"], ["--panel", "current_price is there twice"]),
     (["--format", "json"], ["--format", "jsonl"]),
     (["--every", "7d", "--since", "2026-11-23T14:00:00Z", "--until", "2026-11-23T14:30:00Z"], ["--since", "no moment"]),
     (["nosuchcoin"], ["nosuchcoin", "no such coin"]),

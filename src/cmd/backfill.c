@@ -9,11 +9,13 @@
 #include "pipeline/backfill.h"
 #include "pipeline/pipeline.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#define BAR       24 /* characters */
+#define BAR       24  /* characters */
+#define LISTEN_MS 100 /* so soon a signal ends the question */
 #define REDRAW_US (200 * US_PER_MS)
 
 struct show {
@@ -127,6 +129,12 @@ static bool may_go_on(const struct config *config, int *ret_code)
     fputs("Go on? [y/N] ", stdout);
     fflush(stdout);
     *ret_code = EXIT_DONE;
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    while (poll(&input, 1, LISTEN_MS) <= 0) /* signals are blocked */
+        if (cmd_poll_signal(0) != 0) {
+            putchar('\n');
+            return false;
+        }
     return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 

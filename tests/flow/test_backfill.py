@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """geckotape backfill against the simulator with the limits of real plans."""
 import contextlib
+import fcntl
 import json
 import os
 import pty
@@ -8,6 +9,7 @@ import random
 import signal
 import sqlite3
 import subprocess
+import termios
 import time
 
 import pytest
@@ -181,15 +183,21 @@ def test_mistakes_are_named_before_credits_are_spent(args, said, tmp_path):
     assert said in done.stderr and not (tmp_path / "tape" / "backfill-usd").exists()
 
 
+def has_terminal():
+    """Ctrl-C of the terminal on stdin is for who is called next."""
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 def test_nothing_is_asked_for_without_a_yes(tmp_path):
     with simulator("demo") as url:
         done = backfill(url, tmp_path, "bitcoin", check=2)
         assert "1 call" in done.stdout and "--yes does it" in done.stderr
         assert not (tmp_path / "tape" / "backfill-usd").exists()
-        for answer, n in ((b"n\n", 0), (b"y\n", 1)):
+        for answer, n in ((b"\x03", 0), (b"n\n", 0), (b"y\n", 1)):  # the first is Ctrl-C, without Enter behind it
             master, slave = pty.openpty()
             with subprocess.Popen([BINARY, "backfill", "bitcoin", "--api-url", url, "--api-plan", "demo", "--api-rate", "100000", "--data", str(tmp_path)],
-                                  stdin=slave, stdout=slave, stderr=slave, env=clean_env(**KEY)) as process:
+                                  stdin=slave, stdout=slave, stderr=slave, env=clean_env(**KEY), preexec_fn=has_terminal) as process:
                 os.close(slave)
                 seen = b""
                 while b"Go on? [y/N]" not in seen:

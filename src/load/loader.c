@@ -259,6 +259,8 @@ static enum st load_batch(struct loader *l, struct loader_tape *t, bool *ret_has
         report_lag(l, t);
     }
     bool is_open = !is_committed && !is_refused && b.n_polls > 0;
+    if (!is_committed && l->events.undone)
+        l->events.undone(l->events.ctx);
     if (st != ST_OK || is_open)
         close_sink(l); /* a batch that is open holds the store's lock: let go of it */
     *ret_has_more = st == ST_OK && (t->ahead != 0 || is_refused || is_open || is_cut);

@@ -27,7 +27,8 @@ struct loader_events {
     /* st: what the loader makes of it: ST_AGAIN it waits, ST_REJECT it steps over, ST_FATAL it
      * stops */
     void (*failed)(void *ctx, const char *job, enum st st, const struct err *err);
-    void (*recovered)(void *ctx);                /* the first good load after a failed one */
+    void (*undone)(void *ctx);    /* what was loaded since the last commit is not: it comes again */
+    void (*recovered)(void *ctx); /* the first good load after a failed one */
     void (*told)(void *ctx, const char *text);   /* the sink has something to say to people */
     void (*warned)(void *ctx, const char *text); /* as sink.h's warn, and as often */
 };

@@ -118,13 +118,19 @@ static void on_loaded(void *ctx, const struct sink_load *load, const struct sink
         setup->poll_loaded(setup->ctx, load, result);
 }
 
+static void on_undone(void *ctx)
+{
+    struct one_sink *sink = ctx;
+
+    sink->uncommitted = (struct status_sink){.n_polls = 0};
+}
+
 static void on_failed(void *ctx, const char *job, enum st st, const struct err *err)
 {
     struct one_sink *sink = ctx;
     const struct sinks_setup *setup = &sink->all->setup;
 
     if (st != ST_REJECT) {
-        sink->uncommitted = (struct status_sink){.n_polls = 0};
         struct status_sink *s = &status_lock(setup->status)->sinks[sink->place];
         set_state(s, st == ST_AGAIN ? SINK_WAITING : SINK_STOPPED, clock_wall_us(setup->clock));
         snprintf(s->last_error, sizeof(s->last_error), "%.255s", err->msg);
@@ -183,6 +189,7 @@ struct loader_events sinks_events_of(struct one_sink *sink)
 {
     return (struct loader_events){.ctx = sink,
                                   .loaded = on_loaded,
+                                  .undone = on_undone,
                                   .failed = on_failed,
                                   .recovered = on_recovered,
                                   .told = on_told,

@@ -142,13 +142,25 @@ static struct sink_url url;
 static struct loader *loader;
 static struct err err;
 static size_t n_failed[4], n_recovered, n_loaded;
+static size_t n_open, n_counted; /* as who counts what is committed */
 static char last_failure[ERR_MSG_SIZE];
 
 static void on_loaded(void *ctx, const struct sink_load *load, const struct sink_result *result,
                       int64_t duration_us)
 {
-    (void)ctx, (void)load, (void)result, (void)duration_us;
+    (void)ctx, (void)result, (void)duration_us;
     n_loaded++;
+    n_open++;
+    if (load->is_last) {
+        n_counted += n_open;
+        n_open = 0;
+    }
+}
+
+static void on_undone(void *ctx)
+{
+    (void)ctx;
+    n_open = 0;
 }
 
 static void on_failed(void *ctx, const char *job, enum st st, const struct err *why)
@@ -194,14 +206,16 @@ static void make_loader(uint64_t max_poll_bytes)
 {
     struct loader_stream stream = {.head = writer ? tape_writer_head(writer) : NULL,
                                    .job = "markets-usd"};
-    struct loader_setup setup = {
-        .url = &url,
-        .streams = &stream,
-        .n_streams = 1,
-        .clock = &loader_clock,
-        .events = {.loaded = on_loaded, .failed = on_failed, .recovered = on_recovered},
-        .accepts_gap = accepts_gap,
-        .max_poll_bytes = max_poll_bytes};
+    struct loader_setup setup = {.url = &url,
+                                 .streams = &stream,
+                                 .n_streams = 1,
+                                 .clock = &loader_clock,
+                                 .events = {.loaded = on_loaded,
+                                            .undone = on_undone,
+                                            .failed = on_failed,
+                                            .recovered = on_recovered},
+                                 .accepts_gap = accepts_gap,
+                                 .max_poll_bytes = max_poll_bytes};
 
     if (tape_stream_dir(dir, "markets-usd", stream.dir, &err) != ST_OK)
         abort();
@@ -214,7 +228,7 @@ static void begin(void)
     told = (struct told){.n_loads = 0};
     err = (struct err)ERR_INIT;
     memset(n_failed, 0, sizeof(n_failed));
-    n_recovered = n_loaded = 0;
+    n_recovered = n_loaded = n_open = n_counted = 0;
     accepts_gap = false;
     metric_reset();
     snprintf(dir, sizeof(dir), "/tmp/loader-test-XXXXXX");
@@ -426,6 +440,7 @@ static void a_sink_that_is_overtaken_is_asked_again_at_once_but_not_for_ever(voi
     told.n_answers = 3;
     CHECK_OK(loader_catch_up(loader, &err), err);
     CHECK_EQ(told.n_loads, 4);
+    CHECK_EQ(n_counted, 4);
     CHECK_EQ(n_failed[ST_AGAIN], 0);
     add_poll(4, "bitcoin=1");
     told.answers[0] = told.answers[1] = ST_AGAIN;
@@ -464,6 +479,7 @@ static void a_batch_that_is_refused_is_loaded_poll_by_poll(void)
         CHECK(told.loads[i].has_rows);
     for (size_t i = 0; i < 3; i++)
         CHECK(told.loads[i].is_last);
+    CHECK_EQ(n_counted, 4);
     CHECK_EQ(n_failed[ST_REJECT], 0);
 }
 

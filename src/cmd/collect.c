@@ -84,6 +84,15 @@ static void leave_at_once(int sig)
     _exit(128 + sig); /* safe, because kill -9 is */
 }
 
+/* A thread may live on: exit() would take from under it what it uses. */
+static _Noreturn void leave_stuck(const struct err *err)
+{
+    log_error("run", "stopped, but not all in time", LOG_Z("error", err->msg));
+    const int code = cmd_fail(ST_FATAL, err, EXIT_FAILED);
+    fflush(NULL);
+    _exit(code);
+}
+
 /* From here on a second signal does not wait for anybody. */
 static void arm_second_signal(void)
 {
@@ -153,6 +162,8 @@ int collect(const struct config *config, uint32_t verb)
     }
     if (stop_st == ST_OK)
         pipeline_close(p);
+    else
+        leave_stuck(&err);
     if (st != ST_OK)
         return cmd_fail(st, &err, EXIT_FAILED);
     log_info("run", "stopped");

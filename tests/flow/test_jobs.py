@@ -422,6 +422,24 @@ def test_a_stop_during_a_reload_is_prompt(tmp_path):
     check_exactly_once(data)
 
 
+def test_a_sink_that_does_not_stop_is_left_to_itself(tmp_path):
+    data = tmp_path / "data"
+    write_config(tmp_path, {"one": {"top": 20, "every": "1s"}}, [f"sqlite:{data}/market.db"])
+    with PlainServer(market) as api:
+        with start(tmp_path, api) as run:
+            wait_for_polls(data, "one")
+            assert run.stop() == 0
+        with contextlib.closing(sqlite3.connect(data / "market.db", isolation_level=None)) as db:
+            db.execute("begin immediate")  # the sink waits for the lock for 2 s, and 1 s behind the time to stop nobody waits for it
+            for _ in range(20):  # on a busy machine it may have come to its end by then
+                with start(tmp_path, api, "--stop-timeout", "1ms") as run:
+                    run.port()
+                    if run.stop() != 0:
+                        break
+        assert run.process.returncode == 1 and re.search(r"stopped, but not all in time.*did not stop in time", run.output), run.output
+    check_exactly_once(data)
+
+
 def has_open(run, path):
     for fd in os.listdir(f"/proc/{run.process.pid}/fd"):
         with contextlib.suppress(FileNotFoundError):  # closed meanwhile

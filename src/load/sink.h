@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "load/url.h"
+#include "base/sink_url.h"
 #include "query/query.h"
 #include "transform/transform.h"
 

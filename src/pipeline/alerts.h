@@ -4,8 +4,8 @@
 #define PIPELINE_ALERTS_H
 
 #include "alert/alerts.h"
+#include "base/sink_url.h"
 #include "config/config.h"
-#include "load/url.h"
 
 /* The alerts of --alert; *ret_alerts is NULL when there are none. ST_REJECT with the mend. Owner:
  * alerts_free(). */

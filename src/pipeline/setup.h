@@ -3,9 +3,9 @@
 #ifndef PIPELINE_SETUP_H
 #define PIPELINE_SETUP_H
 
+#include "base/sink_url.h"
 #include "config/config.h"
 #include "extract/extract.h"
-#include "load/url.h"
 #include "serve/guard.h"
 #include "sim/sim.h"
 

@@ -1,6 +1,6 @@
 /* Sink URLs: whatever parses can be shown, and shows no password. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "load/url.h"
+#include "base/sink_url.h"
 
 #include <assert.h>
 

@@ -3,8 +3,8 @@
 #ifndef LOAD_MQTT_MESSAGES_H
 #define LOAD_MQTT_MESSAGES_H
 
-#include "load/mqtt/address.h"
 #include "load/mqtt/ledger.h"
+#include "mqtt/address.h"
 
 #define MQTT_MAX_TOPIC   2048 /* bytes, NUL included; a coin's id has at most 512 in a URL */
 #define MQTT_MAX_PAYLOAD (64u * 1024)

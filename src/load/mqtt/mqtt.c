@@ -10,8 +10,8 @@
 #include "base/mem.h"
 #include "load/drivers.h"
 #include "load/known.h"
-#include "load/mqtt/client.h"
 #include "load/mqtt/messages.h"
+#include "mqtt/client.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -37,7 +37,7 @@ static enum st mqtt_check(const struct sink_url *url, struct err *err)
 {
     struct mqtt_address a;
 
-    return mqtt_address_parse(url, &a, err);
+    return mqtt_address_parse(url, MQTT_SINK, &a, err);
 }
 
 /* ---- the ledger, for the one who has its lock ---- */
@@ -155,7 +155,7 @@ static enum st mqtt_open(struct sink *s, struct err *err)
     struct mqtt_sink *me = s->state;
 
     me->lock = -1;
-    enum st st = mqtt_address_parse(s->url, &me->address, err);
+    enum st st = mqtt_address_parse(s->url, MQTT_SINK, &me->address, err);
     if (st == ST_OK)
         st = mqtt_address_read_password(s->url, &me->address, err);
     if (st == ST_OK)
@@ -163,8 +163,8 @@ static enum st mqtt_open(struct sink *s, struct err *err)
     mqtt_status_topic(&me->address, s->is_simulated, me->status);
     const bool is_look = me->path[0] == '\0';
     if (st == ST_OK)
-        st = mqtt_client_new(&me->address, s->url->shown, is_look ? NULL : me->status, &me->client,
-                             err);
+        st = mqtt_client_new(&me->address, s->url->shown, is_look ? NULL : me->status, NULL,
+                             &me->client, err);
     if (st != ST_OK || is_look)
         return st;
     st = say(me, "online", err);

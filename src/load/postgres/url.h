@@ -3,7 +3,7 @@
 #ifndef LOAD_POSTGRES_URL_H
 #define LOAD_POSTGRES_URL_H
 
-#include "load/url.h"
+#include "base/sink_url.h"
 
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
 /* Sinks are URLs: scheme:rest[?name=value&…]. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LOAD_URL_H
-#define LOAD_URL_H
+#ifndef BASE_SINK_URL_H
+#define BASE_SINK_URL_H
 
 #include "base/err.h"
 #include "base/str.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "load/url.h"
+#include "base/sink_url.h"
 
 #include "base/buf.h"
 

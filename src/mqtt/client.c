@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "load/mqtt/client.h"
+#include "mqtt/client.h"
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -21,10 +21,11 @@ struct mqtt_client {
     struct mosquitto *mosquitto;
     const struct mqtt_address *address;
     const char *shown;
-    bool is_in;          /* the broker has let us in */
-    int refusal;         /* its reason not to, 0: none */
-    int message_refusal; /* of a message: MQTT 5's reason, 0: none */
-    size_t n_open;       /* messages on their way */
+    const atomic_bool *is_cancelled; /* may be NULL */
+    bool is_in;                      /* the broker has let us in */
+    int refusal;                     /* its reason not to, 0: none */
+    int message_refusal;             /* of a message: MQTT 5's reason, 0: none */
+    size_t n_open;                   /* messages on their way */
     bool is_contradicted;
     char words[MAX_WORDS]; /* the last error that the library told, as of TLS */
 };
@@ -137,6 +138,8 @@ static enum st turn(struct mqtt_client *c, int timeout_ms, struct err *err)
 
     if (fd.fd < 0)
         return failed(c, MOSQ_ERR_NO_CONN, 0, err);
+    if (c->is_cancelled && atomic_load(c->is_cancelled))
+        return err_set(err, ST_AGAIN, "%s: stopped", c->shown);
     if (mosquitto_want_write(m))
         fd.events |= POLLOUT;
     int n = poll(&fd, 1, timeout_ms);
@@ -228,7 +231,8 @@ static enum st dial(struct mqtt_client *c, const char *status_topic, struct err 
 }
 
 enum st mqtt_client_new(const struct mqtt_address *address, const char *shown,
-                        const char *status_topic, struct mqtt_client **ret_client, struct err *err)
+                        const char *status_topic, const atomic_bool *is_cancelled,
+                        struct mqtt_client **ret_client, struct err *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct mqtt_client *c = mem_new(1, sizeof(*c));
@@ -236,6 +240,7 @@ enum st mqtt_client_new(const struct mqtt_address *address, const char *shown,
     pthread_once(&once, init_library);
     c->address = address;
     c->shown = shown;
+    c->is_cancelled = is_cancelled;
     c->mosquitto = mosquitto_new(NULL, true, c);
     enum st st =
         c->mosquitto ? set_up(c, status_topic, err) : err_sys(err, ST_AGAIN, errno, "%s", shown);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "load/mqtt/address.h"
+#include "mqtt/address.h"
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -92,8 +92,10 @@ static enum st parse_place(const struct sink_url *url, struct mqtt_address *a, s
         st = parse_host(authority, a, url->shown, err);
     if (st != ST_OK)
         return st;
-    if (!copy(rest.len > 0 ? rest : STR("geckotape"), a->prefix, sizeof(a->prefix)) ||
-        !is_topic(a->prefix))
+    if (rest.len == 0 && a->prefix[0] == '\0')
+        return err_set(err, ST_REJECT,
+                       "%s: names no topic, as mqtt://localhost/geckotape/alerts does", url->shown);
+    if ((rest.len > 0 && !copy(rest, a->prefix, sizeof(a->prefix))) || !is_topic(a->prefix))
         return err_set(err, ST_REJECT,
                        "%s: a prefix is at most 255 bytes without +, #, blanks, or / at its ends",
                        url->shown);
@@ -151,13 +153,10 @@ static enum st parse_times(const struct sink_url *url, struct mqtt_address *a, s
     return ST_OK;
 }
 
-static enum st parse_options(const struct sink_url *url, struct mqtt_address *a, struct err *err)
+static enum st parse_discovery(const struct sink_url *url, struct mqtt_address *a, struct err *err)
 {
     const char *discovery = sink_url_option(url, "discovery");
-    int retain = 1;
 
-    a->qos = 1;
-    a->version = 5;
     a->discovery = discovery ? discovery : "homeassistant";
     if (strcmp(a->discovery, "off") == 0)
         a->discovery = NULL;
@@ -166,6 +165,16 @@ static enum st parse_options(const struct sink_url *url, struct mqtt_address *a,
                        "%s: discovery is off, or the prefix that Home Assistant looks at "
                        "(homeassistant)",
                        url->shown);
+    return ST_OK;
+}
+
+static enum st parse_options(const struct sink_url *url, enum mqtt_use use, struct mqtt_address *a,
+                             struct err *err)
+{
+    int retain = use == MQTT_SINK;
+
+    a->qos = 1;
+    a->version = 5;
     a->ca_file = sink_url_option(url, "cafile");
     a->cert_file = sink_url_option(url, "certfile");
     a->key_file = sink_url_option(url, "keyfile");
@@ -178,7 +187,7 @@ static enum st parse_options(const struct sink_url *url, struct mqtt_address *a,
     if (a->pass_file && (a->user[0] == '\0' || a->password[0] != '\0'))
         return err_set(err, ST_REJECT, "%s: passfile needs a user in the URL, and no password",
                        url->shown);
-    enum st st = parse_number(url, "qos", 0, 2, &a->qos, err);
+    enum st st = parse_number(url, "qos", use == MQTT_ALERTS, 2, &a->qos, err);
     if (st == ST_OK)
         st = parse_number(url, "retain", 0, 1, &retain, err);
     if (st == ST_OK)
@@ -189,20 +198,25 @@ static enum st parse_options(const struct sink_url *url, struct mqtt_address *a,
     return st == ST_OK ? parse_times(url, a, err) : st;
 }
 
-enum st mqtt_address_parse(const struct sink_url *url, struct mqtt_address *ret_address,
-                           struct err *err)
+enum st mqtt_address_parse(const struct sink_url *url, enum mqtt_use use,
+                           struct mqtt_address *ret_address, struct err *err)
 {
-    static const char *const known[] = {"coins",    "discovery", "retain",   "qos",
-                                        "expire",   "keepalive", "version",  "cafile",
+    static const char *const known[] = {"coins",    "discovery", "expire",   "keepalive",
+                                        "retain",   "qos",       "version",  "cafile",
                                         "certfile", "keyfile",   "passfile", NULL};
+    enum { OF_SINKS = 4 }; /* of these, in front; a connection of alerts is kept for nobody */
     struct mqtt_address a = {.is_tls = strcmp(url->scheme, "mqtts") == 0};
 
-    enum st st = sink_url_check_options(url, known, err);
+    enum st st = sink_url_check_options(url, use == MQTT_SINK ? known : known + OF_SINKS, err);
+    if (use == MQTT_SINK)
+        snprintf(a.prefix, sizeof(a.prefix), "geckotape");
     if (st == ST_OK)
         st = parse_place(url, &a, err);
     if (st == ST_OK)
-        st = parse_options(url, &a, err);
-    if (st == ST_OK)
+        st = parse_options(url, use, &a, err);
+    if (st == ST_OK && use == MQTT_SINK)
+        st = parse_discovery(url, &a, err);
+    if (st == ST_OK && use == MQTT_SINK)
         st = parse_coins(url, &a, err);
     if (st == ST_OK)
         *ret_address = a;

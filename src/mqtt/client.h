@@ -4,19 +4,22 @@
  * Threads: one. Every failure is ST_AGAIN, and the connection is then of no more use.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LOAD_MQTT_CLIENT_H
-#define LOAD_MQTT_CLIENT_H
+#ifndef MQTT_CLIENT_H
+#define MQTT_CLIENT_H
 
-#include "load/mqtt/address.h"
+#include "mqtt/address.h"
+
+#include <stdatomic.h>
 
 struct mqtt_client;
 
 /* Connect, and wait until the broker has let us in. status_topic: where the broker says "offline"
- * in our place when the connection is lost, and which is listened to; NULL: nowhere. Address and
- * shown must live as long. Owner: mqtt_client_free(). ST_AGAIN names what is to be mended. */
+ * in our place when the connection is lost, and which is listened to; NULL: nowhere. is_cancelled:
+ * nobody waits any more; NULL: it never gets true. Address, shown and is_cancelled must live as
+ * long. Owner: mqtt_client_free(). ST_AGAIN names what is to be mended. */
 enum st mqtt_client_new(const struct mqtt_address *address, const char *shown,
-                        const char *status_topic, struct mqtt_client **ret_client,
-                        struct err *err) MUST_USE;
+                        const char *status_topic, const atomic_bool *is_cancelled,
+                        struct mqtt_client **ret_client, struct err *err) MUST_USE;
 
 /* Hand a message over; payload "" with is_retained removes the one that the broker keeps. */
 enum st mqtt_client_publish(struct mqtt_client *c, const char *topic, struct str payload,

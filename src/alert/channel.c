@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "alert/channel.h"
 
+#include "alert/by_mqtt.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -25,7 +26,7 @@ static const struct {
 } schemes[] = {
     {"http://", CHANNEL_WEBHOOK},   {"https://", CHANNEL_WEBHOOK}, {"ntfy://", CHANNEL_NTFY},
     {"ntfy+http://", CHANNEL_NTFY}, {"slack:", CHANNEL_SLACK},     {"smtp://", CHANNEL_SMTP},
-    {"smtps://", CHANNEL_SMTP},
+    {"smtps://", CHANNEL_SMTP},     {"mqtt://", CHANNEL_MQTT},     {"mqtts://", CHANNEL_MQTT},
 };
 
 /* ---- reading ---- */
@@ -179,15 +180,16 @@ enum st alert_channel_parse(struct str text, struct alert_channel *ret_channel, 
     if (i == n)
         return err_set(err, ST_REJECT,
                        "no channel that is known; write https://…, ntfy://topic, slack:https://…, "
-                       "smtp://… or smtps://…");
+                       "smtp://…, smtps://…, mqtt://… or mqtts://…");
     if (text.len >= sizeof(c.text) || !str_is_utf8(text))
         return err_set(err, ST_REJECT, "the channel %s… is too long, or no UTF-8",
                        schemes[i].scheme);
     snprintf(c.text, sizeof(c.text), "%.*s", STR_ARG(text));
     c.kind = schemes[i].kind;
     CURLU *url = curl_url();
-    enum st st = has_control(c.text) ? err_set(err, ST_REJECT, "it has control characters")
-                                     : read_url(url, &c, err);
+    enum st st = has_control(c.text)      ? err_set(err, ST_REJECT, "it has control characters")
+                 : c.kind == CHANNEL_MQTT ? by_mqtt_check(&c, err)
+                                          : read_url(url, &c, err);
     curl_url_cleanup(url);
     if (st != ST_OK)
         return err_wrap(err, st, "the channel %s…: ", schemes[i].scheme);
@@ -199,7 +201,8 @@ enum st alert_channel_parse(struct str text, struct alert_channel *ret_channel, 
 
 struct alert_send {
     const struct alert_channel *channel;
-    CURL *easy;
+    CURL *easy;              /* NULL: by MQTT … */
+    struct by_mqtt *mqtt;    /* … NULL: not begun */
     struct curl_slist *list; /* headers, addresses */
     struct buf body;
     size_t n_read;
@@ -378,6 +381,10 @@ struct alert_send *alert_send_new(const struct alert_channel *channel,
 
     s->channel = channel;
     buf_init(&s->body, MAX_MAIL);
+    if (channel->kind == CHANNEL_MQTT) {
+        buf_add_str(&s->body, message->json);
+        return s;
+    }
     s->easy = curl_easy_init();
     if (s->easy == NULL) {
         alert_send_free(s);
@@ -396,6 +403,17 @@ void *alert_send_handle(const struct alert_send *send)
     return send->easy;
 }
 
+bool alert_send_begin(struct alert_send *send, void (*wake)(void *ctx), void *ctx)
+{
+    send->mqtt = by_mqtt_new(send->channel, buf_str(&send->body), wake, ctx);
+    return send->mqtt != NULL;
+}
+
+bool alert_send_is_over(const struct alert_send *send)
+{
+    return send->mqtt && by_mqtt_is_over(send->mqtt);
+}
+
 const char *alert_send_refusal(const struct alert_send *send)
 {
     return send->refusal;
@@ -405,6 +423,7 @@ void alert_send_free(struct alert_send *send)
 {
     if (send == NULL)
         return;
+    by_mqtt_free(send->mqtt);
     curl_easy_cleanup(send->easy);
     curl_slist_free_all(send->list);
     buf_release(&send->body);
@@ -423,6 +442,8 @@ enum st alert_send_result(const struct alert_send *send, int code, struct err *e
     const struct alert_channel *c = send->channel;
     long status = 0;
 
+    if (send->mqtt)
+        return by_mqtt_result(send->mqtt, err);
     curl_easy_getinfo(send->easy, CURLINFO_RESPONSE_CODE, &status);
     /* of libcurl's texts the one that names no part of the URL */
     if (code != CURLE_OK && send->refusal[0])
@@ -443,7 +464,11 @@ enum st alert_channel_send(const struct alert_channel *channel, const struct ale
 
     if (s == NULL)
         return err_set(err, ST_AGAIN, "%s: no memory", channel->shown);
-    enum st st = alert_send_result(s, (int)curl_easy_perform(s->easy), err);
+    enum st st = ST_OK;
+    if (channel->kind == CHANNEL_MQTT && !alert_send_begin(s, NULL, NULL))
+        st = err_set(err, ST_AGAIN, "%s: no thread can be started", channel->shown);
+    else
+        st = alert_send_result(s, s->easy ? (int)curl_easy_perform(s->easy) : 0, err);
     alert_send_free(s);
     return st;
 }

@@ -1,10 +1,11 @@
-/* Where alerts go: a webhook, ntfy, Slack, mail.
+/* Where alerts go: a webhook, ntfy, Slack, mail, MQTT.
  *
  * https://host/path                          POST of a JSON object
  * ntfy://topic  ntfy://host/topic[?token=]   POST of a text; of ntfy.sh without a host; ntfy+http
  * slack:https://hooks.slack.com/…            POST of {"text": …}, which others take too
  * smtp://[user:password@]host[:port]/?from=&to=[,…]   smtps: TLS from the start; smtp: STARTTLS
  *                                            where it is offered, and always with a password
+ * mqtt[s]://[user:password@]host[:port]/topic[?…]  a message with the JSON object, of qos 1 or 2
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef ALERT_CHANNEL_H
@@ -15,7 +16,13 @@
 
 #define ALERT_URL_MAX 1024 /* bytes, NUL included */
 
-enum alert_channel_kind { CHANNEL_WEBHOOK, CHANNEL_NTFY, CHANNEL_SLACK, CHANNEL_SMTP };
+enum alert_channel_kind {
+    CHANNEL_WEBHOOK,
+    CHANNEL_NTFY,
+    CHANNEL_SLACK,
+    CHANNEL_SMTP,
+    CHANNEL_MQTT
+};
 
 struct alert_channel {
     enum alert_channel_kind kind;
@@ -45,7 +52,12 @@ struct alert_send;
 /* NULL: no memory. The channel outlives it; of the message all is copied. */
 struct alert_send *alert_send_new(const struct alert_channel *channel,
                                   const struct alert_message *message);
-void *alert_send_handle(const struct alert_send *send); /* libcurl's, to be performed */
+
+/* libcurl's, to be performed. NULL: it is sent by a thread of its own once alert_send_begin() has
+ * been called, which calls wake(ctx) when it is over. False: no thread. */
+void *alert_send_handle(const struct alert_send *send);
+bool alert_send_begin(struct alert_send *send, void (*wake)(void *ctx), void *ctx) MUST_USE;
+bool alert_send_is_over(const struct alert_send *send); /* … of that thread */
 
 /* With the code that libcurl gave. ST_AGAIN: nobody took it now; ST_REJECT: its receiver works, and
  * does not want it. */

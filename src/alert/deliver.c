@@ -30,7 +30,8 @@ static void drop_send(struct alerts *a, struct receiver *r)
 {
     if (r->send == NULL)
         return;
-    curl_multi_remove_handle(a->multi, alert_send_handle(r->send));
+    if (alert_send_handle(r->send))
+        curl_multi_remove_handle(a->multi, alert_send_handle(r->send));
     alert_send_free(r->send);
     r->send = NULL;
 }
@@ -173,6 +174,18 @@ static enum st find_message(struct alerts *a, size_t first, struct alert_waiting
     return st;
 }
 
+static void wake(void *ctx)
+{
+    alerts_wake(ctx);
+}
+
+static bool begin(struct alerts *a, struct alert_send *send)
+{
+    return alert_send_handle(send)
+               ? curl_multi_add_handle(a->multi, alert_send_handle(send)) == CURLM_OK
+               : alert_send_begin(send, wake, a);
+}
+
 static void send_message(struct alerts *a, struct receiver *r)
 {
     const struct alert *alert = &a->all[r->rule];
@@ -187,8 +200,7 @@ static void send_message(struct alerts *a, struct receiver *r)
                                           .json = buf_str(&a->json),
                                           .now_us = now_us};
     r->send = alert_send_new(&alert->to, &message);
-    if (r->send == NULL ||
-        curl_multi_add_handle(a->multi, alert_send_handle(r->send)) != CURLM_OK) {
+    if (r->send == NULL || !begin(a, r->send)) {
         alert_send_free(r->send);
         r->send = NULL;
         err_ignore(err_set(&why, ST_AGAIN, "%s: no memory", alert->to.shown));
@@ -236,6 +248,18 @@ static bool has_sends(const struct alerts *a)
     return false;
 }
 
+static void take_result(struct alerts *a, struct receiver *r, CURLcode code, enum st *st,
+                        struct err *err)
+{
+    struct err why = ERR_INIT;
+    enum st one = finish(a, r, code, &why);
+
+    if (one == ST_OK || *st != ST_OK)
+        return;
+    *st = one;
+    *err = why;
+}
+
 /* *ret_n: messages of which it is known now what became of them. */
 static enum st take_results(struct alerts *a, size_t *ret_n, struct err *err)
 {
@@ -243,18 +267,19 @@ static enum st take_results(struct alerts *a, size_t *ret_n, struct err *err)
     int n_left;
 
     *ret_n = 0;
+    for (size_t i = 0; i < a->n; i++) {
+        if (a->receivers[i].send == NULL || !alert_send_is_over(a->receivers[i].send))
+            continue;
+        take_result(a, &a->receivers[i], CURLE_OK, &st, err);
+        *ret_n += 1;
+    }
     for (const CURLMsg *m; (m = curl_multi_info_read(a->multi, &n_left)) != NULL;) {
         const CURLcode code = m->data.result;
-        struct err why = ERR_INIT;
         size_t i = 0;
         while (a->receivers[i].send == NULL ||
                alert_send_handle(a->receivers[i].send) != m->easy_handle)
             i++;
-        enum st one = finish(a, &a->receivers[i], code, &why);
-        if (one != ST_OK && st == ST_OK) {
-            st = one;
-            *err = why;
-        }
+        take_result(a, &a->receivers[i], code, &st, err);
         *ret_n += 1;
     }
     return st;

@@ -20,6 +20,10 @@ static void each_channel_is_read_and_shown_without_its_secrets(void)
         {"smtps://me:s3%40cret@host:465/?to=c@d,e@f&from=a%2Bb@b", "smtps://host:465/geckotape",
          "smtps://host:465/…"},
         {"smtp://host/?from=a@b&to=,c@d,%20e@f,", "smtp://host/geckotape", "smtp://host/…"},
+#ifdef HAVE_MQTT
+        {"mqtt://me:s3cret@host/a/s3cret", "", "mqtt://host:1883/…"},
+        {"mqtts://[::1]:81/s3cret?qos=2", "", "mqtts://[::1]:81/…"},
+#endif
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -64,6 +68,10 @@ static void what_is_no_channel_is_refused_without_its_secrets(void)
         "smtp://host/?from=a@b&to=c@d,@s3cret",
         "smtp://host/?from=a@b,s3cret@b&to=c@d",
         "smtp://host/?from=a@b&to=,,",
+        "mqtt://me:s3cret@host",
+        "mqtt://me:s3cret@host/a?s3cret",
+        "mqtt://me:s3cret@host/a?passfile=s3cret",
+        "mqtt://me:s3cret@host:x/a",
     };
 
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {

@@ -29,13 +29,25 @@ static bool see_value(const struct cell *cell, struct dec *ret_value)
     return cell->kind == CELL_NUM || cell->kind == CELL_INT;
 }
 
+/* A poll that failed as the clock was wrong (extract/request.c, poll.c): none of its times is one.
+ */
+static bool is_of_wrong_clock(const struct tape_record *end)
+{
+    struct str rest = end->error, page;
+
+    if (str_starts(rest, STR("page ")))
+        str_cut(&rest, ':', &page);
+    return end->outcome == POLL_FAILED && str_starts(str_trim(rest), STR("clock: "));
+}
+
 bool alerts_see(const struct alert_rule *rule, const struct alerts_poll *poll,
                 struct alert_seen *ret_seen)
 {
     struct alert_seen seen = {.at_us = poll->end->fetched_at_us};
     const struct cell *row = rule->coin[0] ? find_row(poll, rule->coin) : NULL;
 
-    if (poll->end->outcome == POLL_ABORTED) /* its end was written by who came after */
+    if (poll->end->outcome == POLL_ABORTED || /* its end was written by who came after */
+        is_of_wrong_clock(poll->end))
         return false;
     if (row)
         seen.at_us = row[MARKET_FETCHED_AT].number;

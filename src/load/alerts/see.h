@@ -17,7 +17,7 @@ struct alerts_poll {
     bool is_simulated;            /* also where no answer says so */
 };
 
-/* False for a poll that says nothing of any rule: it was cut short. */
+/* False for a poll that says nothing of any rule: it was cut short, or by a wrong clock. */
 bool alerts_see(const struct alert_rule *rule, const struct alerts_poll *poll,
                 struct alert_seen *ret_seen);
 

@@ -330,6 +330,22 @@ async function pipeline_tells_how_long_the_budget_lasts() {
   }
 }
 
+async function pipeline_tells_how_far_apart_an_adaptive_job_polls() {
+  const calm = await makeCollector('  calm:\n    top: 20\n    adaptive: {min: 1s, max: 1m}\n  even:\n    top: 20\n    every: 1m', []);
+  try {
+    const { page, check, close } = await open(browser, `${calm.url}#/pipeline`);
+    await page.waitForSelector('[data-box="job calm"] >> text=/now every/');
+    const { jobs } = await (await fetch(`${calm.url}api/status`)).json();
+    assert.ok(jobs[0].interval_ms > 1000 && jobs[1].interval_ms === 0, JSON.stringify(jobs)); // as long as the cache has nothing new
+    assert.match((await texts(page, '[data-box="job calm"]'))[0], /now every(\d+ s|1 min)/);
+    assert.doesNotMatch((await texts(page, '[data-box="job even"]'))[0], /now every/);
+    await check();
+    await close();
+  } finally {
+    await calm.remove();
+  }
+}
+
 // ---- history and the time machine ----
 
 async function history_tells_days_hours_and_gaps() {
@@ -548,7 +564,7 @@ try {
     market_searches_filters_and_says_when_nothing_is_left, market_shows_the_first_coins_before_all_others_have_come, market_draws_the_week_of_the_coins_in_sight, market_remembers_what_is_watched, market_can_be_taken_away_as_csv,
     market_changes_its_currency_and_back_goes_back, market_is_drawn_as_a_map_too, coin_is_opened_from_the_market_and_is_live, a_coin_that_nobody_knows_is_told,
     coin_has_a_line_candles_a_line_beside_it_and_a_record_behind_it, prices_that_never_change_are_drawn_at_once, a_range_without_prices_tells_which_has_some,
-    pipeline_shows_the_flow_and_the_polls, pipeline_polls_now_with_the_token_only, pipeline_tells_how_long_the_budget_lasts, history_tells_days_hours_and_gaps, the_past_is_chosen_on_any_page_and_left_again,
+    pipeline_shows_the_flow_and_the_polls, pipeline_polls_now_with_the_token_only, pipeline_tells_how_long_the_budget_lasts, pipeline_tells_how_far_apart_an_adaptive_job_polls, history_tells_days_hours_and_gaps, the_past_is_chosen_on_any_page_and_left_again,
     quality_lists_what_was_refused_and_flagged_down_to_the_record,
     a_server_of_a_store_is_live_and_says_what_it_is, a_server_of_a_moment_says_so_on_each_page_and_goes_on, words_of_strangers_are_words_on_each_page,
     pages_have_nothing_that_axe_finds, pages_fit_a_phone_and_do_not_jump, pages_say_that_it_is_simulated_and_whose_data_it_is,

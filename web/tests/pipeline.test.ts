@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { forecast } from '../src/pages/pipeline/budget';
 import type { Poll } from '../src/data/types';
 import { makeTimeline, summarize, timeStep } from '../src/pages/pipeline/timeline';
-import { recordsPerSecond, sinkName } from '../src/pages/pipeline/words';
+import { callsPerMinute, interval, recordsPerSecond, sinkName } from '../src/pages/pipeline/words';
 
 const T0 = Date.UTC(2026, 10, 23);
 
@@ -47,6 +47,13 @@ export function rates_are_over_the_time_looked_at(): void {
   assert.equal(recordsPerSecond(samples, 'top'), 2);
   assert.equal(recordsPerSecond(samples, 'new'), 0);
   assert.equal(recordsPerSecond(samples.slice(1), 'top'), 0);
+}
+
+export function an_adaptive_job_is_as_fast_as_it_is_now(): void {
+  assert.equal(interval({ every_ms: 30000, interval_ms: 120000 }), 120000);
+  assert.equal(callsPerMinute({ every_ms: 30000, interval_ms: 120000 }), 0.5);
+  assert.equal(callsPerMinute({ every_ms: 30000, interval_ms: 0 }), 2);
+  assert.equal(callsPerMinute({ every_ms: 0, interval_ms: 0 }), 0);
 }
 
 export function a_sink_is_called_by_its_kind(): void {

@@ -12,6 +12,7 @@ export interface Job {
   vs_currency: string;
   what: string;
   every_ms: number;
+  interval_ms: number; // adaptive: to the next poll that is promised; 0: not known, or not so
   idle: boolean;
   polling: boolean;
   last_slot: string | null;

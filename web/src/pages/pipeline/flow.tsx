@@ -9,7 +9,7 @@ import { bytes, count, duration, millis, parseTime, perSecond, span } from '../.
 import { useStore } from '../../lib/store';
 import { Icon } from '../../ui/icons';
 import { Chip, Facts, type Tone } from '../../ui/parts';
-import { callsPerMinute, outcome, recordsPerSecond, rowsPerSecond, SINK_STATES, sinkName } from './words';
+import { callsPerMinute, interval, outcome, recordsPerSecond, rowsPerSecond, SINK_STATES, sinkName } from './words';
 
 // ---- lines ----
 
@@ -95,7 +95,7 @@ function JobBox({ job, onRun }: { job: Job; onRun: ((job: string) => void) | nul
   const now = useNow();
   const [tone, word] = outcome(job.last_outcome);
   const left = parseTime(job.next_due) - now;
-  const share = job.every_ms > 0 && Number.isFinite(left) ? Math.min(1, Math.max(0, 1 - left / job.every_ms)) : 0;
+  const share = interval(job) > 0 && Number.isFinite(left) ? Math.min(1, Math.max(0, 1 - left / interval(job))) : 0;
   return (
     <article class={`box job ${tone}`} data-box={`job ${job.name}`}>
       <header>
@@ -107,6 +107,7 @@ function JobBox({ job, onRun }: { job: Job; onRun: ((job: string) => void) | nul
       <Facts pairs={[
         ['last poll', job.last_ended ? `${duration(now - parseTime(job.last_ended))} ago` : onRun ? 'not yet' : '–'],
         ['next', Number.isFinite(left) ? (left > 0 ? `in ${duration(left)}` : 'now') : '–'],
+        ...(job.interval_ms > 0 ? [['now every', span(job.interval_ms)] as [string, string]] : []),
         ...(onRun ? [
           ['answered in', job.last_ended ? millis(job.last_latency_ms) : '–'],
           ['records', count(job.head)],

@@ -31,7 +31,10 @@ export const recordsPerSecond = (samples: readonly Sample[], job: string): numbe
 
 export const rowsPerSecond = (samples: readonly Sample[], url: string): number => rate(samples, (sample) => sample.rows[url]);
 
-export const callsPerMinute = (job: Job): number => (job.every_ms > 0 ? 60000 / job.every_ms : 0);
+/** How far apart its polls are now. */
+export const interval = (job: Pick<Job, 'every_ms' | 'interval_ms'>): number => (job.interval_ms > 0 ? job.interval_ms : job.every_ms);
+
+export const callsPerMinute = (job: Pick<Job, 'every_ms' | 'interval_ms'>): number => (interval(job) > 0 ? 60000 / interval(job) : 0);
 
 /** "sqlite:./market/market.db" is a sqlite: its kind, and where it is. */
 export function sinkName(url: string): [string, string] {

@@ -73,3 +73,24 @@ def test_a_cache_is_asked_when_it_has_something_new_also_after_a_restart(tmp_pat
     again = run(1, "--adaptive", "1s-1h")  # the promise is kept
     assert again["next_due"] == first["next_due"] and len(ends(tmp_path)) == 1
     run(2, "--every", "1s")
+
+
+def test_what_a_cache_had_is_asked_for_again_when_the_cache_has_another(tmp_path):
+    """Somebody else asked the same a while ago: the answer is as old, and its cache asks again so much sooner."""
+    def page(data):
+        return next(r for r in records(data) if r["type"] == "page")
+
+    with Running("simulate", "--plan", "demo", "--limit", 100000, "--coins", 50, "--listen", "127.0.0.1:0") as sim:
+        url = f"http://127.0.0.1:{sim.port()}/api/v3"
+        gecko("once", "--api-url", url, "--data", tmp_path / "other", "--top", 20, check=0)
+        time.sleep(10)
+        with Running("run", "--api-url", url, "--data", tmp_path / "data", "--top", 20, "--adaptive", "1s-1h", "--api-rate", 6000, "--listen", "none"):
+            wait_for(lambda: (tmp_path / "data" / "tape").exists() and ends(tmp_path / "data"), what="a poll")
+        assert sim.stop() == 0
+    made, got = page(tmp_path / "other"), page(tmp_path / "data")
+    assert got["target"] == made["target"] and got["body_xxh128"] == made["body_xxh128"]
+    assert "cf-cache-status: MISS\n" in made["headers"] and "age: " not in made["headers"] and "cf-cache-status: HIT\n" in got["headers"]
+    age = int(re.search(r"^age: (\d+)$", got["headers"], re.MULTILINE)[1])
+    end, = ends(tmp_path / "data")
+    due, fetched = (datetime.fromisoformat(text) for text in (end["next_due"], got["fetched_at"]))
+    assert age >= 10 and 60 - age - 2 <= (due - fetched).total_seconds() <= 60 - age + 2  # as s-maxage=60 says, and the next slot

@@ -10,10 +10,10 @@
 
 #define SLOT_MARGIN_US    US_PER_S        /* the last request starts so long before the next slot */
 #define LATE_US           (60 * US_PER_S) /* a poll that is due has so long to come: as in the view gap */
-#define FAR_OWED_US       (8 * 86400 * US_PER_S) /* promised by a clock that was wrong */
-#define FAR_US            (3600 * US_PER_S)      /* of a clock that was set back */
-#define LEAST_BUDGET_US   (5 * US_PER_S)         /* of a poll that begins late in its slot */
-#define LONGEST_BUDGET_US (86400 * US_PER_S)     /* though its slot may last for months */
+#define FAR_OWED_US       (367 * 86400 * US_PER_S) /* no slot is further: a clock was wrong */
+#define FAR_US            (3600 * US_PER_S)        /* of a clock that was set back */
+#define LEAST_BUDGET_US   (5 * US_PER_S)           /* of a poll that begins late in its slot */
+#define LONGEST_BUDGET_US (86400 * US_PER_S)       /* though its slot may last for months */
 
 /* A slot whose poll failed is polled again, ever later, as long as it lasts. */
 #define RETRY_FIRST_US (30 * US_PER_S)

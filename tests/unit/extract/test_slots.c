@@ -182,6 +182,45 @@ static void a_longer_interval_keeps_what_the_one_before_promised(void)
     CHECK_EQ(n_gaps(), 0);
 }
 
+static atomic_int_least64_t jump_us;
+
+static int64_t jumped_wall(struct clock *c)
+{
+    (void)c;
+    return clock_wall_us(clock_system()) + atomic_load(&jump_us);
+}
+
+static int64_t system_mono(struct clock *c)
+{
+    (void)c;
+    return clock_mono_us(clock_system());
+}
+
+/* A cron line of once a month, and then one of every other: the time between is no gap. */
+static void a_promise_of_a_month_ahead_is_kept_too(void)
+{
+    static struct clock clock = {.wall_us = jumped_wall, .mono_us = system_mono};
+    const int64_t now_us = clock_wall_us(clock_system()), due_us = now_us + 30 * DAY_US;
+    struct tape_record r = {.outcome = POLL_OK, .fetched_at_us = now_us, .next_due_us = due_us};
+    uint64_t offset;
+    bool is_kept = false;
+
+    set_up();
+    w.setup.clock = &clock;
+    jobs[0].grid.every_us = 100 * DAY_US;
+    r.slot_us = time_floor(now_us, jobs[0].grid.every_us);
+    CHECK_OK(tape_append_end(w.writer, &r, &offset, &err), err);
+    start();
+    atomic_store(&jump_us, 30 * DAY_US + US_PER_S);
+    AWAIT(tape_head_get(tape_writer_head(w.writer)) > offset);
+    stop();
+    tear_down();
+    atomic_store(&jump_us, 0);
+    for (size_t i = 0; i < w.n_seen; i++)
+        is_kept |= w.seen[i].r.type == TAPE_END && w.seen[i].r.slot_us == due_us;
+    CHECK(is_kept);
+}
+
 static void another_interval_and_back_finds_the_slot_taken(void)
 {
     set_up();
@@ -265,6 +304,7 @@ TAP_MAIN(TAP_CASE(a_restart_after_a_poll_out_of_turn_finds_the_slot_taken),
          TAP_CASE(a_job_that_comes_back_shows_its_last_poll_once),
          TAP_CASE(a_restart_shows_what_the_last_poll_promised),
          TAP_CASE(a_longer_interval_keeps_what_the_one_before_promised),
+         TAP_CASE(a_promise_of_a_month_ahead_is_kept_too),
          TAP_CASE(another_interval_and_back_finds_the_slot_taken),
          TAP_CASE(a_slot_far_back_on_the_tape_is_found),
          TAP_CASE(a_slot_that_brought_no_rows_is_not_taken),

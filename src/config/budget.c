@@ -64,7 +64,7 @@ static void look_at(const struct config *config, int64_t budget, int64_t day, st
 static void note(const struct job_config *job, int64_t calls, double share, double stretch,
                  struct forecast_job *of)
 {
-    const int64_t kept = (int64_t)(share * (double)calls / (double)config_pages(job));
+    const int64_t kept = (int64_t)(share * (double)calls / (double)config_pages(job) + 1e-9);
     const bool is_starved = calls > 0 && kept == 0;
 
     if (calls > 0)
@@ -79,6 +79,15 @@ static void note(const struct job_config *job, int64_t calls, double share, doub
     of->fitting_us = config_is_plain(job) ? round_up((double)config_interval_us(job) * stretch) : 0;
 }
 
+/* The first slot of a period is never left out, when there is a poll's worth for the priority. */
+static double one_at_least(const struct job_config *job, int64_t calls, double share, double left)
+{
+    const double one = (double)config_pages(job);
+
+    return left >= one && (double)calls >= one && share * (double)calls < one ? one / (double)calls
+                                                                              : share;
+}
+
 static void share_out(const struct config *config, const struct wanted *w, struct forecast *f)
 {
     double left = (double)f->budget;
@@ -90,7 +99,9 @@ static void share_out(const struct config *config, const struct wanted *w, struc
         const double share = f->budget == 0 || wanted < 1 || wanted <= left ? 1 : left / wanted;
         for (size_t i = 0; i < config->n_jobs && i < CONFIG_MAX_JOBS; i++)
             if (config->jobs[i].priority == priority)
-                note(&config->jobs[i], w->of[i], share, w->stretch, &f->jobs[i]);
+                note(&config->jobs[i], w->of[i],
+                     one_at_least(&config->jobs[i], w->of[i], share, left), w->stretch,
+                     &f->jobs[i]);
         left = wanted < left ? left - wanted : 0;
     }
 }

@@ -125,6 +125,10 @@ def test_check_tells_what_the_budget_leaves_and_refuses_what_never_fits(tmp_path
         "jobs:\n  big: {top: 10, every: 1m, priority: 9}\n  small: {top: 10, every: 1h, priority: 1}\napi: {budget: 5000}\n")
     refused = gecko("check", cwd=tmp_path, check=78).stderr
     assert "geckotape.yaml:3: jobs.small: the budget of 5000 calls leaves no poll of small" in refused and "12h" in refused
+    (tmp_path / "geckotape.yaml").write_text(
+        "jobs:\n  fast: {top: 10, every: 1m}\n  rare: {top: 500, cron: '0 12 15 * *'}\napi: {budget: 5000}\n")
+    report = json.loads(gecko("check", "--format", "json", cwd=tmp_path, check=0).stdout)  # its first slot of a period is never left out
+    assert [job["polls_kept"] for job in report["jobs"]][1] == 1
     (tmp_path / "geckotape.yaml").write_text("api: {budget: 10k, budget_day: 32}\n")
     refused = gecko("check", cwd=tmp_path, check=78).stderr
     assert 'api.budget_day: "32" is not a number from 1 to 31' in refused

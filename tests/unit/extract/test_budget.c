@@ -321,6 +321,23 @@ static void jobs_of_one_priority_keep_the_same_share(void)
     budget_release(&m.budget);
 }
 
+/* One whose share of a period is less than a poll has no period without. */
+static void a_rare_job_beside_one_that_wants_all_is_polled_too(void)
+{
+    static const int every_days[] = {3, 7, 14, 27};
+
+    for (size_t i = 0; i < sizeof(every_days) / sizeof(every_days[0]); i++) {
+        struct month m;
+        month_begin(&m, 1000);
+        month_add(&m, (struct grid){.every_us = MINUTE}, 5, 1);
+        month_add(&m, (struct grid){.every_us = every_days[i] * DAY}, 5, 1);
+        month_run(&m, at("2026-11-01T00:00:00Z"), at("2027-05-01T00:00:00Z"), 0);
+        CHECK(m.n_polls[1] >= 6);
+        CHECK_EQ(m.n_broken, 0);
+        budget_release(&m.budget);
+    }
+}
+
 static void a_new_period_begins_with_a_whole_budget(void)
 {
     struct month m;
@@ -524,6 +541,7 @@ TAP_MAIN(TAP_CASE(a_period_begins_on_its_day_or_the_last_of_a_shorter_month),
          TAP_CASE(the_demo_plan_lasts_a_month_of_slots_30_s_apart),
          TAP_CASE(what_is_short_is_taken_from_the_lowest_priority),
          TAP_CASE(jobs_of_one_priority_keep_the_same_share),
+         TAP_CASE(a_rare_job_beside_one_that_wants_all_is_polled_too),
          TAP_CASE(a_new_period_begins_with_a_whole_budget),
          TAP_CASE(a_poll_that_is_put_off_comes_no_earlier_and_its_calls_are_kept),
          TAP_CASE(any_budget_is_used_whole_and_never_overdrawn),

@@ -75,7 +75,7 @@ static uint64_t add_hash(uint64_t hash, struct str text)
 /* Where it goes, without user, password and token: the store shall not help to guess them. */
 static uint64_t hash_of_channel(const struct alert_channel *c)
 {
-    struct str rest = str_of(c->url), scheme;
+    struct str rest = str_of(c->url[0] ? c->url : c->text), scheme; /* MQTT has no url */
     size_t end = strlen("//");
 
     str_cut(&rest, ':', &scheme);

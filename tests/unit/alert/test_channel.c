@@ -87,16 +87,25 @@ static void what_is_no_channel_is_refused_without_its_secrets(void)
 static void a_name_holds_no_password(void)
 {
     static const char *const alerts[] = {
-        "gap of job a to https://host",           "gap of job a to https://u:s3cret@host",
-        "gap of job a to https://u:s3cret2@host", "gap of job a to https://host/u:s3cret@x",
-        "gap of job a to https://u:s3c@host/x",   "gap of job a to https://host/x",
-        "gap of job a to ntfy://h/x?token=s3cret"};
-    static const size_t same[] = {0, 0, 0, 3, 4, 4, 6};
+        "gap of job a to https://host",
+        "gap of job a to https://u:s3cret@host",
+        "gap of job a to https://u:s3cret2@host",
+        "gap of job a to https://host/u:s3cret@x",
+        "gap of job a to https://u:s3c@host/x",
+        "gap of job a to https://host/x",
+        "gap of job a to ntfy://h/x?token=s3cret",
+#ifdef HAVE_MQTT
+        "gap of job a to mqtt://h/x",
+        "gap of job a to mqtt://h/y",
+        "gap of job a to mqtt://u:s3cret@h/x",
+#endif
+    };
+    static const size_t same[] = {0, 0, 0, 3, 4, 4, 6, 7, 8, 7};
     struct alerts *a = alerts_new("/none", clock_system());
     struct err err = ERR_INIT;
     struct alert alert;
 
-    for (size_t i = 0; i < 7; i++) {
+    for (size_t i = 0; i < sizeof(alerts) / sizeof(alerts[0]); i++) {
         CHECK(alert_parse(str_of(alerts[i]), &alert, &err) == ST_OK);
         CHECK(alerts_add(a, &alert, &err) == ST_OK);
         const char *mine = alerts_at(a, i)->key, *first = alerts_at(a, same[i])->key;

@@ -97,6 +97,7 @@
     X(QUERY_NEWEST, query_newest)                 \
     X(QUERY_PAST_COINS, query_past_coins)         \
     X(QUERY_PAST_LISTED, query_past_listed)       \
+    X(QUERY_PAST_REFUSED, query_past_refused)     \
     X(QUERY_PAST_MARKET, query_past_market)       \
     X(QUERY_PAST_MARKET_OF, query_past_market_of) \
     X(QUERY_PAST_PRESENT, query_past_present)     \

@@ -157,22 +157,82 @@ static enum st add_all(struct reader *r, const struct reader_job *job, struct co
     return reader_ask(r, DB_QUERY_PAST_MARKET_OF, bind_some, &older, c, err);
 }
 
-/* Leave out what the job told or confirmed last before oldest_us. A row that is not among those
- * since the last poll that was stored whole was refused since, or on pages that were missing. */
-static void drop_stale(const struct reader_job *job, int64_t oldest_us, struct rows *rows)
+/* When each row was told, or confirmed last; true when a refusal may say otherwise, as some of what
+ * is older was told since since_us. Whoever is not left out since the last poll that was stored
+ * whole was refused since, or on pages that were missing. */
+static bool note_told(const struct reader_job *job, const struct rows *rows, int64_t since_us,
+                      int64_t oldest_us, int64_t *told_us)
 {
-    size_t n = 0;
+    bool is_open = false;
 
     for (size_t i = 0; i < rows->n; i++) {
         const int64_t fetched_us = rows_at(rows, i)[MARKET_FETCHED_AT].number;
         const bool is_confirmed = fetched_us >= job->since_us && job->told_us > fetched_us;
-        if ((is_confirmed ? job->told_us : fetched_us) < oldest_us)
+        told_us[i] = is_confirmed ? job->told_us : fetched_us;
+        is_open |= fetched_us >= since_us && fetched_us < oldest_us;
+    }
+    return is_open;
+}
+
+enum { REFUSED_ID, REFUSED_AT, REFUSED_TOLD };
+
+/* … and none is confirmed by a poll that refused it: refusals since `since_us`, the latest first.
+ */
+static enum st note_refused(struct reader *r, const struct reader_job *job, int64_t since_us,
+                            const struct rows *rows, struct arena *arena, int64_t *told_us,
+                            struct err *err)
+{
+    static const struct column columns[] = {{.name = "id", .kind = CELL_TEXT},
+                                            {.name = "refused", .kind = CELL_TIME},
+                                            {.name = "told", .kind = CELL_TIME}};
+    static const struct table table = {.name = "refused", .columns = columns, .n_columns = 3};
+    const struct coin_index *coins = index_rows(rows, arena);
+    struct rows refusals = {.table = &table};
+    struct collected c = {.rows = &refusals, .arena = arena};
+    struct reader_job since = *job;
+    uint32_t row;
+
+    if (coins == NULL)
+        return reader_no_room(arena, err);
+    since.since_us = since_us;
+    enum st st = reader_ask(r, DB_QUERY_PAST_REFUSED, reader_bind_job, &since, &c, err);
+    for (size_t i = 0; st == ST_OK && i < refusals.n; i++) {
+        const struct cell *one = rows_at(&refusals, i);
+        if (!coins_find(coins, cell_text(&one[REFUSED_ID]), &row))
+            continue;
+        const int64_t fetched_us = rows_at(rows, row)[MARKET_FETCHED_AT].number;
+        if (one[REFUSED_AT].number <= fetched_us)
+            continue;
+        const bool is_told =
+            one[REFUSED_TOLD].kind != CELL_NULL && one[REFUSED_TOLD].number > fetched_us;
+        told_us[row] = is_told ? one[REFUSED_TOLD].number : fetched_us;
+    }
+    return st;
+}
+
+/* Leave out what the job told or confirmed last before oldest_us. */
+static enum st drop_stale(struct reader *r, const struct reader_job *job, int64_t oldest_us,
+                          struct rows *rows, struct arena *arena, struct err *err)
+{
+    const int64_t since_us = since_of(&market_table, oldest_us);
+    int64_t *told_us = arena_alloc(arena, rows->n + 1, sizeof(*told_us));
+    enum st st = ST_OK;
+    size_t n = 0;
+
+    if (told_us == NULL)
+        return reader_no_room(arena, err);
+    /* what is of an earlier hour was not confirmed in this one */
+    if (note_told(job, rows, since_us, oldest_us, told_us))
+        st = note_refused(r, job, since_us, rows, arena, told_us, err);
+    for (size_t i = 0; i < rows->n; i++) {
+        if (told_us[i] < oldest_us)
             continue;
         if (n != i)
             memcpy(rows_at(rows, n), rows_at(rows, i), N_MARKET_COLUMNS * sizeof(*rows->cells));
         n++;
     }
     rows->n = n;
+    return st;
 }
 
 /* The rows of several jobs, each coin's of that which saw it last. */
@@ -243,7 +303,7 @@ static enum st add_jobs(struct reader *r, const struct market_query *args, int64
         st = args->n_ids > 0 ? reader_ask(r, DB_QUERY_PAST_MARKET_OF, bind_some, &some, &c, err)
                              : add_all(r, &jobs[i], &c, err);
         if (st == ST_OK && args->max_stale_us > 0)
-            drop_stale(&jobs[i], at_us - args->max_stale_us, &of_jobs[i]);
+            st = drop_stale(r, &jobs[i], at_us - args->max_stale_us, &of_jobs[i], arena, err);
     }
     return st == ST_OK ? merge_all(jobs, of_jobs, n, arena, ret_rows, err) : st;
 }

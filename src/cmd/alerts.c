@@ -55,10 +55,11 @@ static int list(const struct alerts *alerts)
 {
     int code = EXIT_DONE;
 
-    for (size_t i = 0; code == EXIT_DONE && i < alerts_count(alerts); i++) {
+    for (size_t i = 0; i < alerts_count(alerts); i++) {
         const struct alert *alert = alerts_at(alerts, i);
         printf("%s\n    job %s, to %s\n", alert->rule.when, alert->rule.job, alert->to.shown);
-        code = list_asides(alerts, alert);
+        if (code == EXIT_DONE) /* else the file cannot be read */
+            code = list_asides(alerts, alert);
     }
     return code;
 }

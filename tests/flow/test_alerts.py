@@ -648,6 +648,10 @@ def test_check_and_ls_show_the_alerts_without_their_secrets(tmp_path):
     settings = clean_env(GECKOTAPE_ALERTS="bitcoin.price < 1 to https://a/b | bitcoin.price > 2 to https://c/d")
     assert gecko("alerts", "ls", env=settings, cwd=tmp_path / "..", check=0).stdout.count("job markets-usd") == 2
     assert "no sink to name" in gecko("check", "--sink", "alerts:x.db").stderr
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "alerts.db").write_text("no database at all, of any kind, and long enough to be looked at as one")
+    done = gecko("alerts", "ls", "--data", tmp_path / "data", env=settings, check=1)
+    assert done.stdout.count("job markets-usd") == 2 and done.stderr.count("alerts.db: ") == 1
 
 
 def test_a_coin_that_was_never_seen_here_is_named_with_what_was_meant(tmp_path):

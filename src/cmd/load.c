@@ -33,6 +33,9 @@ struct work {
     bool is_down; /* its outage is logged */
     bool is_warned;
     atomic_uint_least64_t n_polls, n_rows, n_unchanged, n_refused;
+    struct {
+        uint64_t n_polls, n_rows, n_unchanged, n_refused;
+    } uncommitted; /* of the batch under way */
 };
 
 struct load_verb {
@@ -49,16 +52,30 @@ struct load_verb {
 
 /* ---- what the loaders tell; on their threads ---- */
 
+static void on_undone(void *ctx)
+{
+    struct work *w = ctx;
+
+    memset(&w->uncommitted, 0, sizeof(w->uncommitted));
+}
+
 static void on_loaded(void *ctx, const struct sink_load *load, const struct sink_result *result,
                       int64_t duration_us)
 {
     struct work *w = ctx;
 
     (void)duration_us;
-    atomic_fetch_add(&w->n_polls, 1);
-    atomic_fetch_add(&w->n_rows, result->n_stored);
-    atomic_fetch_add(&w->n_unchanged, result->n_unchanged);
-    atomic_fetch_add(&w->n_refused, load->rows ? load->rows->n_refusals + result->n_refused : 0);
+    w->uncommitted.n_polls++;
+    w->uncommitted.n_rows += result->n_stored;
+    w->uncommitted.n_unchanged += result->n_unchanged;
+    w->uncommitted.n_refused += load->rows ? load->rows->n_refusals + result->n_refused : 0;
+    if (!load->is_last)
+        return;
+    atomic_fetch_add(&w->n_polls, w->uncommitted.n_polls);
+    atomic_fetch_add(&w->n_rows, w->uncommitted.n_rows);
+    atomic_fetch_add(&w->n_unchanged, w->uncommitted.n_unchanged);
+    atomic_fetch_add(&w->n_refused, w->uncommitted.n_refused);
+    on_undone(w);
 }
 
 static void on_failed(void *ctx, const char *job, enum st st, const struct err *err)
@@ -240,6 +257,7 @@ static enum st open_works(struct load_verb *v, const struct config *config, stru
             .accepts_gap = config->is_gap_accepted,
             .events = {.ctx = w,
                        .loaded = on_loaded,
+                       .undone = on_undone,
                        .failed = on_failed,
                        .recovered = on_recovered,
                        .told = on_told,

@@ -8,7 +8,7 @@ import re
 import pytest
 from gecko import PATIENCE, Running, clean_env, gecko, get, market_body, wait_for
 from postgres import ESCAPED, PASSWORD
-from stores import SLOT0, make_tape
+from stores import HOUR_US, SLOT0, make_tape
 
 COINS = 20
 
@@ -69,6 +69,16 @@ def test_what_the_server_does_not_allow_is_told_in_a_line_with_its_mend(what, se
     finally:
         server.psql("drop database etl; drop role guest", "postgres")
     assert len(done.stderr.splitlines()) == 1 and re.search(f"{why}.*; .*{mend}", done.stderr), done.stderr
+
+
+def test_a_batch_that_another_writer_breaks_counts_once(server, tape, tmp_path):
+    load(tape, server.url(), check=0)
+    server.psql("create sequence geckotape.n; create function geckotape.clash() returns trigger language plpgsql as $$ begin "
+                "if nextval('geckotape.n') = 3 then raise exception using errcode = '40001'; end if; return new; end $$; "
+                "create trigger clash before insert on geckotape.poll for each row execute function geckotape.clash()", "etl", "etl")
+    more = make_tape(tmp_path / "more", [(SLOT0 + i * HOUR_US, "ok", [market_body(5, i)]) for i in range(1, 7)])
+    assert "6 polls loaded, 30 rows stored" in load(more, server.url(), check=0).stdout
+    assert server.psql("select last_value > 6 from geckotape.n", "etl", "etl") == "t"
 
 
 SCHEMAS = {

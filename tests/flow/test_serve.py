@@ -103,7 +103,8 @@ def test_what_needs_a_collector_says_so(tmp_path):
 
 def test_who_watches_is_told_what_the_store_has_new(tmp_path, store):
     with collector(tmp_path, "--sink", store) as run, serve(store) as server:
-        wait_for(lambda: is_loaded(server.port()) and json.loads(get(server.port(), "/api/status"))["jobs"], what="a first poll")
+        wait_for(lambda: is_loaded(server.port()), what="a first poll")
+        wait_for(lambda: any(job["last_slot"] for job in json.loads(get(server.port(), "/api/status"))["jobs"]), what="a look behind it")
         state = json.loads(get(server.port(), "/api/status"))
         assert (state["reader"], state["at"], state["speed"]) == (True, None, 0)
         assert state["jobs"][0]["every_ms"] % 1000 == 0 and state["jobs"][0]["every_ms"] > 0  # what the last poll promised: more if it was late

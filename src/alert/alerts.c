@@ -81,7 +81,7 @@ static uint64_t hash_of_channel(const struct alert_channel *c)
     str_cut(&rest, ':', &scheme);
     while (end < rest.len && memchr("/?#", rest.p[end], 3) == NULL)
         end++;
-    const char *at = end <= rest.len ? memrchr(rest.p, '@', end) : NULL;
+    const char *at = rest.p && end <= rest.len ? memrchr(rest.p, '@', end) : NULL;
     const size_t begin = at ? (size_t)(at + 1 - rest.p) : strlen("//");
     if (begin <= rest.len)
         rest = (struct str){rest.p + begin, rest.len - begin};

@@ -128,7 +128,7 @@ static enum st finish(struct alerts *a, struct receiver *r, CURLcode code, struc
     struct err why = ERR_INIT;
     enum st st = ST_OK;
 
-    switch (alert_send_result(r->send, code, &why)) {
+    switch (alert_send_result(r->send, (int)code, &why)) {
     case ST_OK:
         note_success(a, r);
         st = drop_taken(a, r, err);

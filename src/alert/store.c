@@ -551,8 +551,8 @@ static enum st take_over(struct alert_store *s, const struct alert_name *rule, s
 {
     static const char *const tables[] = {"UPDATE state SET rule = ? WHERE rule = ?",
                                          "UPDATE sample SET rule = ? WHERE rule = ?",
-                                         "UPDATE outbox SET rule = ?, n_tries = 0,"
-                                         " retry_at = 0, refused = '' WHERE rule = ?"};
+                                         ("UPDATE outbox SET rule = ?, n_tries = 0, retry_at = 0,"
+                                          " refused = '' WHERE rule = ?")};
     char from[ALERT_KEY_MAX];
     sqlite3_stmt *stmt;
 

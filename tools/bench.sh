@@ -6,6 +6,14 @@ cd "$(dirname "$0")/.."
 tools/build.sh build-bench -Dbuildtype=release
 for bench in build-bench/bench/*_bench; do
     case $bench in
+        */parquet_bench)
+            file=$(mktemp)
+            "$bench" "$file"
+            python=build-interop/venv/bin/python
+            [ -x "$python" ] || python=/usr/bin/python3
+            "$python" bench/parquet_bench.py "$file"
+            rm -f "$file"
+            ;;
         */postgres_bench) /usr/bin/python3 tests/postgres.py --fsync "$bench" ;;
         *) "$bench" ;;
     esac

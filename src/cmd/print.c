@@ -27,8 +27,7 @@ enum st columns_choose(const char *text, const char *option, struct columns *ret
         for (; ret->n < sizeof(readable) / sizeof(readable[0]); ret->n++)
             ret->index[ret->n] = readable[ret->n];
     if (str_eq(rest, STR("all"))) {
-        for (; ret->n < N_MARKET_COLUMNS; ret->n++)
-            ret->index[ret->n] = ret->n;
+        columns_all(&market_table, ret);
         return ST_OK;
     }
     while (rest.len > 0) {
@@ -44,6 +43,13 @@ enum st columns_choose(const char *text, const char *option, struct columns *ret
         ret->index[ret->n++] = i;
     }
     return ST_OK;
+}
+
+void columns_all(const struct table *table, struct columns *ret)
+{
+    ret->table = table;
+    for (ret->n = 0; ret->n < table->n_columns; ret->n++)
+        ret->index[ret->n] = ret->n;
 }
 
 static void add_csv_field(struct buf *b, struct str text)
@@ -184,23 +190,16 @@ enum st print_rows(const struct rows *rows, const struct columns *columns, int f
     return put(&out, err);
 }
 
-enum st print_head(const struct columns *columns, int format, struct err *err)
+void print_head(struct buf *b, const struct columns *columns, int format)
 {
-    struct buf out = BUF_INIT(MAX_OUTPUT);
-
     if (format == OUTPUT_CSV)
-        add_csv_head(&out, columns);
-    return put(&out, err);
+        add_csv_head(b, columns);
 }
 
-enum st print_more(const struct rows *rows, const struct columns *columns, int format,
-                   struct err *err)
+void print_more(struct buf *b, const struct rows *rows, const struct columns *columns, int format)
 {
-    struct buf out = BUF_INIT(MAX_OUTPUT);
-
     if (format == OUTPUT_CSV)
-        add_csv(&out, rows, columns);
+        add_csv(b, rows, columns);
     else
-        add_json(&out, rows, columns, true);
-    return put(&out, err);
+        add_json(b, rows, columns, true);
 }

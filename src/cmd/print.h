@@ -1,4 +1,4 @@
-/* Rows as people and programs read them, on stdout. */
+/* Rows as people and programs read them. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef CMD_PRINT_H
 #define CMD_PRINT_H
@@ -18,13 +18,15 @@ struct columns {
 enum st columns_choose(const char *text, const char *option, struct columns *ret,
                        struct err *err) MUST_USE;
 
-/* All there is, in any format (enum output_format). */
+/* Every column of a table that has no more than fit. */
+void columns_all(const struct table *table, struct columns *ret);
+
+/* All there is, in any format (enum output_format), on stdout. */
 enum st print_rows(const struct rows *rows, const struct columns *columns, int format,
                    struct err *err) MUST_USE;
 
 /* Bit by bit, as CSV or lines of JSON: the head once, then rows as they come. */
-enum st print_head(const struct columns *columns, int format, struct err *err) MUST_USE;
-enum st print_more(const struct rows *rows, const struct columns *columns, int format,
-                   struct err *err) MUST_USE;
+void print_head(struct buf *b, const struct columns *columns, int format);
+void print_more(struct buf *b, const struct rows *rows, const struct columns *columns, int format);
 
 #endif

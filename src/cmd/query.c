@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "cmd/at_file.h"
 #include "cmd/instant.h"
+#include "cmd/past.h"
 #include "cmd/print.h"
 #include "load/sink.h"
 #include "query/nearest.h"
@@ -14,10 +15,6 @@
 #include <stdio.h>
 
 #define MAX_ARENA (UINT64_C(512) * 1024 * 1024)
-
-#define DAY_US          (86400 * US_PER_S)
-#define DEFAULT_STEP    (3600 * US_PER_S)
-#define DEFAULT_CANDLES 100
 
 enum st cmd_open_store(const struct config *config, struct sink_url *url, struct query **ret_query,
                        struct err *err)
@@ -110,29 +107,6 @@ static enum st print_latest(const struct config *config, struct query *query, co
 
 /* ---- rows and candles of coins ---- */
 
-/* [from, until) */
-struct span {
-    int64_t from_us, until_us;
-};
-
-static enum st choose_span(const struct config *config, const struct query *query,
-                           int64_t default_us, struct span *ret, struct err *err)
-{
-    const int64_t now_us = clock_wall_us(clock_system());
-    enum st st = ST_OK;
-
-    ret->until_us = query->at_us != 0 ? query->at_us + 1 : now_us;
-    if (config->until[0])
-        st = instant_parse("--until", config->until, now_us, &ret->until_us, err);
-    ret->from_us = ret->until_us > default_us ? ret->until_us - default_us : 0;
-    if (st == ST_OK && config->since[0])
-        st = instant_parse("--since", config->since, now_us, &ret->from_us, err);
-    if (st == ST_OK && ret->from_us >= ret->until_us)
-        st = err_set(err, ST_REJECT, "--since: not before %s",
-                     config->until[0] ? "--until" : "the moment asked for");
-    return st;
-}
-
 /* Add rows of the same table. */
 static enum st add_rows(struct rows *to, const struct rows *more, struct arena *arena,
                         struct err *err)
@@ -163,7 +137,7 @@ static enum st print_past(const struct config *config, struct query *query, cons
         return err_set(err, ST_REJECT, "rows: this store keeps no past; sqlite: and postgres: do");
     enum st st = columns_choose(config->columns, "--columns", &columns, err);
     if (st == ST_OK)
-        st = choose_span(config, query, DAY_US, &span, err);
+        st = span_choose(config, query, PAST_ROWS_US, &span, err);
     for (size_t i = 0; st == ST_OK && i < n_ids; i++) {
         const struct rows_query args = {ids[i], str_of(config->job.vs), span.from_us,
                                         span.until_us};
@@ -174,55 +148,12 @@ static enum st print_past(const struct config *config, struct query *query, cons
     return st == ST_OK ? print(config, &rows, &columns, err) : st;
 }
 
-enum {
-    CANDLE_ID,
-    CANDLE_START,
-    CANDLE_OPEN,
-    CANDLE_HIGH,
-    CANDLE_LOW,
-    CANDLE_CLOSE,
-    CANDLE_MARKET_CAP,
-    CANDLE_TOTAL_VOLUME,
-    N_CANDLE
-};
-static const struct column candle_columns[N_CANDLE] = {
-    [CANDLE_ID] = {.name = "id", .kind = CELL_TEXT},
-    [CANDLE_START] = {.name = "start", .kind = CELL_TIME},
-    [CANDLE_OPEN] = {.name = "open", .kind = CELL_NUM},
-    [CANDLE_HIGH] = {.name = "high", .kind = CELL_NUM},
-    [CANDLE_LOW] = {.name = "low", .kind = CELL_NUM},
-    [CANDLE_CLOSE] = {.name = "close", .kind = CELL_NUM},
-    [CANDLE_MARKET_CAP] = {.name = "market_cap", .kind = CELL_NUM},
-    [CANDLE_TOTAL_VOLUME] = {.name = "total_volume", .kind = CELL_NUM},
-};
-static const struct table candle_table = {
-    .name = "candle", .columns = candle_columns, .n_columns = N_CANDLE};
-
-static enum st add_candles(struct rows *to, struct str id, int64_t step_us, const struct rows *ohlc,
-                           struct arena *arena, struct err *err)
-{
-    struct rows some = {.table = &candle_table, .n = ohlc->n};
-
-    some.cells = arena_alloc(arena, ohlc->n + 1, N_CANDLE * sizeof(*some.cells));
-    if (some.cells == NULL)
-        return err_set(err, ST_REJECT, "that is more than %zu bytes; ask for less", arena->max);
-    for (size_t i = 0; i < ohlc->n; i++) {
-        const struct cell *from = rows_at(ohlc, i);
-        struct cell *row = rows_at(&some, i);
-        row[CANDLE_ID] = cell_of_text(id);
-        row[CANDLE_START] = cell_of_time(from[OHLC_TIME].number - step_us);
-        for (size_t k = 0; k < N_OHLC_COLUMNS - OHLC_OPEN; k++)
-            row[CANDLE_OPEN + k] = from[OHLC_OPEN + k];
-    }
-    return add_rows(to, &some, arena, err);
-}
-
 /* As many candles at a time as a chart may have. */
 static enum st read_candles(const struct config *config, struct query *query, struct str id,
                             int64_t step_us, const struct span *span, struct rows *to,
                             struct arena *arena, struct err *err)
 {
-    struct rows ohlc;
+    struct rows some;
     enum st st = ST_OK;
 
     for (int64_t at_us = span->from_us; st == ST_OK && at_us < span->until_us;) {
@@ -230,13 +161,13 @@ static enum st read_candles(const struct config *config, struct query *query, st
         const struct chart_query args = {
             .id = id,
             .vs_currency = str_of(config->job.vs),
-            .from_us = at_us - 1,
-            .to_us = (end_us < span->until_us ? end_us : span->until_us) - 1,
+            .from_us = at_us,
+            .to_us = end_us < span->until_us ? end_us : span->until_us,
             .step_us = step_us,
         };
-        st = query->driver->ohlc(query, &args, arena, &ohlc, err);
+        st = candles_read(query, &args, arena, &some, err);
         if (st == ST_OK)
-            st = add_candles(to, id, step_us, &ohlc, arena, err);
+            st = add_rows(to, &some, arena, err);
         at_us = end_us;
     }
     return st;
@@ -246,9 +177,9 @@ static enum st print_candles(const struct config *config, struct query *query,
                              const struct str *ids, size_t n_ids, struct arena *arena,
                              struct err *err)
 {
-    const int64_t step_us = config->job.every_us > 0 ? config->job.every_us : DEFAULT_STEP;
+    const int64_t step_us = config->job.every_us > 0 ? config->job.every_us : PAST_STEP_US;
     struct rows rows = {.table = &candle_table};
-    struct columns columns = {.table = &candle_table, .n = N_CANDLE};
+    struct columns columns;
     struct span span;
 
     if (n_ids == 0)
@@ -259,9 +190,8 @@ static enum st print_candles(const struct config *config, struct query *query,
                        "candles: this store keeps no past; sqlite: and postgres: do");
     if (config->columns[0])
         return err_set(err, ST_REJECT, "--columns: candles have all of theirs");
-    for (size_t i = 0; i < columns.n; i++)
-        columns.index[i] = i;
-    enum st st = choose_span(config, query, DEFAULT_CANDLES * step_us, &span, err);
+    columns_all(&candle_table, &columns);
+    enum st st = span_choose(config, query, PAST_CANDLES * step_us, &span, err);
     span.from_us = time_floor(span.from_us, step_us); /* whole candles, but for the last */
     for (size_t i = 0; st == ST_OK && i < n_ids; i++)
         st = read_candles(config, query, ids[i], step_us, &span, &rows, arena, err);
@@ -308,7 +238,9 @@ static int run(const struct config *config, const char *const *words, size_t n_w
     if (st != ST_OK)
         return cmd_fail(st, &err, EXIT_USAGE);
     arena_init(&arena, MAX_ARENA);
-    if (config->at_file[0]) {
+    if (config->output == OUTPUT_PARQUET) {
+        st = err_set(&err, ST_REJECT, "--format: geckotape export writes parquet");
+    } else if (config->at_file[0]) {
         st = n_words == 0 ? at_file_print(config, query, &n_missing, &err)
                           : err_set(&err, ST_REJECT, "--at-file: its lines name the coins");
     } else {

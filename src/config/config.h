@@ -30,7 +30,7 @@ enum verb_bit {
 };
 
 enum api_plan { PLAN_KEYLESS, PLAN_DEMO, PLAN_BASIC, PLAN_ANALYST, PLAN_LITE, PLAN_PRO };
-enum output_format { OUTPUT_TABLE, OUTPUT_CSV, OUTPUT_JSON, OUTPUT_JSONL };
+enum output_format { OUTPUT_TABLE, OUTPUT_CSV, OUTPUT_JSON, OUTPUT_JSONL, OUTPUT_PARQUET };
 
 /* What of the API a job fetches: id, CoinGecko's name, begin of the job's name, how often. */
 #define CONFIG_ENDPOINTS(X)                    \
@@ -122,8 +122,9 @@ struct config {
     char *at;           /* empty: now; simulate: the tape's first poll */
     char *first, *last; /* offsets; empty: no bound */
     char *columns;
-    char *at_file; /* empty: none */
-    int output;    /* enum output_format */
+    char *at_file;     /* empty: none */
+    int output;        /* enum output_format */
+    char *output_file; /* empty: stdout */
     bool has_headers;
     bool is_json, is_watching, is_healthcheck; /* status */
     bool is_offline;                           /* doctor */

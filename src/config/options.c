@@ -73,8 +73,8 @@ const struct opt_def config_options[] = {
      .verbs = SELECTING | VERB_QUERY | VERB_EXPORT,
      .help = "how often to poll, on a fixed grid of UTC (run: default 30s, of global 10m, of other "
              "endpoints 1h; once: default now; with it, the present slot of the grid unless it is "
-             "on the tape; query: candles of that length, default 1h; export: a moment of the "
-             "panel, default 1h)",
+             "on the tape; query, export: candles of that length, default 1h; export: a moment of "
+             "the panel, default 1h)",
      .offset = AT(job.every_us)},
     {.name = "adaptive",
      .kind = OPT_TEXT,
@@ -437,7 +437,7 @@ const struct opt_def config_options[] = {
      .verbs = VERB_REPLAY | VERB_TAPE | VERB_QUERY | VERB_EXPORT | VERB_BACKFILL | VERB_ALERTS,
      .help =
          "replay, tape drift, alerts: only polls of slots from this time on: 2026-11-23T14:30:00Z, "
-         "2026-11-23, or -2h; query: rows (default: of a day) and candles (default: 100); "
+         "2026-11-23, or -2h; query, export: rows (default: of a day) and candles (default: 100); "
          "export: where the panel begins (default: 100 moments before its end); backfill: "
          "where charts begin (default: a year ago)",
      .offset = AT(since)},
@@ -473,8 +473,9 @@ const struct opt_def config_options[] = {
      .kind = OPT_TEXT,
      .metavar = "A,B,C",
      .fallback = "",
-     .verbs = VERB_QUERY,
-     .help = "these columns (default: a readable choice; all: every one)",
+     .verbs = VERB_QUERY | VERB_EXPORT,
+     .help = "these columns of rows (query: default a readable choice; all: every one, as export "
+             "has them)",
      .offset = AT(columns)},
     {.name = "panel",
      .kind = OPT_TEXT,
@@ -504,10 +505,19 @@ const struct opt_def config_options[] = {
     {.name = "format",
      .kind = OPT_CHOICE,
      .fallback = "table",
-     .choices = "table|csv|json|jsonl",
+     .choices = "table|csv|json|jsonl|parquet",
      .verbs = VERB_QUERY | VERB_EXPORT | VERB_CHECK,
-     .help = "how to print (check: table or json; export: csv or jsonl, default csv)",
+     .help = "how to print (query: not parquet; check: table or json; export: csv, jsonl or "
+             "parquet, default as --output ends, else csv)",
      .offset = AT(output)},
+    {.name = "output",
+     .kind = OPT_TEXT,
+     .metavar = "FILE",
+     .fallback = "",
+     .verbs = VERB_EXPORT,
+     .help = "write to this file, which appears when it is whole, as its name ends: .csv, .jsonl, "
+             ".parquet; packed with .gz or .zst behind that (default: stdout)",
+     .offset = AT(output_file)},
     {.name = "headers",
      .kind = OPT_FLAG,
      .verbs = VERB_TAPE,

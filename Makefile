@@ -34,7 +34,7 @@ lint: ## format, static analysis, layers, docs, scripts
 docs: build ## write the docs that are made from the tables of options and metrics anew
 	@tools/docs.sh $(BUILD)
 
-interop: ## CoinGecko's own clients, schemathesis and other versions of PostgreSQL; they come from other registries
+interop: ## CoinGecko's own clients, schemathesis, other PostgreSQLs, readers of Parquet; they come from other registries
 	@tools/interop.sh
 
 containers: ## opt-in, as root: image and compose file in front of a real Docker Engine, some ten minutes

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # What needs packages of registries other than Debian's: CoinGecko's own clients, in front of the simulator and of a collector;
-# schemathesis, with the document of what a collector serves; and other versions of PostgreSQL than Debian's.
+# schemathesis, with the document of what a collector serves; other versions of PostgreSQL than Debian's; and pyarrow, DuckDB and polars,
+# which read what is exported.
 # Closes with the counts. They are installed below build-interop, once.
 set -eu
 cd "$(dirname "$0")/.."
@@ -32,7 +33,8 @@ install schemathesis "$dir/schemathesis/bin/pip" install --quiet --disable-pip-v
 cp tests/interop/package.json "$dir/node/"
 install "the client for node, and servers" npm install --prefix "$dir/node" --no-audit --no-fund --no-package-lock
 
-env GECKOTAPE="${BUILD:-build}/geckotape" GECKOTAPE_NODE_MODULES="$PWD/$dir/node/node_modules" \
+env GECKOTAPE="${BUILD:-build}/geckotape" GECKOTAPE_MADE_TAPE="${BUILD:-build}/tests/made_tape" \
+    GECKOTAPE_PARQUET_DUMP="${BUILD:-build}/tests/golden/parquet_dump" GECKOTAPE_NODE_MODULES="$PWD/$dir/node/node_modules" \
     GECKOTAPE_SCHEMATHESIS="$PWD/$dir/schemathesis/bin/schemathesis" PYTHONPATH=tests:tests/golden \
     PYTHONDONTWRITEBYTECODE=1 "$dir/venv/bin/python" -m pytest -p pytest_tap -p no:terminal -p no:cacheprovider tests/interop >"$log" 2>&1 || true
 cat "$log"

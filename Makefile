@@ -6,7 +6,7 @@ ARGS ?=
 SIM ?=
 
 .DEFAULT_GOAL := build
-.PHONY: help build run test check lint docs interop containers bench crash-sweep fuzz-long differential chaos coverage valgrind clean install
+.PHONY: help build run test check lint docs interop containers bench crash-sweep fuzz-long differential chaos day coverage valgrind clean install
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -65,6 +65,12 @@ chaos: ## opt-in: CASES=40 random mixes of faults, each lived through and compar
 	@tools/build.sh $(BUILD)
 	@GECKOTAPE=$(BUILD)/geckotape GECKOTAPE_CASES=$(or $(CASES),40) \
 		PYTHONPATH=tests:tests/golden /usr/bin/python3 -m pytest -q tests/flow/test_chaos.py
+
+day: ## opt-in: HOURS=24 of simulator and collector with clocks that run SPEED=60 times as fast, to the end of a budget; 24 minutes
+	@tools/deps.sh build test
+	@tools/build.sh $(BUILD)
+	@GECKOTAPE=$(abspath $(BUILD))/geckotape GECKOTAPE_HOURS=$(or $(HOURS),24) GECKOTAPE_SPEED=$(or $(SPEED),60) \
+		PYTHONPATH=tests:tests/golden /usr/bin/python3 -m pytest -q -s tests/flow/test_day.py
 
 coverage: ## opt-in: line coverage by file
 	@tools/deps.sh build test lint

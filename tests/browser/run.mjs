@@ -47,6 +47,23 @@ async function market_is_live() {
   await close();
 }
 
+// What else moves without an end is painted 60 times a second by the thread that has everything to do.
+async function what_never_ends_changes_opacity_alone() {
+  for (const hash of ['market', 'coin/bitcoin', 'history', 'quality']) {
+    const { page, check, close } = await open(browser, at(hash));
+    await page.waitForSelector('.connection >> text=live');
+    await page.waitForFunction(() => !document.querySelector('.picture-wait'));
+    const properties = await page.evaluate(() => document.getAnimations()
+      .filter(({ effect }) => effect.getTiming().iterations === Infinity)
+      .flatMap(({ effect }) => effect.getKeyframes().flatMap(Object.keys))
+      .filter((name) => !['offset', 'computedOffset', 'easing', 'composite'].includes(name)));
+    assert.ok(properties.length > 0, 'the dot of what is live');
+    assert.deepEqual([...new Set(properties)], ['opacity']);
+    await check();
+    await close();
+  }
+}
+
 async function rows_stay_in_order_while_they_overtake_each_other() {
   const { page, check, close } = await market('market?sort=-change24h');
   for (let i = 0; i < 20; i += 1) {
@@ -560,7 +577,7 @@ async function a_collector_that_is_gone_is_told_and_found_again() {
 let failed = 1;
 try {
   failed = await runCases([
-    market_draws_rows_in_sight_and_reaches_the_last, market_is_live, rows_stay_in_order_while_they_overtake_each_other, market_sorts_by_headings_and_the_address_says_so,
+    market_draws_rows_in_sight_and_reaches_the_last, market_is_live, what_never_ends_changes_opacity_alone, rows_stay_in_order_while_they_overtake_each_other, market_sorts_by_headings_and_the_address_says_so,
     market_searches_filters_and_says_when_nothing_is_left, market_shows_the_first_coins_before_all_others_have_come, market_draws_the_week_of_the_coins_in_sight, market_remembers_what_is_watched, market_can_be_taken_away_as_csv,
     market_changes_its_currency_and_back_goes_back, market_is_drawn_as_a_map_too, coin_is_opened_from_the_market_and_is_live, a_coin_that_nobody_knows_is_told,
     coin_has_a_line_candles_a_line_beside_it_and_a_record_behind_it, prices_that_never_change_are_drawn_at_once, a_range_without_prices_tells_which_has_some,

@@ -40,13 +40,12 @@ export const nextSort = (sort: Sort, key: SortKey): Sort =>
 /** Sorted anew; what is not known comes last, either way. */
 export function sortCoins(coins: readonly Coin[], { key, isDown }: Sort): Coin[] {
   const value = SORTS[key];
-  const keyed = coins.map((coin) => [value(coin), coin] as const);
   const sign = isDown ? -1 : 1;
-  keyed.sort(([a], [b]) => {
+  return [...coins].sort((one, other) => {
+    const [a, b] = [value(one), value(other)];
     if (a === null || b === null) return Number(a === null) - Number(b === null);
     return a < b ? -sign : a > b ? sign : 0;
   });
-  return keyed.map(([, coin]) => coin);
 }
 
 export const ONLY = ['', 'up', 'down', 'starred', 'stale'] as const;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import { follow, readCoins, type Coin } from '../src/data/coin';
-import { SheetReader } from '../src/data/sheet';
+import { readParts, SheetReader } from '../src/data/sheet';
 import { hoursKnown } from '../src/data/sparks';
 import { filterCoins, nextSort, readAmount, readFilter, readSort, sortCoins, writeSort } from '../src/pages/market/choose';
 import { makeCsv } from '../src/pages/market/csv';
@@ -157,6 +157,22 @@ export function a_long_answer_is_read_in_parts(): void {
   const sheets = [...new SheetReader().read(`{"columns":["id","name","current_price"],"rows":[\n${rows.join(',\n')}]}\n`)];
   assert.ok(sheets.length > 3);
   assert.deepEqual(sheets.flatMap((sheet) => readCoins(sheet)).map(({ price }) => price), rows.map((_, i) => i));
+}
+
+export async function a_long_event_leaves_turns_to_others(): Promise<void> {
+  Object.assign(globalThis, { document: { hidden: false } });
+  const rows = Array.from({ length: 1100 }, (_, i) => [`coin-${i}`]);
+  const parts: number[] = [];
+  let turns = 0;
+  const others = setInterval(() => { turns += 1; });
+  const made = await readParts({ columns: ['id'], rows }, (sheet) => {
+    for (const began = performance.now(); performance.now() - began < 12;); // longer than a task may take
+    parts.push(sheet.rows.length);
+    return readCoins(sheet);
+  });
+  clearInterval(others);
+  assert.deepEqual(made.map(({ id }) => [id]), rows);
+  assert.ok(parts.length > 3 && turns > 1, `${parts.length} parts, ${turns} turns`);
 }
 
 export function what_the_table_does_not_show_is_kept_until_it_is_asked_for(): void {

@@ -2,7 +2,9 @@
 // What keeps the page in step with the collector: its events; and its status, asked for, where there are none.
 import { Store } from '../lib/store';
 import { route } from '../lib/route';
-import { askDetails, loadMarket, market, takeDetails, takeRows } from './market';
+import { readCoins } from './coin';
+import { askDetails, loadMarket, market, takeCoins, takeDetails } from './market';
+import { breathe, readParts } from './sheet';
 import { currencies, refreshStatus, status, takeStatus } from './status';
 import type { Changes, Status } from './types';
 
@@ -92,18 +94,26 @@ function followDetails(): void {
   });
 }
 
-function takeChanges({ vs_currency, gone, ...sheet }: Changes): void {
-  if (vs_currency !== chosenCurrency() || chosenMoment() !== '') return;
+const LARGE = 100000; // characters: what whoever moves the mouse would notice
+
+async function takeChanges(text: string): Promise<void> {
+  if (text.length > LARGE) await breathe(); // to receive it was enough for a turn
+  const { vs_currency, gone, ...sheet } = JSON.parse(text) as Changes;
+  const isWanted = (): boolean => vs_currency === chosenCurrency() && chosenMoment() === '';
+  if (!isWanted()) return;
   if (!isShown()) isOutdated = true;
   if (isOutdated) return;
+  const coins = await readParts(sheet, readCoins);
   // a coin that this poll lacks may be in another job's
-  if (!takeRows(vs_currency, sheet) || gone.length > 0) reload();
+  if (isWanted() && (!takeCoins(vs_currency, coins) || gone.length > 0)) reload();
 }
+
+let taken: Promise<void> = Promise.resolve(); // one after the other, as they came
 
 function listen(): void {
   const events = new EventSource('api/events');
-  const on = (name: string, take: (data: unknown) => void): void =>
-    events.addEventListener(name, (event) => take(JSON.parse((event as MessageEvent<string>).data)));
+  const on = (name: string, take: (text: string) => void): void =>
+    events.addEventListener(name, (event) => take((event as MessageEvent<string>).data));
 
   events.onopen = () => {
     isLive.set(true);
@@ -115,8 +125,10 @@ function listen(): void {
     if (events.readyState === EventSource.CLOSED) setTimeout(listen, REFUSED_MS); // too many listen, or nothing here tells
   };
   on('poll', () => pollsSeen.set(pollsSeen.value + 1));
-  on('market', (data) => takeChanges(data as Changes));
-  on('status', (data) => takeStatus(data as Status));
+  on('market', (text) => {
+    taken = taken.catch(() => undefined).then(() => takeChanges(text));
+  });
+  on('status', (text) => takeStatus(JSON.parse(text) as Status));
   on('reset', () => {
     refreshStatus().catch(() => undefined);
     reload();

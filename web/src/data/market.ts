@@ -4,7 +4,6 @@ import { Store } from '../lib/store';
 import { ask, isAbort, Refusal } from './api';
 import { follow, readCoins, type Coin } from './coin';
 import { readSheets } from './sheet';
-import type { Sheet } from './types';
 
 export interface Market {
   currency: string; // what `coins` are in
@@ -33,7 +32,7 @@ const OF_SOME = [...OF_ALL, 'price_change_percentage_30d_in_currency', 'high_24h
 const FIRST = 50; // coins that are asked for before all others
 
 let asking: AbortController | null = null;
-let meanwhile: Sheet[] = []; // told while rows were asked for
+let meanwhile: Coin[] = []; // told while rows were asked for
 
 function askRows({ currency, at, ids }: Wanted, options: RequestInit = {}, limit?: number, columns = ids === '' ? OF_ALL : OF_SOME): Promise<Coin[]> {
   const params = { vs_currency: currency, at, ids, limit, columns: columns.join() };
@@ -44,7 +43,7 @@ function show(wanted: Wanted, rows: readonly Coin[], isWhole: boolean): void {
   const isFollowed = wanted.at === '' && market.value.at === '' && wanted.currency === market.value.currency;
   const before: ReadonlyMap<string, Coin> = isFollowed ? market.value.byId : new Map();
   const coins = rows.map((coin) => follow(coin, before.get(coin.id)));
-  market.set(withRows({ ...wanted, coins, byId: index(coins), isLoaded: true, isWhole, error: '' }, meanwhile));
+  market.set(withCoins({ ...wanted, coins, byId: index(coins), isLoaded: true, isWhole, error: '' }, meanwhile));
 }
 
 // True: there are no others. Of the past each answer costs as much as all of it.
@@ -101,13 +100,11 @@ function withCoins(value: Market, coins: readonly Coin[]): Market {
   return { ...value, byId, coins: [...byId.values()] };
 }
 
-const withRows = (value: Market, sheets: readonly Sheet[]): Market => withCoins(value, sheets.flatMap(readCoins));
-
-/** Some rows of the present have changed. False: there are none that they could change, and none are on their way. */
-export function takeRows(currency: string, sheet: Sheet): boolean {
+/** Some coins of the present have changed. False: there are none that they could change, and none are on their way. */
+export function takeCoins(currency: string, coins: readonly Coin[]): boolean {
   const { value } = market;
   if (value.at !== '' || value.currency !== currency) return true; // of no interest
-  if (asking) meanwhile.push(sheet);
-  else if (value.coins.length > 0) market.set(withRows(value, [sheet]));
+  if (asking) meanwhile = meanwhile.concat(coins);
+  else if (value.coins.length > 0) market.set(withCoins(value, coins));
   return asking !== null || value.coins.length > 0;
 }

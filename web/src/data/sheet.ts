@@ -3,6 +3,7 @@
 import type { Sheet, Value } from './types';
 
 const PART = 1 << 15; // characters that are read at a time
+const PART_ROWS = 250; // about as many
 const TASK_MS = 10; // then whoever moves the mouse has a turn
 
 /** What the text tells so far, in whole lines. */
@@ -40,7 +41,8 @@ export class SheetReader {
   }
 }
 
-const breathe = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
+/** Let whoever waits have a turn. Nobody does where the page is not seen, and there a turn may come once a minute. */
+export const breathe = (): Promise<void> => (document.hidden ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve)));
 
 /** All rows of an answer, made by `make`, part by part. */
 export async function readSheets<T>(response: Response, make: (sheet: Sheet) => T[]): Promise<T[]> {
@@ -59,4 +61,17 @@ export async function readSheets<T>(response: Response, make: (sheet: Sheet) => 
       began = performance.now();
     }
   }
+}
+
+/** The rows of a sheet, made by `make`, part by part. */
+export async function readParts<T>({ columns, rows }: Sheet, make: (sheet: Sheet) => T[]): Promise<T[]> {
+  const all: T[] = [];
+  let began = performance.now();
+  for (let first = 0; first < rows.length; first += PART_ROWS) {
+    for (const row of make({ columns, rows: rows.slice(first, first + PART_ROWS) })) all.push(row);
+    if (performance.now() - began < TASK_MS) continue;
+    await breathe();
+    began = performance.now();
+  }
+  return all;
 }

@@ -129,6 +129,20 @@ async function market_shows_the_first_coins_before_all_others_have_come() {
   await close();
 }
 
+async function market_asks_a_busy_store_again() {
+  const { page, check, close } = await open(browser, 'about:blank');
+  let n = 0;
+  await page.route((url) => url.pathname === '/api/market' && !url.searchParams.has('limit'), async (asked) => {
+    n += 1;
+    await (n === 1 ? asked.fulfill({ status: 503, contentType: 'application/json', body: '{"error":"it takes longer than 2000 ms; ask for less"}' }) : asked.continue());
+  });
+  await page.goto(at('market'));
+  await page.waitForFunction((all) => document.querySelector('.count')?.textContent === `${all} coins`, COINS);
+  assert.ok(n > 1);
+  await check(/503/);
+  await close();
+}
+
 async function an_event_of_many_coins_is_not_overtaken_by_the_next() {
   const { page, check, close } = await open(browser, 'about:blank');
   const sheet = await (await fetch(`${collector.url}api/market?vs_currency=usd`)).json();
@@ -596,7 +610,7 @@ let failed = 1;
 try {
   failed = await runCases([
     market_draws_rows_in_sight_and_reaches_the_last, market_is_live, what_never_ends_changes_opacity_alone, rows_stay_in_order_while_they_overtake_each_other, market_sorts_by_headings_and_the_address_says_so,
-    market_searches_filters_and_says_when_nothing_is_left, market_shows_the_first_coins_before_all_others_have_come, an_event_of_many_coins_is_not_overtaken_by_the_next, market_draws_the_week_of_the_coins_in_sight, market_remembers_what_is_watched, market_can_be_taken_away_as_csv,
+    market_searches_filters_and_says_when_nothing_is_left, market_shows_the_first_coins_before_all_others_have_come, market_asks_a_busy_store_again, an_event_of_many_coins_is_not_overtaken_by_the_next, market_draws_the_week_of_the_coins_in_sight, market_remembers_what_is_watched, market_can_be_taken_away_as_csv,
     market_changes_its_currency_and_back_goes_back, market_is_drawn_as_a_map_too, coin_is_opened_from_the_market_and_is_live, a_coin_that_nobody_knows_is_told,
     coin_has_a_line_candles_a_line_beside_it_and_a_record_behind_it, prices_that_never_change_are_drawn_at_once, a_range_without_prices_tells_which_has_some,
     pipeline_shows_the_flow_and_the_polls, pipeline_polls_now_with_the_token_only, pipeline_tells_how_long_the_budget_lasts, pipeline_tells_how_far_apart_an_adaptive_job_polls, history_tells_days_hours_and_gaps, the_past_is_chosen_on_any_page_and_left_again,

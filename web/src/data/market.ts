@@ -30,6 +30,7 @@ const OF_ALL = ['id', 'symbol', 'name', 'market_cap_rank', 'current_price', 'pri
 const OF_SOME = [...OF_ALL, 'price_change_percentage_30d_in_currency', 'high_24h', 'low_24h', 'circulating_supply', 'max_supply', 'fully_diluted_valuation', 'ath', 'ath_date'];
 
 const FIRST = 50; // coins that are asked for before all others
+const BUSY_MS = 3000; // until all are asked for again of a store that was too busy
 
 let asking: AbortController | null = null;
 let meanwhile: Coin[] = []; // told while rows were asked for
@@ -68,6 +69,8 @@ export async function loadMarket(wanted: Wanted): Promise<void> {
   } catch (error) {
     if (mine.signal.aborted || isAbort(error)) return;
     takeRefusal(wanted, error instanceof Refusal ? error : null);
+    const lacksSome = (): boolean => market.value.coins.length > 0 && !market.value.isWhole && market.value.currency === wanted.currency && market.value.at === wanted.at;
+    if (error instanceof Refusal && error.status === 503 && lacksSome()) setTimeout(() => asking !== null || !lacksSome() || void loadMarket(wanted), BUSY_MS);
   }
   if (asking === mine) asking = null;
 }

@@ -2,13 +2,11 @@
 #include "load/sqlite/statement.h"
 
 #include "base/buf.h"
+#include "base/shortest.h"
 #include "sql_statements.h"
 #include "sqlite_sql.h"
 
 #include <assert.h>
-#include <float.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #define MAX_SQL (16 * 1024)
 
@@ -131,17 +129,14 @@ int sqlite_find_column(struct stmt *stmt, const char *name)
     return at;
 }
 
-/* The number with the shortest text that reads back as x. */
+/* The number with the shortest text that reads back as x: that by which it became a REAL. */
 static bool real_cell(double x, struct arena *arena, struct cell *ret_cell)
 {
-    char text[40], nice[DEC_MAX_TEXT];
+    char text[SHORTEST_TEXT], nice[DEC_MAX_TEXT];
     struct dec d = dec_of(0);
-    int precision = DBL_DIG, n;
 
-    do
-        n = snprintf(text, sizeof(text), "%.*e", precision - 1, x);
-    while (precision++ < DBL_DECIMAL_DIG && strtod(text, NULL) != x);
-    if (dec_parse((struct str){text, (size_t)n}, &d) != DEC_OK)
+    const struct str shortest = {text, shortest_format(x, text)};
+    if (dec_parse(shortest, &d) != DEC_OK)
         return true; /* no number of ours: infinity, written by hand */
     struct str lexeme = arena_str(arena, (struct str){nice, dec_format(d, nice)});
     *ret_cell = cell_of_dec(d, lexeme);

@@ -1,5 +1,7 @@
-/* Every row of coins in a span of time, or candles of it: coin by coin, a part of the span at a
- * time, so that memory does not grow with it. */
+/* Every row of coins in a span of time, or candles of it, a part of the span at a time, so that
+ * memory does not grow with it. Coins that are named come one after the other. Of all coins, rows
+ * come part by part, in each coin by coin: stores have them by time, and would be read whole for
+ * every coin. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/exporter.h"
 #include "cmd/progress.h"
@@ -11,11 +13,10 @@
 #include <unistd.h>
 
 #define MAX_COINS_ARENA ((size_t)512 * 1024 * 1024)
-#define MAX_ARENA       ((size_t)64 * 1024 * 1024)
-#define FIRST_PART_US   (6 * 3600 * US_PER_S)
-#define LEAST_PART_US   (60 * US_PER_S)
-#define FEW_ROWS        2048
-#define MANY_ROWS       8192
+#define MAX_ARENA       ((size_t)192 * 1024 * 1024)
+#define FIRST_PART_US   (3600 * US_PER_S)
+#define LEAST_PART_US   (10 * US_PER_S)
+#define PART_ROWS       30000 /* about; most arenas hold them twice */
 
 struct past {
     struct exporter *e;
@@ -107,8 +108,20 @@ static enum st choose_coins(const struct past *p, const struct str *ids, size_t 
 
 /* ---- what is read of a coin ---- */
 
-/* Parts become longer where there is little in them, and shorter where there is much. */
-static enum st put_rows(struct past *p, struct str id, struct err *err)
+/* Parts have about as many rows, and are at most four times as long as the one before. */
+static void choose_part(struct past *p, size_t n_rows)
+{
+    const int64_t span_us = p->span.until_us - p->span.from_us;
+    int64_t part_us = p->part_us * 4;
+
+    if (n_rows > PART_ROWS / 4)
+        part_us = (int64_t)((double)p->part_us * PART_ROWS / (double)n_rows);
+    part_us = part_us < span_us ? part_us : span_us;
+    p->part_us = part_us > LEAST_PART_US ? part_us : LEAST_PART_US;
+}
+
+/* id empty: of all coins. */
+static enum st put_rows(struct past *p, struct str id, struct progress *progress, struct err *err)
 {
     enum st st = ST_OK;
 
@@ -118,23 +131,29 @@ static enum st put_rows(struct past *p, struct str id, struct err *err)
         const struct rows_query args = {id, str_of(p->e->config->job.vs), at_us, end_us};
         struct err why = ERR_INIT;
         struct rows rows;
-        arena_reset(&p->arena);
+        arena_init(&p->arena, MAX_ARENA);
         st = p->query->driver->rows(p->query, &args, &p->arena, &rows, &why);
         if (st != ST_OK && p->arena.is_full && p->part_us > LEAST_PART_US) {
-            p->part_us /= 4;
+            arena_release(&p->arena);
+            p->part_us = p->part_us / 4 > LEAST_PART_US ? p->part_us / 4 : LEAST_PART_US;
             st = ST_OK;
             continue;
         }
+        if (st == ST_OK)
+            st = exporter_add(p->e, &rows, &why);
+        if (st == ST_OK && id.len == 0)
+            st = exporter_cut(p->e, &why);
+        arena_release(&p->arena);
         if (st != ST_OK) {
             *err = why;
             return st;
         }
-        st = exporter_add(p->e, &rows, err);
+        if (progress)
+            progress_show(progress, (uint64_t)((end_us - p->span.from_us) / (60 * US_PER_S)),
+                          (uint64_t)((p->span.until_us - p->span.from_us) / (60 * US_PER_S)),
+                          p->e->n_rows);
         at_us = end_us;
-        if (rows.n < FEW_ROWS && p->part_us < p->span.until_us - p->span.from_us)
-            p->part_us *= 4;
-        else if (rows.n > MANY_ROWS && p->part_us > LEAST_PART_US)
-            p->part_us /= 2;
+        choose_part(p, rows.n);
     }
     return st;
 }
@@ -155,10 +174,11 @@ static enum st put_candles(struct past *p, struct str id, struct err *err)
             .step_us = p->step_us,
         };
         struct rows rows;
-        arena_reset(&p->arena);
+        arena_init(&p->arena, MAX_ARENA);
         st = candles_read(p->query, &args, &p->arena, &rows, err);
         if (st == ST_OK)
             st = exporter_add(p->e, &rows, err);
+        arena_release(&p->arena);
     }
     return st;
 }
@@ -171,9 +191,15 @@ static enum st put_coins(struct past *p, const struct str *ids, size_t n_ids, st
     struct progress progress;
     enum st st = ST_OK;
 
+    if (p->step_us == 0 && n_ids == 0) {
+        progress_begin(&progress, "export", "minutes");
+        st = put_rows(p, STR_NONE, is_shown ? &progress : NULL, err);
+        progress_end(&progress);
+        return st;
+    }
     progress_begin(&progress, "export", "coins");
     for (size_t i = 0; st == ST_OK && i < n_ids; i++) {
-        st = p->step_us > 0 ? put_candles(p, ids[i], err) : put_rows(p, ids[i], err);
+        st = p->step_us > 0 ? put_candles(p, ids[i], err) : put_rows(p, ids[i], NULL, err);
         if (is_shown)
             progress_show(&progress, i + 1, n_ids, p->e->n_rows);
     }
@@ -191,7 +217,7 @@ static size_t place_of(const struct columns *shown, size_t column)
     return i;
 }
 
-/* Rows come by coin, then by time. */
+/* What comes is in the order of coins, then of time. */
 static enum st export_past(struct past *p, const struct columns *shown, size_t id, size_t time,
                            const struct str *words, size_t n_words, struct err *err)
 {
@@ -203,8 +229,9 @@ static enum st export_past(struct past *p, const struct columns *shown, size_t i
     size_t n_ids = 0;
 
     arena_init(&coins, MAX_COINS_ARENA);
-    arena_init(&p->arena, MAX_ARENA);
-    enum st st = choose_coins(p, words, n_words, &coins, &ids, &n_ids, err);
+    enum st st = ST_OK;
+    if (p->step_us > 0 || n_words > 0)
+        st = choose_coins(p, words, n_words, &coins, &ids, &n_ids, err);
     if (st == ST_OK)
         st = exporter_begin(p->e, shown, sort, n_sort, err);
     if (st == ST_OK)
@@ -213,7 +240,6 @@ static enum st export_past(struct past *p, const struct columns *shown, size_t i
         st = exporter_finish(p->e, p->query, &what, err);
     if (st == ST_OK && p->e->n_rows == 0)
         fprintf(stderr, "geckotape: no %s for %s in this span\n", what.name, p->e->config->job.vs);
-    arena_release(&p->arena);
     arena_release(&coins);
     return st;
 }

@@ -129,6 +129,11 @@ enum st exporter_add(struct exporter *e, const struct rows *rows, struct err *er
     return st;
 }
 
+enum st exporter_cut(struct exporter *e, struct err *err)
+{
+    return e->parquet ? parquet_cut(e->parquet, err) : ST_OK;
+}
+
 /* ---- what the file says of itself ---- */
 
 static void add_word(struct buf *b, struct str word)

@@ -32,6 +32,9 @@ enum st exporter_begin(struct exporter *e, const struct columns *shown, const si
                        size_t n_sort, struct err *err) MUST_USE;
 enum st exporter_add(struct exporter *e, const struct rows *rows, struct err *err) MUST_USE;
 
+/* What follows begins its order anew. */
+enum st exporter_cut(struct exporter *e, struct err *err) MUST_USE;
+
 /* All rows are there: of what ("rows"), of which span, a step apart (0: no step). */
 struct export_what {
     const char *name;

@@ -383,6 +383,11 @@ enum st parquet_add(struct parquet *p, const struct cell *row, struct err *err)
                : ST_OK;
 }
 
+enum st parquet_cut(struct parquet *p, struct err *err)
+{
+    return p->chunks[0].n_rows > 0 ? put_group(p, err) : ST_OK;
+}
+
 /* ---- footer ---- */
 
 enum { TYPE_INT64 = 2, TYPE_DOUBLE = 5, TYPE_BYTES = 6 }; /* as the format numbers them */

@@ -52,6 +52,9 @@ void parquet_free(struct parquet *p);
 /* One row: n_columns cells. Errors are those of write; ST_REJECT: texts beyond all bounds. */
 enum st parquet_add(struct parquet *p, const struct cell *row, struct err *err) MUST_USE;
 
+/* End the row group here, if it has rows: where an order ends, or what filters will look for. */
+enum st parquet_cut(struct parquet *p, struct err *err) MUST_USE;
+
 /* The rest of the file; notes are its key-value metadata. */
 enum st parquet_finish(struct parquet *p, const struct parquet_note *notes, size_t n_notes,
                        struct err *err) MUST_USE;

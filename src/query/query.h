@@ -73,7 +73,7 @@ struct spark_query {
 
 /* The rows of a coin that came in [from, until). */
 struct rows_query {
-    struct str id, vs_currency;
+    struct str id, vs_currency; /* id empty: of all coins */
     int64_t from_us, until_us;
 };
 
@@ -195,8 +195,8 @@ struct query_driver {
     enum st (*ohlc)(struct query *q, const struct chart_query *args, struct arena *arena,
                     struct rows *ret_rows, struct err *err) MUST_USE;
 
-    /* Every row of a coin, oldest first, columns of market_table; rows that had not changed are not
-     * among them. */
+    /* Every row of a coin, oldest first, or of all, coin by coin by their ids; columns of
+     * market_table. Rows that had not changed are not among them. */
     enum st (*rows)(struct query *q, const struct rows_query *args, struct arena *arena,
                     struct rows *ret_rows, struct err *err) MUST_USE;
 

@@ -14,10 +14,11 @@ import oracle
 import parquet_reader
 import pytest
 import zstandard
-from gecko import BINARY, clean_env, gecko
+from gecko import BINARY, clean_env, gecko, market_body
 from oracle_past import HOUR
 from parquet_tables import dump_bytes, some_table
 from seeds import seeds
+from stores import SLOT0, make_tape
 from test_queries import SEEDS, SQL, make_world
 
 D = decimal.Decimal
@@ -189,6 +190,7 @@ def test_rows_are_those_of_the_store_each_once(world):
                               "where vs_currency = ? order by id, fetched_at, job_id", [vs]).fetchall()
             lines = export(urls["sqlite"], "rows", "--vs", vs, "--format", "jsonl", *span_of(jobs))
             rows = [json.loads(line, parse_float=D, parse_int=D) for line in lines_of(lines)]
+            rows.sort(key=lambda row: (row["id"].encode(), row["fetched_at"]))
             number = lambda x: None if x is None else D(repr(x) if isinstance(x, float) else x)  # noqa: E731
             assert [(r["id"], oracle.read_time(r["fetched_at"]), r["current_price"], r["ath"]) for r in rows] == [
                 (key, at // 1000 * 1000, number(price), number(ath)) for key, at, price, ath in want]
@@ -202,7 +204,8 @@ def test_a_span_and_coins_are_cut_from_all_rows(world):
     ids = sorted({row["id"] for row in everything if row["fetched_at"] < middle and row["id"].replace("-", "x").isalnum()})[:3]
     some = [json.loads(line) for line in lines_of(export(urls["sqlite"], "rows", *ids[::-1], ids[0], "--format", "jsonl", "--since",
                                                          span_of(jobs)[1], "--until", middle))]
-    assert some == [row for row in everything if row["id"] in ids and row["fetched_at"] < middle] and some
+    want = [row for row in everything if row["id"] in ids and row["fetched_at"] < middle]
+    assert some == sorted(want, key=lambda row: row["id"]) and some
 
 
 def test_files_are_packed_as_they_are_called(world, tmp_path):
@@ -226,3 +229,20 @@ def test_parquet_goes_through_a_pipe(world, tmp_path):
     gecko("export", *args, "--output", tmp_path / "x", check=0)
     assert done.stdout == (tmp_path / "x").read_bytes()
     assert parquet_reader.read(done.stdout).groups
+
+
+def test_a_number_of_more_digits_than_its_double_prints_is_kept(tmp_path):
+    """20 digits, of which a double prints 17 and yet is this very number."""
+    number = "10000000000000051200"
+    assert float(number) == int(number) and D(repr(float(number))) != D(number)
+    body = json.loads(market_body(3))
+    body[1]["max_supply"] = int(number)
+    make_tape(tmp_path / "data", [(SLOT0, "ok", [json.dumps(body).encode()])])
+    store = f"sqlite:{tmp_path}/market.db"
+    gecko("load", "--from", f"tape:{tmp_path}/data", "--sink", store, check=0)
+    lines = csv.DictReader(io.StringIO(gecko("query", "--from", store, "--columns", "all", "--format", "csv", check=0).stdout))
+    assert [D(line["max_supply"]) for line in lines if line["id"] == body[1]["id"]] == [D(number)]
+    gecko("export", "rows", "--from", store, "--since", "2026-11-23", "--until", "2026-11-24", "--output", tmp_path / "x.parquet", check=0)
+    file = parquet_reader.read(tmp_path / "x.parquet")
+    row = file.columns["id"].index(body[1]["id"])
+    assert stands_for(file.columns["max_supply"][row], "max_supply", json.loads(file.columns["exact"][row])) == D(number)

@@ -106,6 +106,7 @@
     X(QUERY_PRICED, query_priced)                 \
     X(QUERY_REFUSALS, query_refusals)             \
     X(QUERY_ROOM, query_room)                     \
+    X(QUERY_ROWS, query_rows)                     \
     X(QUERY_ROWS_OF, query_rows_of)               \
     X(QUERY_SEEN, query_seen)                     \
     X(QUERY_SPANS, query_spans)                   \

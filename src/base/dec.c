@@ -129,6 +129,35 @@ struct dec dec_round(struct dec d, int places)
     return rounded;
 }
 
+static int n_digits(int64_t mant)
+{
+    int n = 0;
+
+    for (; mant != 0; mant /= 10)
+        n++;
+    return n;
+}
+
+int dec_compare(struct dec a, struct dec b)
+{
+    const int sign_a = (a.mant > 0) - (a.mant < 0), sign_b = (b.mant > 0) - (b.mant < 0);
+    __extension__ __int128 wide_a = a.mant, wide_b = b.mant;
+
+    if (sign_a != sign_b || sign_a == 0)
+        return sign_a - sign_b;
+    if (a.exp != b.exp) {
+        /* of one magnitude, so that the scaling below stays within 128 bits */
+        const int size_a = n_digits(a.mant) + a.exp, size_b = n_digits(b.mant) + b.exp;
+        if (size_a != size_b)
+            return size_a > size_b ? sign_a : -sign_a;
+        for (int exp = a.exp; exp > b.exp; exp--)
+            wide_a *= 10;
+        for (int exp = b.exp; exp > a.exp; exp--)
+            wide_b *= 10;
+    }
+    return (wide_a > wide_b) - (wide_a < wide_b);
+}
+
 bool dec_to_i64(struct dec d, int64_t *ret_value)
 {
     int64_t value = d.mant;

@@ -39,6 +39,9 @@ struct dec dec_of(int64_t value);
  * had no digits to lose. */
 struct dec dec_round(struct dec d, int places);
 
+/* < 0, 0, > 0: how one exact decimal compares with another. */
+int dec_compare(struct dec a, struct dec b);
+
 /* True when the decimal is an integer that int64_t holds. */
 bool dec_to_i64(struct dec d, int64_t *ret_value);
 

@@ -145,7 +145,30 @@ static void dec_rounds_to_places(void)
     }
 }
 
+static void dec_compares_exactly(void)
+{
+    static const char *const grow[] = {"-1e300",  "-12.51",
+                                       "-12.5",   "-1e-300",
+                                       "0",       "1e-300",
+                                       "0.09999", "0.1",
+                                       "9.9",     "9.999999999999999",
+                                       "10",      "10.00000000000001",
+                                       "99",      "100",
+                                       "101",     "123456789012345678",
+                                       "1e40"};
+
+    for (size_t i = 0; i < sizeof(grow) / sizeof(grow[0]); i++)
+        for (size_t k = 0; k < sizeof(grow) / sizeof(grow[0]); k++) {
+            struct dec a, b;
+            CHECK_EQ(dec_parse(str_of(grow[i]), &a), DEC_OK);
+            CHECK_EQ(dec_parse(str_of(grow[k]), &b), DEC_OK);
+            const int order = dec_compare(a, b);
+            CHECK_EQ((order > 0) - (order < 0), (i > k) - (i < k));
+        }
+}
+
 TAP_MAIN(TAP_CASE(dec_is_canonical), TAP_CASE(dec_refuses_what_json_refuses),
          TAP_CASE(dec_refuses_what_is_long_by_its_grammar_first),
          TAP_CASE(dec_says_when_it_is_not_exact), TAP_CASE(dec_knows_when_a_double_is_enough),
-         TAP_CASE(dec_formats_what_it_parsed), TAP_CASE(dec_rounds_to_places))
+         TAP_CASE(dec_formats_what_it_parsed), TAP_CASE(dec_rounds_to_places),
+         TAP_CASE(dec_compares_exactly))

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Candles in SQLite and PostgreSQL against an oracle of Python alone, whatever comes in whatever order."""
 
+import contextlib
+import sqlite3
+
 import oracle_candles
 import pytest
 from gecko import gecko
@@ -47,6 +50,24 @@ class Pair:
     def check(self, where):
         return [oracle_candles.check(tables, where) for tables in (oracle_candles.read_sqlite(self.path), oracle_candles.read_postgres(self.server))]
 
+    def candles(self):
+        """As the stores have them, to the byte."""
+        with contextlib.closing(sqlite3.connect(self.path)) as db:
+            columns = [row[1] for row in db.execute("pragma table_info(candle)")]
+            rows = db.execute(f"select {', '.join(f'quote({column})' for column in columns)} from candle order by step, start, job_id, coin_id")
+            return rows.fetchall(), self.server.psql("select t::text from geckotape.candle as t order by step, start, job_id, coin_id").splitlines()
+
+    def check_sql(self, data, where):
+        """What was made while polls were stored is what SQL makes of their rows alone."""
+        stored, gone = self.candles(), "delete from candle; delete from candle_upkeep;"
+        with contextlib.closing(sqlite3.connect(self.path)) as db:
+            db.executescript(gone)
+        self.server.psql(f"set search_path to geckotape; {gone}")
+        self.load(data)
+        for got, want in zip(stored, self.candles(), strict=True):
+            wrong = sorted({*got} ^ {*want})
+            assert not wrong, "\n".join([f"{len(wrong)} of {len(want)} candles differ {where}", *(f"{'got ' if w in got else 'want'} {w}" for w in wrong[:8])])
+
     def age(self):
         """As another version of the transform would have left both."""
         age(self.path)
@@ -84,3 +105,27 @@ def test_candles_of_a_whole_market_are_as_those_of_a_few_coins(server, tmp_path)
     assert min(pair.load(tmp_path / "one")) > 1000
     make_tape(tmp_path / "one", polls[60:])
     assert min(pair.load(tmp_path / "one")) > 1000
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_candles_kept_in_memory_are_those_that_sql_makes(seed, server, tmp_path):
+    """Several transactions of one process; others end, and begin, anywhere in a bucket; then polls are made anew, and late ones come."""
+    maker = Maker(seed)
+    pair = Pair(server, tmp_path / "x.db")
+    one, other = tmp_path / "one", tmp_path / "other"
+    step = maker.random.choice([20, 30, 50]) * S_US
+    polls, at = polls_of(maker, 420, SLOT0, step, maker.random.choice([1, 6]) * S_US), 0
+    for cut in [*sorted(maker.random.sample(range(1, len(polls)), 4)), len(polls)]:
+        make_tape(one, polls[at:cut])
+        pair.load(one)
+        at = cut
+    pair.check_sql(one, "after loads")
+    pair.replay(one, "--force")
+    pair.check("after a replay")
+    pair.check_sql(one, "after a replay")
+    slots = maker.random.sample(range(len(polls)), 20)
+    make_tape(other, [(polls[i][0] + step // 2, "ok", *polls[i][2:]) for i in sorted(slots)])
+    pair.load(other)
+    pair.check_sql(one, "after late polls")
+    pair.replay(one, "--force", "--since", "2026-11-23T14:37:10Z")
+    pair.check_sql(one, "after a replay of a part")

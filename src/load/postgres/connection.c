@@ -116,6 +116,7 @@ struct postgres_connection *postgres_new(struct postgres_url *url, size_t size)
     c->answer_timeout_ms = ANSWER_TIMEOUT_MS;
     c->statements = mem_new(N_POSTGRES_PLACES, sizeof(*c->statements));
     copy_init(&c->copy);
+    buf_init(&c->candles, COPY_MAX_BYTES);
     pipe_init(&c->pipe);
     return c;
 }
@@ -138,6 +139,7 @@ void postgres_close(struct db *db)
     mem_free(c->statements);
     mem_free(c->refused);
     copy_release(&c->copy);
+    buf_release(&c->candles);
     pipe_release(&c->pipe);
     PQfinish(c->pg);
     postgres_url_release(&c->url);
@@ -426,6 +428,8 @@ static const struct db_engine postgres_engine = {
     .run_script = postgres_run,
     .insert_row = postgres_insert_row,
     .end_rows = postgres_end_rows,
+    .insert_candle = postgres_insert_candle,
+    .end_candles = postgres_end_candles,
     .settle_rows = postgres_settle_rows,
     .keep_pages = postgres_keep_pages,
     .begin = begin,

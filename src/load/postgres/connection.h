@@ -48,8 +48,9 @@ struct postgres_connection {
     struct pipe pipe;
     bool can_redial; /* the transaction has got no answer so far: it can begin on another one */
     struct copy copy;
-    size_t n_put;    /* bytes of it that the server was given; rows, in bulk */
-    bool is_copying; /* COPY goes on */
+    size_t n_put;       /* bytes of it that the server was given; rows, in bulk */
+    bool is_copying;    /* COPY goes on */
+    struct buf candles; /* that go by a COPY of their own */
     enum savepoint savepoint;
     struct db_refused *refused; /* rows of the last poll that the server would not take */
     size_t n_refused, max_refused;

@@ -215,6 +215,28 @@ enum st copy_add(struct copy *c, const struct table *t, const struct db_row *row
     return ST_OK;
 }
 
+enum st copy_add_candle(struct buf *b, const struct db_candle *candle, struct err *err)
+{
+    const size_t room = 2 + DB_N_CANDLE_COLUMNS * (4 + COPY_MAX_NUMBER);
+
+    char *start = buf_room(b, room), *p = start;
+    if (start == NULL)
+        return err_set(err, ST_AGAIN, "no memory for %zu bytes of candles", b->len + room);
+    put_u16(p, DB_N_CANDLE_COLUMNS);
+    p = add_i32(p + 2, (int32_t)candle->step);
+    p = add_i64(p, timestamp_of_us(candle->start_us));
+    p = add_i32(p, (int32_t)candle->job_id);
+    p = add_i32(p, (int32_t)candle->coin_id);
+    for (int i = 0; i < N_CANDLE_VALUES; i++)
+        p = add_cell(p, &candle->values[i]);
+    p = add_cell(p, &candle->first_at);
+    p = add_cell(p, &candle->last_at);
+    p = add_i32(p, (int32_t)candle->n_rows);
+    p = add_i32(p, (int32_t)candle->n_unpriced);
+    buf_added(b, (size_t)(p - start));
+    return ST_OK;
+}
+
 struct str copy_rows(const struct copy *c, size_t first, size_t end)
 {
     size_t from = c->rows[first].start, until = end < c->n ? c->rows[end].start : c->bytes.len;

@@ -35,6 +35,9 @@ void copy_clear(struct copy *c);
 enum st copy_add(struct copy *c, const struct table *t, const struct db_row *row,
                  struct err *err) MUST_USE;
 
+/* A candle behind those that are in b. */
+enum st copy_add_candle(struct buf *b, const struct db_candle *candle, struct err *err) MUST_USE;
+
 /* The bytes of rows [first, end). */
 struct str copy_rows(const struct copy *c, size_t first, size_t end);
 

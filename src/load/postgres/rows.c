@@ -214,11 +214,41 @@ enum st postgres_settle_rows(struct db *db, struct err *err)
     return st;
 }
 
+enum st postgres_insert_candle(struct db *db, const struct db_candle *candle, struct err *err)
+{
+    return copy_add_candle(&postgres_of(db)->candles, candle, err);
+}
+
+enum st postgres_end_candles(struct db *db, struct err *err)
+{
+    struct postgres_connection *c = postgres_of(db);
+    PGresult *result = NULL;
+
+    if (c->candles.len == 0)
+        return ST_OK;
+    enum st st = postgres_settle(db, err);
+    if (st != ST_OK)
+        return st;
+    if (PQsendQuery(c->pg, "COPY candle (" DB_CANDLE_COLUMNS ") FROM STDIN BINARY") == 1)
+        result = postgres_wait_while_good(c);
+    if (PQresultStatus(result) == PGRES_COPY_IN) {
+        PQclear(result);
+        c->is_copying = true;
+        result = put(c, COPY_HEADER) && put(c, buf_str(&c->candles)) ? end_copy(c) : NULL;
+    }
+    buf_clear(&c->candles);
+    if (!postgres_is_good(result))
+        st = postgres_error(c->pg, result, db->shown, err);
+    PQclear(result);
+    return st;
+}
+
 void postgres_give_up_rows(struct db *db)
 {
     struct postgres_connection *c = postgres_of(db);
 
     copy_clear(&c->copy);
+    buf_clear(&c->candles);
     if (c->is_copying && PQputCopyEnd(c->pg, "given up") == 1)
         PQclear(postgres_wait_while_good(c));
     c->is_copying = false;

@@ -11,6 +11,10 @@ enum st postgres_end_rows(struct db *db, const struct db_refused **ret_refused, 
                           struct err *err) MUST_USE;
 enum st postgres_settle_rows(struct db *db, struct err *err) MUST_USE;
 
+enum st postgres_insert_candle(struct db *db, const struct db_candle *candle,
+                               struct err *err) MUST_USE;
+enum st postgres_end_candles(struct db *db, struct err *err) MUST_USE;
+
 /* Of a transaction that is rolled back. */
 void postgres_give_up_rows(struct db *db);
 

@@ -35,7 +35,22 @@ static enum st drop(struct store *s, int64_t from_us, int64_t len_us, struct err
     struct stmt *stmt;
     enum st st = prepare(s, DB_DROP_CANDLES, from_us, len_us, &stmt, err);
 
-    return st == ST_OK ? db_run(&s->db, stmt, err) : st;
+    return st == ST_OK ? db_run_later(&s->db, stmt, err) : st;
+}
+
+/* Write a bucket's candles as they are in memory, if they are there. */
+static enum st write_known(struct store *s, enum bucket_level level, int64_t from_us,
+                           int64_t len_us, int64_t *n_made, bool *ret_is_known, struct err *err)
+{
+    const struct buckets *b = buckets_of(&s->buckets, s->job_id);
+    const struct bucket *bucket;
+
+    enum st st = buckets_find(b, &s->db, level, from_us, &bucket, err);
+    *ret_is_known = st == ST_OK && bucket;
+    if (!*ret_is_known)
+        return st == ST_OK ? db_end_candles(&s->db, err) : st; /* SQL may need those before */
+    st = drop(s, from_us, len_us, err);
+    return st == ST_OK ? buckets_write(b, bucket, &s->db, n_made, err) : st;
 }
 
 /* What rows that polls left out add to a bucket of 5 minutes. */
@@ -67,8 +82,12 @@ static enum st flatten(struct store *s, int64_t from_us, int64_t *n_made, struct
 static enum st build(struct store *s, int64_t from_us, int64_t *n_made, struct err *err)
 {
     struct stmt *stmt;
+    bool is_known;
 
-    enum st st = drop(s, from_us, CANDLE_5M_US, err);
+    enum st st = write_known(s, BUCKET_5M, from_us, CANDLE_5M_US, n_made, &is_known, err);
+    if (st != ST_OK || is_known)
+        return st;
+    st = drop(s, from_us, CANDLE_5M_US, err);
     if (st == ST_OK)
         st = prepare(s, DB_BUILD_CANDLES, from_us, CANDLE_5M_US, &stmt, err);
     if (st == ST_OK)
@@ -83,8 +102,15 @@ static enum st sum(struct store *s, int64_t from_us, int64_t len_us, int64_t par
                    struct err *err)
 {
     struct stmt *stmt;
+    bool is_known = false;
+    int64_t n_made = 0;
 
-    enum st st = drop(s, from_us, len_us, err);
+    enum st st = len_us == CANDLE_1H_US
+                     ? write_known(s, BUCKET_1H, from_us, len_us, &n_made, &is_known, err)
+                     : db_end_candles(&s->db, err);
+    if (st != ST_OK || is_known)
+        return st;
+    st = drop(s, from_us, len_us, err);
     if (st == ST_OK)
         st = prepare(s, DB_SUM_CANDLES, from_us, len_us, &stmt, err);
     if (st != ST_OK)
@@ -94,6 +120,22 @@ static enum st sum(struct store *s, int64_t from_us, int64_t len_us, int64_t par
 }
 
 /* ---- what rows touch ---- */
+
+void candles_add(struct store *s, const struct store_poll *poll, bool may_skip,
+                 const struct sink_result *result)
+{
+    const struct buckets_poll added = {.load = poll->load,
+                                       .coin_ids = s->rows.coin_ids,
+                                       .may_skip = may_skip,
+                                       .n_stored = result->n_stored,
+                                       .n_unchanged = result->n_unchanged};
+    struct buckets *b = buckets_of(&s->buckets, poll->job_id);
+
+    if (result->n_refused == 0)
+        buckets_add(&s->buckets, poll->job_id, &added);
+    else if (b)
+        buckets_forget(b);
+}
 
 enum st candles_touch(struct store *s, int64_t from_us, int64_t to_us, struct err *err)
 {
@@ -305,7 +347,10 @@ enum st candles_update(struct store *s, struct err *err)
         st = mend(s, made.frozen_us, made.built_us, err);
     if (st == ST_OK && is_due(&made))
         st = advance(s, made.built_us, made.goal_us, err);
-    return st;
+    struct buckets *b = buckets_of(&s->buckets, s->job_id);
+    if (b)
+        buckets_drop_old(b);
+    return st == ST_OK ? db_end_candles(&s->db, err) : st;
 }
 
 /* A step for one job; *ret_is_due: there was one to do. */

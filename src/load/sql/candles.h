@@ -7,7 +7,8 @@
  * A job's candles are made up to a moment, its upkeep (table candle_upkeep): every bucket that ends
  * by then is as its rows are, others are not there. The transaction that stores a poll whose slot
  * is in a later bucket makes those before; one that changes rows of before makes theirs anew. What
- * is left to do, as in a store that was made before there were candles, is done in steps.
+ * is left to do, as in a store that was made before there were candles, is done in steps. Where
+ * their polls came one after the other they are known already (buckets.h); else SQL reads rows.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef LOAD_SQL_CANDLES_H
@@ -27,6 +28,10 @@ static inline int64_t candle_first_slot(int64_t from_us)
 {
     return time_floor(from_us, CANDLE_1H_US) - CANDLE_1H_US;
 }
+
+/* Remember what the rows make of candles; they were stored, but the unchanged ones if may_skip. */
+void candles_add(struct store *s, const struct store_poll *poll, bool may_skip,
+                 const struct sink_result *result);
 
 /* Rows that came in [from, to] were stored, or taken away, in this transaction. */
 enum st candles_touch(struct store *s, int64_t from_us, int64_t to_us, struct err *err) MUST_USE;

@@ -211,6 +211,16 @@ enum st db_end_rows(struct db *db, const struct db_refused **ret_refused, size_t
     return db->engine->end_rows ? db->engine->end_rows(db, ret_refused, ret_n, err) : ST_OK;
 }
 
+enum st db_insert_candle(struct db *db, const struct db_candle *candle, struct err *err)
+{
+    return db->engine->insert_candle(db, candle, err);
+}
+
+enum st db_end_candles(struct db *db, struct err *err)
+{
+    return db->engine->end_candles ? db->engine->end_candles(db, err) : ST_OK;
+}
+
 enum st db_keep_pages(struct db *db, const struct db_pages *pages, struct err *err)
 {
     return db->engine->keep_pages ? db->engine->keep_pages(db, pages, err) : ST_OK;

@@ -25,6 +25,7 @@
     X(ADD_POLL, add_poll)                   \
     X(ADD_QUARANTINE, add_quarantine)       \
     X(ADD_VERSION, add_version)             \
+    X(CANDLE_POLLS, candle_polls)           \
     X(CARRY_CANDLES, carry_candles)         \
     X(CLOSE_ABSENCE, close_absence)         \
     X(COUNT_KEPT, count_kept)               \
@@ -196,6 +197,31 @@ struct db_refused {
     char why[200];
 };
 
+/* The values of a candle, in the order of the table's columns. */
+enum db_candle_value {
+    CANDLE_OPEN,
+    CANDLE_HIGH,
+    CANDLE_LOW,
+    CANDLE_CLOSE,
+    CANDLE_OPEN_MARKET_CAP,
+    CANDLE_OPEN_TOTAL_VOLUME,
+    CANDLE_MARKET_CAP,
+    CANDLE_TOTAL_VOLUME,
+    N_CANDLE_VALUES
+};
+
+#define DB_CANDLE_COLUMNS                                                                        \
+    "step, start, job_id, coin_id, open, high, low, close, open_market_cap, open_total_volume, " \
+    "market_cap, total_volume, first_at, last_at, rows, unpriced"
+#define DB_N_CANDLE_COLUMNS 16
+
+struct db_candle {
+    int64_t step, start_us, job_id, coin_id;
+    struct cell values[N_CANDLE_VALUES]; /* NUM that are exact, without a text; NULL */
+    struct cell first_at, last_at;       /* TIME; NULL: it has no price */
+    int64_t n_rows, n_unpriced;
+};
+
 /* Whose rows had a slot before? */
 enum db_had { DB_HAD_NONE, DB_HAD_OWN, DB_HAD_OTHER };
 
@@ -237,6 +263,11 @@ struct db_engine {
     enum st (*settle_rows)(struct db *db, struct err *err) MUST_USE;
     enum st (*end_rows)(struct db *db, const struct db_refused **ret_refused, size_t *ret_n,
                         struct err *err) MUST_USE;
+    /* NULL: a reader makes none */
+    enum st (*insert_candle)(struct db *db, const struct db_candle *candle,
+                             struct err *err) MUST_USE;
+    /* NULL: insert_candle() was all */
+    enum st (*end_candles)(struct db *db, struct err *err) MUST_USE;
     /* NULL: it keeps none */
     enum st (*keep_pages)(struct db *db, const struct db_pages *pages, struct err *err) MUST_USE;
     enum st (*begin)(struct db *db, struct err *err) MUST_USE;
@@ -320,6 +351,10 @@ enum st db_insert_row(struct db *db, const struct db_row *row, struct err *err) 
 enum st db_end_rows(struct db *db, const struct db_refused **ret_refused, size_t *ret_n,
                     struct err *err) MUST_USE;
 enum st db_settle_rows(struct db *db, struct err *err) MUST_USE;
+
+/* Candles that are not there yet; they are after db_end_candles(), which rows do not wait for. */
+enum st db_insert_candle(struct db *db, const struct db_candle *candle, struct err *err) MUST_USE;
+enum st db_end_candles(struct db *db, struct err *err) MUST_USE;
 
 /* Keep the answers beside the rows, where the sink was told to; those of another poll go. */
 enum st db_keep_pages(struct db *db, const struct db_pages *pages, struct err *err) MUST_USE;

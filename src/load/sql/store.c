@@ -21,6 +21,7 @@ void store_begin(struct store *s, int64_t job_id, enum row_table table, enum sto
 void store_forget(struct store *s)
 {
     coin_cache_clear(&s->coins);
+    buckets_forget_all(&s->buckets);
     s->touched.n = 0;
 }
 
@@ -35,6 +36,7 @@ void store_release(struct store *s)
     coin_list_release(&s->back);
     coin_list_release(&s->rows);
     coin_list_release(&s->spans);
+    buckets_release(&s->buckets);
 }
 
 static enum st add_refused(struct store *s, const struct store_poll *poll,
@@ -169,6 +171,8 @@ enum st store_insert_rows(struct store *s, const struct store_poll *poll, bool m
 
     enum st st = db_table(&s->db)->is_of_coins ? insert_coins(s, poll, may_skip, result, err)
                                                : insert_texts(s, poll, result, err);
+    if (st == ST_OK && s->db.table == TABLE_MARKET)
+        candles_add(s, poll, may_skip, result);
     return st == ST_OK ? candles_touch(s, is_early ? end->started_us : end->slot_us,
                                        end->fetched_at_us, err)
                        : st;

@@ -4,6 +4,7 @@
 #define LOAD_SQL_STORE_H
 
 #include "load/sql/before.h"
+#include "load/sql/buckets.h"
 #include "load/sql/coins.h"
 #include "transform/drift.h"
 
@@ -31,6 +32,7 @@ struct store {
     struct buf drift; /* of the poll at hand, as text */
     struct coin_list
         spans; /* candles.c: from when until when rows are of that this transaction changed */
+    struct buckets_of_jobs buckets; /* what polls that were stored make of them */
     bool has_candles_due; /* there are more candles to make than the last transaction did */
 };
 

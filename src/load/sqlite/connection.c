@@ -183,6 +183,7 @@ static const struct db_engine sqlite_engine = {
     .changes = changes,
     .run_script = run_script,
     .insert_row = sqlite_insert_row,
+    .insert_candle = sqlite_insert_candle,
     .begin = begin,
     .commit = commit,
     .rollback = rollback,

@@ -20,6 +20,7 @@ struct sqlite_connection {
     sqlite3 *handle; /* NULL: none */
     struct sqlite_stmt statements[N_DB_PLACES];
     sqlite3_stmt *insert_row[N_ROW_TABLES]; /* (slot, job_id, key, columns …) */
+    sqlite3_stmt *insert_candle;
 };
 
 static inline struct sqlite_connection *sqlite_of(struct db *db)

@@ -254,12 +254,37 @@ enum st sqlite_insert_row(struct db *db, const struct db_row *row, struct err *e
     return step_handle(db, *handle, &has_row, err);
 }
 
+enum st sqlite_insert_candle(struct db *db, const struct db_candle *candle, struct err *err)
+{
+    static const struct str text = STR("INSERT INTO candle (" DB_CANDLE_COLUMNS
+                                       ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    sqlite3_stmt **handle = &sqlite_of(db)->insert_candle;
+    bool has_row;
+    int at = 0;
+
+    enum st st = *handle ? ST_OK : make_statement(db, text, handle, err);
+    if (st != ST_OK)
+        return st;
+    sqlite3_bind_int64(*handle, ++at, candle->step);
+    sqlite3_bind_int64(*handle, ++at, candle->start_us);
+    sqlite3_bind_int64(*handle, ++at, candle->job_id);
+    sqlite3_bind_int64(*handle, ++at, candle->coin_id);
+    for (int i = 0; i < N_CANDLE_VALUES; i++)
+        bind_cell(db, *handle, ++at, &candle->values[i]);
+    bind_cell(db, *handle, ++at, &candle->first_at);
+    bind_cell(db, *handle, ++at, &candle->last_at);
+    sqlite3_bind_int64(*handle, ++at, candle->n_rows);
+    sqlite3_bind_int64(*handle, ++at, candle->n_unpriced);
+    return step_handle(db, *handle, &has_row, err);
+}
+
 void sqlite_reset_all(struct sqlite_connection *c)
 {
     for (size_t i = 0; i < N_DB_PLACES; i++)
         sqlite3_reset(c->statements[i].handle);
     for (size_t i = 0; i < N_ROW_TABLES; i++)
         sqlite3_reset(c->insert_row[i]);
+    sqlite3_reset(c->insert_candle);
 }
 
 void sqlite_finalize_all(struct sqlite_connection *c)
@@ -272,4 +297,6 @@ void sqlite_finalize_all(struct sqlite_connection *c)
         sqlite3_finalize(c->insert_row[i]);
         c->insert_row[i] = NULL;
     }
+    sqlite3_finalize(c->insert_candle);
+    c->insert_candle = NULL;
 }

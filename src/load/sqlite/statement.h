@@ -21,6 +21,8 @@ bool sqlite_get_cell(struct stmt *stmt, int column, enum cell_kind kind, struct 
 #define SQLITE_TEXTS_OF_IDS "SELECT value FROM json_each(:ids)"
 
 enum st sqlite_insert_row(struct db *db, const struct db_row *row, struct err *err) MUST_USE;
+enum st sqlite_insert_candle(struct db *db, const struct db_candle *candle,
+                             struct err *err) MUST_USE;
 
 /* Reset all of a connection's, or give them back. */
 void sqlite_reset_all(struct sqlite_connection *c);

@@ -400,8 +400,9 @@ enum st alert_store_next(struct alert_store *s, const char *rule, int64_t now_us
     /* a time that lies beyond all backoffs is of a clock that was wrong */
     enum st st = prepare(s, &stmt, err,
                          "SELECT number, id, at, said, value, before, job, currency, is_simulated,"
-                         " n_earlier, n_tries, iif(retry_at > ?2 + ?3, 0, max(retry_at - ?2, 0))"
-                         " AS due FROM outbox WHERE rule = ?1 AND NOT is_held AND refused = ''"
+                         " n_earlier, n_tries, CASE WHEN retry_at > ?2 + ?3 THEN 0"
+                         " ELSE max(retry_at - ?2, 0) END AS due FROM outbox WHERE rule = ?1 AND "
+                         "NOT is_held AND refused = ''"
                          " ORDER BY due, number LIMIT 1",
                          "tii", rule, now_us, ALERT_BACKOFF_MAX_US);
     if (st == ST_OK)

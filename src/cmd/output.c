@@ -81,11 +81,12 @@ static bool is_same_file(int fd, const char *path)
            a.st_ino == b.st_ino;
 }
 
-/* Ours alone and empty. Who had it before may have renamed it meanwhile: then once more. */
+/* Ours alone and empty, and no link that somebody laid there. Who had it before may have renamed it
+ * meanwhile: then once more. */
 static enum st open_temporary(struct output *o, struct err *err)
 {
     for (;;) {
-        o->fd = open(o->temporary, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+        o->fd = open(o->temporary, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
         if (o->fd < 0)
             return err_sys(err, ST_FATAL, errno, "%s", o->temporary);
         if (flock(o->fd, LOCK_EX | LOCK_NB) != 0)

@@ -39,6 +39,15 @@ def test_a_file_is_made_anew_and_leaves_nothing_beside_it(store, form, tmp_path)
     assert file.read_bytes() == first
 
 
+def test_a_link_where_it_writes_is_not_followed(store, tmp_path):
+    other = tmp_path / "another's"
+    other.write_text("kept")
+    (tmp_path / "x.csv.tmp").symlink_to(other)
+    done = gecko(*args(store, "--output", tmp_path / "x.csv"), check=1)
+    assert "x.csv.tmp" in done.stderr and other.read_text() == "kept"
+    assert not (tmp_path / "x.csv").exists() and (tmp_path / "x.csv.tmp").is_symlink()
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_a_full_disk_leaves_what_was_there(store, form, tmp_path):
     file = tmp_path / f"x.{form}"

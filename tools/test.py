@@ -7,6 +7,7 @@ test.py --build DIR --suite NAME    one suite in a build directory that exists
 """
 import argparse
 import glob
+import json
 import os
 import re
 import subprocess
@@ -43,16 +44,28 @@ class Counts:
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
 
 
-def outcomes(junit):
-    """What meson's report says of each case of a test program."""
+def outcomes(directory):
+    """What meson's reports say of each case of a test program; a program that failed though none of its cases did has one for that."""
+    logs = os.path.join(ROOT, directory, "meson-logs")
     found = {}
-    if os.path.exists(junit):
-        for suite in ElementTree.parse(junit).getroot().iter("testsuite"):
-            for case in suite.iter("testcase"):
-                is_failed = case.find("failure") is not None or case.find("error") is not None
-                found[suite.get("name"), case.get("name")] = \
-                    "failed" if is_failed else "skipped" if case.find("skipped") is not None else "passed"
+    if not os.path.exists(os.path.join(logs, "testlog.junit.xml")):
+        return found
+    for suite in ElementTree.parse(os.path.join(logs, "testlog.junit.xml")).getroot().iter("testsuite"):
+        for case in suite.iter("testcase"):
+            is_failed = case.find("failure") is not None or case.find("error") is not None
+            found[suite.get("name"), case.get("name")] = \
+                "failed" if is_failed else "skipped" if case.find("skipped") is not None else "passed"
+    failed = {name_of(program) for (program, _), outcome in found.items() if outcome == "failed"}
+    with open(os.path.join(logs, "testlog.json"), encoding="utf-8") as log:
+        for program in map(json.loads, log):
+            if program["result"] not in ("OK", "SKIP", "EXPECTEDFAIL") and name_of(program["name"]) not in failed:
+                found[program["name"], f"ended with {program['result']}"] = "failed"  # no time, a crash behind the last case
     return found
+
+
+def name_of(program):
+    """As meson takes it: reports have project and suite in front."""
+    return program.rsplit(" / ", 1)[-1]
 
 
 def why(junit, program, most=60):
@@ -82,22 +95,18 @@ def meson_test(directory, suites, counts):
     env, reports = sanitizers(directory)
     junit = os.path.join(ROOT, directory, "meson-logs", "testlog.junit.xml")
 
+    if os.path.exists(junit):
+        os.unlink(junit)
     code = subprocess.run([*command, "--num-processes", str(AT_ONCE), *chosen], env=env, check=False).returncode
-    cases = outcomes(junit)
+    cases = outcomes(directory)
     failed = [case for case, outcome in cases.items() if outcome == "failed"]
     for program, name in failed:
         print(f"FAILED  {program}: {name}", flush=True)
     for program in sorted({program for program, _ in failed}):
         print(f"{program}\n{why(junit, program)}", flush=True)
-    programs = sorted({program.rsplit(" / ", 1)[-1] for program, _ in failed})
+    programs = sorted({name_of(program) for program, _ in failed})
     if 0 < len(programs) <= MAX_AGAIN and not glob.glob(reports + ".*"):
-        os.unlink(junit)
-        subprocess.run([*command, "--num-processes", "1", *programs], env=env, check=False)
-        alone = outcomes(junit)
-        cases |= alone
-        for program, name in failed:
-            if alone.get((program, name)) == "passed":
-                print(f"AGAIN   {program}: {name}: failed beside others, passed by itself")
+        cases = again([*command, "--num-processes", "1", *programs], env, directory, cases)
     for outcome in cases.values():
         counts.add(outcome)
     if code != 0 and not failed:
@@ -107,6 +116,18 @@ def meson_test(directory, suites, counts):
         counts.add("failed")
         with open(report, encoding="utf-8", errors="replace") as text:
             print(f"FAILED  {directory}: a sanitizer reports\n{text.read(8000)}", flush=True)
+
+
+def again(command, env, directory, cases):
+    """Run by themselves the programs that failed beside others. Returns the cases as they are then: of a program that ended well its own."""
+    os.unlink(os.path.join(ROOT, directory, "meson-logs", "testlog.junit.xml"))
+    subprocess.run(command, env=env, check=False)
+    alone = outcomes(directory)
+    good = {name_of(program) for program, _ in alone} - {name_of(program) for (program, _), outcome in alone.items() if outcome == "failed"}
+    for (program, name), outcome in cases.items():
+        if outcome == "failed" and name_of(program) in good:
+            print(f"AGAIN   {program}: {name}: failed beside others, passed by itself")
+    return {case: outcome for case, outcome in cases.items() if name_of(case[0]) not in good} | alone
 
 
 def build(directory, options, counts):

@@ -6,59 +6,6 @@
 
 #define SET_BACK_US (3600 * US_PER_S) /* by less a clock catches up: no earlier slot is polled */
 
-/* Products of two mantissas: at most 10^37. */
-__extension__ typedef __int128 wide;
-
-struct product {
-    wide mant;
-    int exp;
-};
-
-/* ---- exact comparison ---- */
-
-static struct product multiply(struct dec a, struct dec b)
-{
-    return (struct product){.mant = (wide)a.mant * b.mant, .exp = a.exp + b.exp};
-}
-
-static int n_digits(wide mant)
-{
-    int n = 0;
-
-    for (; mant != 0; mant /= 10)
-        n++;
-    return n;
-}
-
-static int compare_products(struct product a, struct product b)
-{
-    const int sign_a = (a.mant > 0) - (a.mant < 0), sign_b = (b.mant > 0) - (b.mant < 0);
-
-    if (sign_a != sign_b || sign_a == 0)
-        return sign_a - sign_b;
-    /* of one magnitude, so that the scaling below stays within it */
-    const int size_a = n_digits(a.mant) + a.exp, size_b = n_digits(b.mant) + b.exp;
-    if (size_a != size_b)
-        return size_a > size_b ? sign_a : -sign_a;
-    for (; a.exp > b.exp; a.exp--)
-        a.mant *= 10;
-    for (; b.exp > a.exp; b.exp--)
-        b.mant *= 10;
-    return (a.mant > b.mant) - (a.mant < b.mant);
-}
-
-int alert_compare(struct dec a, struct dec b)
-{
-    const struct dec one = dec_of(1);
-
-    const int order = compare_products(multiply(a, one), multiply(b, one));
-    if (order != 0)
-        return order;
-    if (!a.is_exact) /* more digits follow: it is farther from 0 */
-        return a.mant > 0 ? 1 : -1;
-    return b.is_exact ? 0 : b.mant > 0 ? -1 : 1;
-}
-
 static bool holds(enum alert_op op, int order)
 {
     switch (op) {
@@ -163,9 +110,9 @@ static enum truth judge_change(const struct alert_rule *rule, struct alert_state
     if (before && before->value.mant > 0) {
         event->before = *before;
         /* (value - before) / before > p%   <=>   value * 100 > before * (100 + p) */
-        truth = truth_of(
-            holds(rule->op, compare_products(multiply(seen->value, dec_of(100)),
-                                             multiply(before->value, hundred_plus(rule->limit)))));
+        truth =
+            truth_of(holds(rule->op, dec_compare_products(seen->value, dec_of(100), before->value,
+                                                          hundred_plus(rule->limit))));
     }
     alert_note(rule, state, seen);
     return truth;
@@ -209,7 +156,7 @@ static enum truth judge_condition(const struct alert_rule *rule, struct alert_st
 {
     switch (rule->kind) {
     case ALERT_VALUE:
-        return seen->has_value ? truth_of(holds(rule->op, alert_compare(seen->value, rule->limit)))
+        return seen->has_value ? truth_of(holds(rule->op, dec_compare(seen->value, rule->limit)))
                                : UNKNOWN;
     case ALERT_CHANGE:
         return judge_change(rule, state, seen, event);
@@ -219,9 +166,9 @@ static enum truth judge_condition(const struct alert_rule *rule, struct alert_st
         return judge_gap(rule, state, seen, event);
     case ALERT_BUDGET: /* left * 100 < budget * limit */
         return seen->has_value && seen->budget > 0
-                   ? truth_of(holds(rule->op,
-                                    compare_products(multiply(seen->value, dec_of(100)),
-                                                     multiply(dec_of(seen->budget), rule->limit))))
+                   ? truth_of(
+                         holds(rule->op, dec_compare_products(seen->value, dec_of(100),
+                                                              dec_of(seen->budget), rule->limit)))
                    : UNKNOWN;
     }
     return UNKNOWN;

@@ -62,7 +62,4 @@ void alert_note(const struct alert_rule *rule, struct alert_state *state,
 void alert_state_add_sample(struct alert_state *state, const struct alert_sample *sample);
 void alert_state_release(struct alert_state *state); /* and back to the beginning */
 
-/* a against b: <0, 0, >0. Of an inexact one the digits that are there, and that more follow. */
-int alert_compare(struct dec a, struct dec b);
-
 #endif

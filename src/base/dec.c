@@ -129,7 +129,22 @@ struct dec dec_round(struct dec d, int places)
     return rounded;
 }
 
-static int n_digits(int64_t mant)
+/* ---- order ---- */
+
+__extension__ typedef __int128 wide;
+
+/* Of two mantissas: at most 10^37. */
+struct product {
+    wide mant;
+    int exp;
+};
+
+static struct product multiply(struct dec a, struct dec b)
+{
+    return (struct product){.mant = (wide)a.mant * b.mant, .exp = a.exp + b.exp};
+}
+
+static int n_digits(wide mant)
 {
     int n = 0;
 
@@ -138,24 +153,39 @@ static int n_digits(int64_t mant)
     return n;
 }
 
-int dec_compare(struct dec a, struct dec b)
+static int compare(struct product a, struct product b)
 {
     const int sign_a = (a.mant > 0) - (a.mant < 0), sign_b = (b.mant > 0) - (b.mant < 0);
-    __extension__ __int128 wide_a = a.mant, wide_b = b.mant;
 
     if (sign_a != sign_b || sign_a == 0)
         return sign_a - sign_b;
     if (a.exp != b.exp) {
-        /* of one magnitude, so that the scaling below stays within 128 bits */
+        /* of one magnitude, so that the scaling below stays within it */
         const int size_a = n_digits(a.mant) + a.exp, size_b = n_digits(b.mant) + b.exp;
         if (size_a != size_b)
             return size_a > size_b ? sign_a : -sign_a;
-        for (int exp = a.exp; exp > b.exp; exp--)
-            wide_a *= 10;
-        for (int exp = b.exp; exp > a.exp; exp--)
-            wide_b *= 10;
+        for (; a.exp > b.exp; a.exp--)
+            a.mant *= 10;
+        for (; b.exp > a.exp; b.exp--)
+            b.mant *= 10;
     }
-    return (wide_a > wide_b) - (wide_a < wide_b);
+    return (a.mant > b.mant) - (a.mant < b.mant);
+}
+
+int dec_compare_products(struct dec a, struct dec b, struct dec c, struct dec d)
+{
+    return compare(multiply(a, b), multiply(c, d));
+}
+
+int dec_compare(struct dec a, struct dec b)
+{
+    const int order = compare((struct product){a.mant, a.exp}, (struct product){b.mant, b.exp});
+
+    if (order != 0)
+        return order;
+    if (!a.is_exact) /* more digits follow: it is farther from 0 */
+        return a.mant > 0 ? 1 : -1;
+    return b.is_exact ? 0 : b.mant > 0 ? -1 : 1;
 }
 
 bool dec_to_i64(struct dec d, int64_t *ret_value)

@@ -39,8 +39,11 @@ struct dec dec_of(int64_t value);
  * had no digits to lose. */
 struct dec dec_round(struct dec d, int places);
 
-/* < 0, 0, > 0: how one exact decimal compares with another. */
+/* a against b: <0, 0, >0. Of an inexact one the digits that are there, and that more follow. */
 int dec_compare(struct dec a, struct dec b);
+
+/* a * b against c * d, of the digits that are there. */
+int dec_compare_products(struct dec a, struct dec b, struct dec c, struct dec d);
 
 /* True when the decimal is an integer that int64_t holds. */
 bool dec_to_i64(struct dec d, int64_t *ret_value);

@@ -24,6 +24,12 @@ bool str_starts(struct str s, struct str prefix)
     return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.p, prefix.p, prefix.len) == 0);
 }
 
+bool str_ends(struct str s, struct str suffix)
+{
+    return s.len >= suffix.len &&
+           (suffix.len == 0 || memcmp(s.p + s.len - suffix.len, suffix.p, suffix.len) == 0);
+}
+
 bool str_cut(struct str *s, char sep, struct str *ret_head)
 {
     const char *at = s->len > 0 ? memchr(s->p, sep, s->len) : NULL;

@@ -35,6 +35,7 @@ bool str_eq_secret(struct str guess, struct str secret);
 int str_cmp(struct str a, struct str b);
 
 bool str_starts(struct str s, struct str prefix);
+bool str_ends(struct str s, struct str suffix);
 
 /* Cut s at the first `sep`: the part before goes to *ret_head, the part after stays in *s.
  * Returns false, with the whole of *s in *ret_head and *s empty, when there is no `sep`. */

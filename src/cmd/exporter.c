@@ -13,21 +13,14 @@
 
 /* ---- which format ---- */
 
-static bool ends(struct str s, const char *end)
-{
-    const size_t len = strlen(end);
-
-    return s.len > len && memcmp(s.p + s.len - len, end, len) == 0;
-}
-
 /* What a file's name says; OUTPUT_TABLE: nothing. */
 static int format_of(struct str name)
 {
-    if (ends(name, ".csv"))
+    if (str_ends(name, STR(".csv")))
         return OUTPUT_CSV;
-    if (ends(name, ".jsonl") || ends(name, ".ndjson"))
+    if (str_ends(name, STR(".jsonl")) || str_ends(name, STR(".ndjson")))
         return OUTPUT_JSONL;
-    return ends(name, ".parquet") ? OUTPUT_PARQUET : OUTPUT_TABLE;
+    return str_ends(name, STR(".parquet")) ? OUTPUT_PARQUET : OUTPUT_TABLE;
 }
 
 enum st exporter_init(struct exporter *e, const struct config *config, struct err *err)

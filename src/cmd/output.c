@@ -25,27 +25,22 @@ struct packer {
     char packed[PACKED_BYTES];
 };
 
-static bool ends(struct str s, struct str end)
-{
-    return s.len > end.len && str_eq((struct str){s.p + s.len - end.len, end.len}, end);
-}
-
 struct str output_unpacked(const char *path)
 {
     struct str s = str_of(path);
 
-    if (ends(s, STR(".gz")))
+    if (str_ends(s, STR(".gz")))
         s.len -= strlen(".gz");
-    else if (ends(s, STR(".zst")))
+    else if (str_ends(s, STR(".zst")))
         s.len -= strlen(".zst");
     return s;
 }
 
 static struct packer *packer_new(struct str path)
 {
-    const bool is_zstd = ends(path, STR(".zst"));
+    const bool is_zstd = str_ends(path, STR(".zst"));
 
-    if (!is_zstd && !ends(path, STR(".gz")))
+    if (!is_zstd && !str_ends(path, STR(".gz")))
         return NULL;
     struct packer *p = mem_new(1, sizeof(*p));
     if (is_zstd) {

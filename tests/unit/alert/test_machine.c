@@ -60,7 +60,7 @@ static void numbers_are_compared_digit_by_digit(void)
 
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < n; k++) {
-            const int order = alert_compare(dec(grow[i]), dec(grow[k]));
+            const int order = dec_compare(dec(grow[i]), dec(grow[k]));
             const bool are_both_cut = !dec(grow[i]).is_exact && !dec(grow[k]).is_exact;
             if (!(are_both_cut && i == k) && (order > 0) - (order < 0) != (i > k) - (i < k))
                 TAP_FAIL("%s against %s: %d", grow[i], grow[k], order);

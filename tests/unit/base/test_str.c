@@ -31,6 +31,11 @@ static void a_string_starts_with_its_prefixes(void)
     CHECK(str_starts(STR_NONE, STR_NONE));
     CHECK(!str_starts(STR("ab"), STR("abc")));
     CHECK(!str_starts(STR("abc"), STR("b")));
+    CHECK(str_ends(STR("x.csv"), STR(".csv")));
+    CHECK(str_ends(STR("abc"), STR("")));
+    CHECK(str_ends(STR_NONE, STR_NONE));
+    CHECK(!str_ends(STR("sv"), STR("csv")));
+    CHECK(!str_ends(STR("csv.gz"), STR("csv")));
 }
 
 static void cut_takes_the_part_before_the_separator(void)

@@ -387,6 +387,15 @@ static bool join(struct one_sink *sink, int64_t deadline_us)
     return true;
 }
 
+/* At a stop, where nobody waits for it again: it ends by itself, or with the process. */
+static bool join_or_leave(struct one_sink *sink, int64_t deadline_us)
+{
+    if (join(sink, deadline_us))
+        return true;
+    pthread_detach(sink->thread);
+    return false;
+}
+
 /* Unless another has the same: two may differ in secrets alone. */
 static void drop_metrics(const struct sinks *s, const char *url_shown)
 {
@@ -444,7 +453,7 @@ enum st sinks_stop(struct sinks *s, int64_t deadline_us, struct err *err)
     tape_wake(s->setup.tape);
     deadline_us += US_PER_S; /* a load may need a moment to notice */
     for (size_t i = 0; i < STATUS_MAX_SINKS; i++) {
-        if (s->at[i] == NULL || join(s->at[i], deadline_us))
+        if (s->at[i] == NULL || join_or_leave(s->at[i], deadline_us))
             continue;
         st = err_set(err, ST_FATAL,
                      "sink %s did not stop in time; what it had not committed will be loaded at "
@@ -453,10 +462,11 @@ enum st sinks_stop(struct sinks *s, int64_t deadline_us, struct err *err)
     }
     while (s->stuck) {
         struct one_sink *sink = s->stuck;
-        if (!join(sink, deadline_us))
-            return err_set(err, ST_FATAL, "sink %s was removed and never stopped", sink->url.shown);
         s->stuck = sink->next;
-        free_one(sink);
+        if (join_or_leave(sink, deadline_us))
+            free_one(sink);
+        else
+            st = err_set(err, ST_FATAL, "sink %s was removed and never stopped", sink->url.shown);
     }
     return st;
 }

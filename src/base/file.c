@@ -13,8 +13,7 @@
 #define READ_BYTES   (size_t)(16 * 1024) /* at a time */
 #define PIPE_WAIT_US (5 * US_PER_S)
 
-/* A disk that is full or over quota may have room later; a missing permission will not grow. */
-static enum st st_of_errno(int errnum)
+enum st file_st_of_errno(int errnum)
 {
     switch (errnum) {
     case ENOSPC:
@@ -47,7 +46,7 @@ enum st file_sync_dir(const char *path, struct err *err)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return err_sys(err, st_of_errno(errno), errno, "%s", path);
+        return err_sys(err, file_st_of_errno(errno), errno, "%s", path);
     int rc = fsync(fd);
     int why = errno;
     close(fd);
@@ -75,9 +74,9 @@ static enum st make_one(const char *path, struct err *err)
         return file_sync_dir(parent, err);
     }
     if (errno != EEXIST)
-        return err_sys(err, st_of_errno(errno), errno, "cannot create the directory %s", path);
+        return err_sys(err, file_st_of_errno(errno), errno, "cannot create the directory %s", path);
     if (stat(path, &st) != 0)
-        return err_sys(err, st_of_errno(errno), errno, "%s", path);
+        return err_sys(err, file_st_of_errno(errno), errno, "%s", path);
     if (!S_ISDIR(st.st_mode))
         return err_set(err, ST_FATAL, "%s: is a file, a directory is needed", path);
     return ST_OK;
@@ -119,7 +118,7 @@ static enum st write_and_sync(const char *path, struct str bytes, struct err *er
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0)
-        return err_sys(err, st_of_errno(errno), errno, "%s", path);
+        return err_sys(err, file_st_of_errno(errno), errno, "%s", path);
     enum st st = file_write_all(fd, bytes.p, bytes.len, path, err);
     if (st == ST_OK && fsync(fd) != 0)
         st = err_sys(err, ST_AGAIN, errno, "sync %s", path);
@@ -137,7 +136,7 @@ enum st file_replace(const char *path, struct str bytes, struct err *err)
         return st;
     st = write_and_sync(temporary, bytes, err);
     if (st == ST_OK && rename(temporary, path) != 0)
-        st = err_sys(err, st_of_errno(errno), errno, "rename %s", temporary);
+        st = err_sys(err, file_st_of_errno(errno), errno, "rename %s", temporary);
     if (st != ST_OK) {
         unlink(temporary);
         return st;
@@ -205,7 +204,8 @@ enum st file_read(const char *path, struct buf *ret_bytes, struct err *err)
     /* without O_NONBLOCK a pipe that nobody writes to is not even opened */
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
-        return err_sys(err, errno == ENOENT ? ST_REJECT : st_of_errno(errno), errno, "%s", path);
+        return err_sys(err, errno == ENOENT ? ST_REJECT : file_st_of_errno(errno), errno, "%s",
+                       path);
     if (fstat(fd, &about) != 0) {
         st = err_sys(err, ST_AGAIN, errno, "%s", path);
     } else {
@@ -256,7 +256,7 @@ enum st file_lock(const char *path, int *ret_fd, pid_t *ret_holder, struct err *
     *ret_holder = 0;
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0)
-        return err_sys(err, st_of_errno(errno), errno, "%s", path);
+        return err_sys(err, file_st_of_errno(errno), errno, "%s", path);
     /* An open-file-description lock: it belongs to fd, so a second open() in this very process is
      * refused too and closing some other descriptor of the file does not drop it. */
     if (fcntl(fd, F_OFD_SETLK, &lock) == 0) {

@@ -8,6 +8,10 @@
 
 #include <sys/types.h>
 
+/* ST_AGAIN or ST_FATAL: a disk that is full or over quota may have room later; a missing permission
+ * will not grow. */
+enum st file_st_of_errno(int errnum);
+
 #define FILE_MAX_PATH 1024 /* bytes, NUL included; longer paths are refused by name */
 
 /* printf into a path buffer; ST_FATAL when it does not fit. */

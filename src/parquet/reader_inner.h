@@ -1,4 +1,5 @@
-/* What the parts of the reader share: footer.c, leaf.c, cursor.c, scan.c. */
+/* What the parts of the reader share: footer.c, schema.c, leaf.c, cursor.c, values.c,
+ * reader.c. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef PARQUET_READER_INNER_H
 #define PARQUET_READER_INNER_H
@@ -99,6 +100,13 @@ struct parquet_file {
 /* Of a row group, by leaf: n_leaves of them. ST_REJECT: damaged; not after open. */
 enum st footer_chunks(const struct parquet_file *f, const struct group_at *g,
                       struct chunk_meta *ret_chunks, struct err *err) MUST_USE;
+
+/* The list of a schema, of a file that has none yet. */
+enum st schema_read(struct parquet_file *f, struct thrift_in *t, const struct thrift_field *of,
+                    struct err *err) MUST_USE;
+
+/* ST_REJECT, with the place in front. */
+enum st footer_bad(const struct parquet_file *f, struct err *err, const char *why);
 
 enum st footer_read(struct parquet_file *f, struct bytes footer, struct err *err) MUST_USE;
 

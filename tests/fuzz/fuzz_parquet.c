@@ -32,26 +32,36 @@ static void check_text(struct str s)
     assert(s.len == 0 || memchr(s.p, '\0', s.len) == NULL);
 }
 
-static void check_vector(const struct parquet_vector *v, size_t n)
+static void check_value(const struct parquet_vector *v, size_t row)
+{
+    assert(v->is_there[row] <= 1);
+    if (v->texts)
+        check_text(v->texts[row]);
+    if (v->numbers)
+        assert(v->is_there[row] || v->numbers[row] == 0);
+    if (v->reals)
+        assert(v->is_there[row] || v->reals[row] == 0);
+}
+
+static void check_pairs(const struct parquet_vector *v, size_t n)
 {
     size_t pair = 0;
 
     for (size_t i = 0; i < n; i++) {
-        assert(v->is_there[i] <= 1);
-        if (v->texts)
-            check_text(v->texts[i]);
-        if (v->numbers)
-            assert(v->is_there[i] || v->numbers[i] == 0);
-        if (v->reals)
-            assert(v->is_there[i] || v->reals[i] == 0);
-        if (v->pairs_end == NULL)
-            continue;
         assert(v->pairs_end[i] >= pair && (v->is_there[i] || v->pairs_end[i] == pair));
         for (; pair < v->pairs_end[i]; pair++) {
             check_text(v->keys[pair]);
             check_text(v->values[pair]);
         }
     }
+}
+
+static void check_vector(const struct parquet_vector *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        check_value(v, i);
+    if (v->pairs_end)
+        check_pairs(v, n);
 }
 
 static void scan_group(struct parquet_file *f, struct parquet_scan *scan, size_t n_columns,

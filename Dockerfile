@@ -17,7 +17,7 @@ LABEL org.opencontainers.image.title="geckotape" \
 # the libraries that the program names itself (a test compares), and whom TLS trusts; of no fixed version, so that mended ones come
 # hadolint ignore=DL3008
 RUN apt-get update -qq \
-    && apt-get install -y -qq --no-install-recommends ca-certificates libcurl4 libmicrohttpd12 libmosquitto1 libgnutls30 libpq5 libsimdjson14 \
+    && apt-get install -y -qq --no-install-recommends ca-certificates libcurl4 libmicrohttpd12 libmosquitto1 libgnutls30 libexpat1 libpq5 libsimdjson14 \
         libsqlite3-0 libstdc++6 libxxhash0 libyaml-0-2 libzstd1 zlib1g \
     && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* \
     && groupadd --system --gid 10001 geckotape \

@@ -24,7 +24,7 @@ packages() {
     case $1 in
     build)
         echo gcc g++ make meson ninja-build pkgconf python3 ca-certificates libsimdjson-dev libcurl4-openssl-dev \
-            libmicrohttpd-dev libgnutls28-dev libsqlite3-dev libpq-dev libmosquitto-dev libzstd-dev libxxhash-dev libyaml-dev zlib1g-dev scdoc
+            libmicrohttpd-dev libgnutls28-dev libexpat1-dev libsqlite3-dev libpq-dev libmosquitto-dev libzstd-dev libxxhash-dev libyaml-dev zlib1g-dev scdoc
         node
         ;;
     test)

@@ -12,9 +12,10 @@
 #include <stdlib.h>
 
 struct http_client {
-    CURLM *multi; /* keeps the connections */
-    CURL *model;  /* what is the same for all requests; makes none itself */
-    size_t max_body;
+    CURLM *multi;    /* keeps the connections */
+    CURL *model;     /* what is the same for all requests; makes none itself */
+    size_t max_body; /* of the client */
+    size_t ceiling;  /* of the request at hand */
     atomic_bool is_cancelled;
 
     /* the request at hand */
@@ -83,6 +84,8 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *ctx)
     return 0;
 }
 
+#define UPLOAD_BUFFER 524288L /* libcurl's own 64 KiB are many calls for parts of megabytes */
+
 static const char too_large[] = "the answer is larger than the ceiling";
 
 static size_t on_body(char *bytes, size_t size, size_t n, void *ctx)
@@ -90,7 +93,7 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *ctx)
     struct http_client *c = ctx;
     struct buf *body = &c->answer->body;
 
-    if (size * n > c->max_body - body->len) {
+    if (size * n > c->ceiling - body->len) {
         c->refusal = too_large;
         return 0;
     }
@@ -141,8 +144,11 @@ static CURLcode set_up(struct http_client *c, const struct http_client_setup *se
         CURLoption option;
         const char *value;
     } texts[] = {
-        {CURLOPT_PROTOCOLS_STR, "http,https"},    {CURLOPT_ACCEPT_ENCODING, "gzip"},
-        {CURLOPT_USERAGENT, setup->user_agent},   {CURLOPT_CAINFO, getenv("SSL_CERT_FILE")},
+        {CURLOPT_PROTOCOLS_STR, "http,https"},
+        {CURLOPT_ACCEPT_ENCODING, "gzip"},
+        {CURLOPT_USERAGENT, setup->user_agent},
+        {CURLOPT_CAINFO,
+         setup->ca_file && setup->ca_file[0] ? setup->ca_file : getenv("SSL_CERT_FILE")},
         {CURLOPT_CAPATH, getenv("SSL_CERT_DIR")},
     };
     CURLcode code = CURLE_OK;
@@ -205,7 +211,7 @@ void http_client_cancel(struct http_client *c)
 }
 
 /* A URL that libcurl cannot take apart, or another scheme, will never work. */
-static enum st check_request(const char *url, const char *extra_header, struct err *err)
+static enum st check_url(const char *url, struct err *err)
 {
     char *scheme = NULL;
     CURLU *u = curl_url();
@@ -221,8 +227,13 @@ static enum st check_request(const char *url, const char *extra_header, struct e
         return err_set(err, ST_FATAL, "not a URL: %s", curl_url_strerror(code));
     if (!is_http)
         return err_set(err, ST_FATAL, "not an http:// or https:// URL");
-    for (const char *p = extra_header; p && *p; p++)
-        if ((unsigned char)*p < ' ' || *p == 0x7f)
+    return ST_OK;
+}
+
+static enum st check_headers(struct str headers, struct err *err)
+{
+    for (size_t i = 0; i < headers.len; i++)
+        if (((unsigned char)headers.p[i] < ' ' && headers.p[i] != '\n') || headers.p[i] == 0x7f)
             return err_set(err, ST_FATAL, "the extra header has control characters in it");
     return ST_OK;
 }
@@ -275,8 +286,9 @@ static const char *mend_of(CURLcode code)
 /* Why no whole answer came; libcurl's texts begin with a capital, ours do not. */
 static enum st no_answer(struct http_client *c, CURLcode code, struct err *err)
 {
-    if (code == CURLE_FILESIZE_EXCEEDED || c->refusal == too_large)
-        return err_set(err, ST_AGAIN, "%s of %zu bytes", too_large, c->max_body);
+    c->answer->is_too_large = code == CURLE_FILESIZE_EXCEEDED || c->refusal == too_large;
+    if (c->answer->is_too_large)
+        return err_set(err, ST_AGAIN, "%s of %zu bytes", too_large, c->ceiling);
     if (c->refusal)
         return err_set(err, ST_AGAIN, "%s", c->refusal);
     char *text = c->curl_text;
@@ -287,14 +299,44 @@ static enum st no_answer(struct http_client *c, CURLcode code, struct err *err)
     return err_set(err, ST_AGAIN, "%.*s; %s", MAX_CURL_TEXT, text, mend_of(code));
 }
 
+/* What a request has of its own. */
+static CURLcode fit(struct http_client *c, CURL *easy, const struct http_call *r)
+{
+    const bool is_head = strcmp(r->method, "HEAD") == 0;
+    const bool has_body = strcmp(r->method, "PUT") == 0 || strcmp(r->method, "POST") == 0;
+    /* the length of what HEAD asks about is no body's */
+    const curl_off_t max_size = is_head ? 0 : (curl_off_t)c->ceiling;
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, r->url);
+
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, max_size);
+    if (code == CURLE_OK && is_head)
+        code = curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    if (code == CURLE_OK && has_body)
+        code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len);
+    if (code == CURLE_OK && has_body)
+        code = curl_easy_setopt(easy, CURLOPT_POSTFIELDS, r->body.len > 0 ? r->body.p : "");
+    if (code == CURLE_OK && has_body && r->body.len > 0)
+        code = curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER);
+    if (code == CURLE_OK && !is_head && strcmp(r->method, "GET") != 0)
+        code = curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, r->method);
+    if (code == CURLE_OK && r->is_plain)
+        code = curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, NULL);
+    if (code == CURLE_OK && r->is_once)
+        code = curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+    if (code == CURLE_OK && r->is_direct)
+        code = curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+    return code;
+}
+
 /* One request by a handle of its own: what an answer leaves behind in one can be read after it was
  * freed when the next answer begins with a folded header (libcurl before 8.1.1). */
-static CURLcode request(struct http_client *c, const char *url, struct curl_slist *headers,
-                        int64_t timeout_us, struct http_answer *answer)
+static CURLcode request(struct http_client *c, const struct http_call *r,
+                        struct curl_slist *headers, int64_t timeout_us, struct http_answer *answer)
 {
     curl_off_t latency_us = 0;
     CURL *easy = curl_easy_duphandle(c->model);
-    CURLcode code = easy ? curl_easy_setopt(easy, CURLOPT_URL, url) : CURLE_OUT_OF_MEMORY;
+    CURLcode code = easy ? fit(c, easy, r) : CURLE_OUT_OF_MEMORY;
 
     if (code == CURLE_OK)
         code = curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
@@ -321,23 +363,46 @@ static CURLcode request(struct http_client *c, const char *url, struct curl_slis
     return code;
 }
 
-enum st http_client_get(struct http_client *c, const char *url, const char *extra_header,
-                        int64_t timeout_us, struct http_answer *ret_answer, struct err *err)
+/* libcurl sends no header of its own that is named here without a value. */
+static bool list_headers(const struct http_call *r, struct curl_slist **ret_list)
 {
+    struct curl_slist *list = r->body.len > 0 ? curl_slist_append(NULL, "Expect:") : NULL;
+    struct str rest = r->headers, line;
+    bool is_whole = list || r->body.len == 0;
+
+    while (is_whole && rest.len > 0) {
+        str_cut(&rest, '\n', &line);
+        char *text = mem_strndup(line.p, line.len);
+        struct curl_slist *longer = line.len > 0 ? curl_slist_append(list, text) : list;
+        is_whole = longer || line.len == 0;
+        list = is_whole ? longer : list;
+        mem_free(text);
+    }
+    *ret_list = list;
+    return is_whole;
+}
+
+enum st http_client_send(struct http_client *c, const struct http_call *r, int64_t timeout_us,
+                         struct http_answer *ret_answer, struct err *err)
+{
+    struct curl_slist *headers;
+
     if (atomic_load(&c->is_cancelled))
         return err_set(err, ST_REJECT, "cancelled");
-    enum st st = check_request(url, extra_header, err);
+    enum st st = check_url(r->url, err);
+    if (st == ST_OK)
+        st = check_headers(r->headers, err);
     if (st != ST_OK)
         return st;
     buf_clear(&ret_answer->body);
     buf_clear(&ret_answer->headers);
-    ret_answer->is_sent = false;
+    ret_answer->is_sent = ret_answer->is_too_large = false;
     c->answer = ret_answer;
+    c->ceiling = r->max_body ? r->max_body : c->max_body;
     c->refusal = NULL;
     c->curl_text[0] = '\0';
-    struct curl_slist *headers = extra_header ? curl_slist_append(NULL, extra_header) : NULL;
-    CURLcode code = extra_header && !headers ? CURLE_OUT_OF_MEMORY
-                                             : request(c, url, headers, timeout_us, ret_answer);
+    CURLcode code = list_headers(r, &headers) ? request(c, r, headers, timeout_us, ret_answer)
+                                              : CURLE_OUT_OF_MEMORY;
     curl_slist_free_all(headers);
     if (code == CURLE_ABORTED_BY_CALLBACK)
         return err_set(err, ST_REJECT, "cancelled");
@@ -348,4 +413,14 @@ enum st http_client_get(struct http_client *c, const char *url, const char *extr
         return err_set(err, ST_AGAIN, "no memory for the answer");
     memset(padding, 0, JSON_PADDING);
     return ST_OK;
+}
+
+enum st http_client_get(struct http_client *c, const char *url, const char *extra_header,
+                        int64_t timeout_us, struct http_answer *ret_answer, struct err *err)
+{
+    const struct http_call r = {.method = "GET", .url = url, .headers = str_of(extra_header)};
+
+    if (extra_header && strchr(extra_header, '\n'))
+        return err_set(err, ST_FATAL, "the extra header has control characters in it");
+    return http_client_send(c, &r, timeout_us, ret_answer, err);
 }

@@ -22,6 +22,7 @@ struct http_client_setup {
     int64_t connect_timeout_us;
     int64_t stall_timeout_us; /* no byte for so long; whole seconds, rounded up */
     size_t max_body;          /* ceiling of a body, compressed and decompressed */
+    const char *ca_file;      /* NULL or "": SSL_CERT_FILE, else the system's */
 };
 
 /* Owner: http_client_free(). ST_FATAL when libcurl cannot start. Also makes the process ignore
@@ -33,6 +34,7 @@ void http_client_free(struct http_client *c); /* NULL is fine; nobody may be abo
 struct http_answer {
     long status;
     bool is_sent;       /* also when no answer came: the server may have had the request */
+    bool is_too_large;  /* no answer was taken, since its body is beyond the ceiling */
     int64_t latency_us; /* from the call to the last byte */
     struct buf body;    /* decompressed; JSON_PADDING bytes of room follow it */
     struct buf headers; /* "name: value\n", names in lower case, as sent */
@@ -55,6 +57,22 @@ int64_t http_answer_age_us(struct str headers);
 enum st http_client_get(struct http_client *c, const char *url, const char *extra_header,
                         int64_t timeout_us, struct http_answer *ret_answer,
                         struct err *err) MUST_USE;
+
+struct http_call {
+    const char *method; /* "GET", "HEAD", "PUT", "POST", "DELETE" */
+    const char *url;
+    struct str headers; /* "Name: value\n" for each; may hold secrets */
+    struct str body;    /* of PUT and POST: sent with its length, also when it is empty */
+    size_t max_body;    /* ceiling of the answer's; 0: the client's */
+    bool is_plain;      /* do not ask for compression: the bytes are wanted as they are stored */
+    bool is_once;   /* by a connection of its own: by a kept one that turns out to be dead libcurl
+                     * sends a request again, and who did what it asks for is not known */
+    bool is_direct; /* past any proxy: for addresses that mean this very machine */
+};
+
+/* As http_client_get(). */
+enum st http_client_send(struct http_client *c, const struct http_call *request, int64_t timeout_us,
+                         struct http_answer *ret_answer, struct err *err) MUST_USE;
 
 /* Any thread: the running and every later call return ST_REJECT at once. */
 void http_client_cancel(struct http_client *c);

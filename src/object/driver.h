@@ -11,6 +11,7 @@ struct object_driver {
     enum st (*open)(struct str rest, const struct sink_url *url, const struct object_setup *setup,
                     void **ret_state, struct err *err);
     void (*close)(void *state);
+    void (*cancel)(void *state); /* any thread; NULL: nothing lasts */
     enum st (*put)(void *state, const char *name, struct str bytes, enum object_if condition,
                    const char *etag, struct object_put_result *ret, struct err *err);
     enum st (*upload_start)(void *state, const char *name, void **ret_upload, struct err *err);
@@ -32,6 +33,9 @@ struct object_driver {
 /* Whether a put takes it. */
 bool object_is_name(struct str name);
 
-extern const struct object_driver object_directory;
+/* "a/b" as "a/b/", "" as "". */
+enum st object_prefix(struct str rest, char *ret, size_t size, struct err *err) MUST_USE;
+
+extern const struct object_driver object_directory, object_s3;
 
 #endif

@@ -19,9 +19,9 @@ struct object_upload {
     char name[OBJECT_MAX_NAME + 1];
 };
 
-const char *const object_options[] = {NULL};
+const char *const object_options[] = {"endpoint", "profile", "region", "signature", "style", NULL};
 
-static const struct object_driver *const drivers[] = {&object_directory};
+static const struct object_driver *const drivers[] = {&object_directory, &object_s3};
 
 #define OWN_FOLDER ".geckotape"
 
@@ -47,6 +47,19 @@ bool object_is_name(struct str name)
         is_first = false;
     }
     return true;
+}
+
+enum st object_prefix(struct str rest, char *ret, size_t size, struct err *err)
+{
+    while (str_ends(rest, STR("/")))
+        rest.len--;
+    ret[0] = '\0';
+    if (rest.len == 0)
+        return ST_OK;
+    if (!object_is_name(rest) || rest.len + 2 > size)
+        return err_set(err, ST_REJECT, "\"%.*s\" is no prefix of objects' names", STR_ARG(rest));
+    snprintf(ret, size, "%.*s/", STR_ARG(rest));
+    return ST_OK;
 }
 
 static enum st check_name(const char *name, struct err *err)
@@ -151,6 +164,12 @@ void object_close(struct object_store *store)
     if (store->state)
         store->driver->close(store->state);
     mem_free(store);
+}
+
+void object_cancel(struct object_store *store)
+{
+    if (store->driver->cancel)
+        store->driver->cancel(store->state);
 }
 
 const char *object_shown(const struct object_store *store)

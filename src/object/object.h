@@ -60,6 +60,9 @@ enum st object_open_url(const struct sink_url *url, const char *skip,
 
 void object_close(struct object_store *store); /* NULL is fine */
 
+/* Any thread: the running and every later call that needs a server return ST_AGAIN soon. */
+void object_cancel(struct object_store *store);
+
 /* Names of all options that URLs of stores may have; NULL ends them. */
 extern const char *const object_options[];
 

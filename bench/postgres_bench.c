@@ -1,7 +1,10 @@
 /* How fast the postgres: driver loads polls and makes stored ones anew, against COPY BINARY of
  * buffers that are ready, in the same run: the same table, the same rows, the same transactions.
  *
- *     tests/postgres.py --fsync postgres_bench [POLLS]   of 250 coins each; 800 when left out
+ *     tests/postgres.py --fsync postgres_bench [POLLS [PART]]
+ *
+ * POLLS of 250 coins each, 800 when left out; PART: batch, live, unchanged, tables or backlog
+ * alone.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "polls.h"
@@ -314,6 +317,11 @@ static void load_backlog(const char *url)
            rss_kib() - before);
 }
 
+static bool is_wanted(int argc, char **argv, const char *part)
+{
+    return argc < 3 || strcmp(argv[2], part) == 0;
+}
+
 int main(int argc, char **argv)
 {
     char url[512];
@@ -326,13 +334,18 @@ int main(int argc, char **argv)
     polls_make(argc, argv);
     find_server();
     make_copies();
-    compare("catching up, 80 polls of 250 coins a transaction", url, BATCH);
-    compare("live, one poll a transaction", url, 1);
+    if (is_wanted(argc, argv, "batch"))
+        compare("catching up, 80 polls of 250 coins a transaction", url, BATCH);
+    if (is_wanted(argc, argv, "live"))
+        compare("live, one poll a transaction", url, 1);
     has_unchanged = true;
-    compare("80 polls of 250 coins a transaction, half of the rows unchanged", url, BATCH);
+    if (is_wanted(argc, argv, "unchanged"))
+        compare("80 polls of 250 coins a transaction, half of the rows unchanged", url, BATCH);
     has_unchanged = false;
-    compare_tables(url);
-    load_backlog(url);
+    if (is_wanted(argc, argv, "tables"))
+        compare_tables(url);
+    if (is_wanted(argc, argv, "backlog"))
+        load_backlog(url);
     free_copies();
     arena_release(&bench_arena);
     return EXIT_SUCCESS;

@@ -274,6 +274,12 @@ static enum st replace(struct loader *l, struct loader_tape *t, struct plan *pla
         stop_at(l, t, plan, at, false, why.msg);
         return ST_OK;
     }
+    if (st == ST_AGAIN && why.sys == SINK_OVERTAKEN && !l->replay.was_overtaken) {
+        l->replay.was_overtaken = true;
+        t->is_attached = false;
+        plan->first = plan->n; /* the same again */
+        return ST_OK;
+    }
     if (st != ST_OK)
         *err = why;
     return st;
@@ -286,6 +292,7 @@ static void note_batch(struct loader *l, const struct plan *plan)
 
     r->done = plan->polls[plan->n - 1];
     r->limit = 0;
+    r->was_overtaken = false;
     pthread_mutex_lock(&l->lock);
     r->progress.n_done += plan->n - plan->first;
     r->progress.n_rows += plan->n_rows;

@@ -90,6 +90,30 @@ def test_rows_that_are_refused_cost_themselves_and_few_statements(n_refused, by,
     assert market.ask("select rows_new + rows_unchanged, rows_quarantined from poll group by 1, 2") == f"{COINS}|0"
 
 
+@pytest.mark.parametrize("by", BY)
+def test_rows_that_a_replay_is_refused_cost_themselves_too(by, market):
+    """It sends many polls at once; where a row of them is refused they come again one by one."""
+    n = 12
+    market.grow(n)
+    market.load()
+    sql, words = BY[by]
+    market.ask(WHEN.format(sql, "'coin-123', 'coin-7'"))
+    market.proxy.arm()
+    gecko("replay", "--data", market.data, "--sink", market.sink, "--force", check=0)
+    assert sum("COPY market" in query for query in market.proxy.queries) > n
+    assert market.ask("select distinct coin, reason from quarantine where stage = 'load' order by coin") == f"coin-123|{words}\ncoin-7|{words}"
+    assert market.ask("select distinct rows_new, rows_quarantined, count(*) over () from poll") == f"{COINS - 2}|2|{n}"
+    assert market.ask("select count(*) from quarantine") == str(2 * n)
+    assert market.ask("select count(*), count(distinct slot) from market") == f"{n * (COINS - 2)}|{n}"
+    market.ask("alter table market drop constraint if exists of_ours; drop function if exists refuse cascade")
+    market.proxy.arm()
+    gecko("replay", "--data", market.data, "--sink", market.sink, "--force", check=0)
+    assert sum("COPY market" in query for query in market.proxy.queries) < 4  # the first poll, and one for each day
+    assert market.ask("select distinct rows_new, rows_quarantined, count(*) over () from poll") == f"{COINS}|0|{n}"
+    assert market.ask("select count(*) from quarantine") == "0"
+    assert market.ask("select count(*), count(distinct slot) from market") == f"{n * COINS}|{n}"
+
+
 def coin_body(value, of=77):
     """A coin among many that has this value."""
     rows = [{"id": f'"coin-{i}"', "symbol": '"c"', "name": '"Coin"', "image": '""', "current_price": f"{i}.5", "max_supply": "7",

@@ -18,7 +18,6 @@ enum st absences_expect(struct store *s, struct err *err)
 
 enum st absences_know(struct store *s, struct err *err)
 {
-    s->back.n = 0;
     if (s->knows_open)
         return ST_OK;
     enum st st = s->asks_open ? ST_OK : absences_expect(s, err);

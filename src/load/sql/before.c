@@ -3,11 +3,9 @@
 
 #include <stdio.h>
 
-int64_t before_span_start(const struct table *t, const struct sink_load *load)
+int64_t before_span_start(const struct table *t, int64_t slot_us)
 {
-    int64_t slot = load->end->slot_us;
-
-    return t->whole_us > 0 ? time_floor(slot, t->whole_us) : slot;
+    return t->whole_us > 0 ? time_floor(slot_us, t->whole_us) : slot_us;
 }
 
 enum st before_read(struct db *db, struct stmt *stmt, int64_t since_us, struct before *ret,
@@ -74,7 +72,7 @@ struct before_relation before_relate(const struct before *b, struct db *db,
     if (load->rows->unchanged_since != b->end_offset || b->version != TRANSFORM_VERSION ||
         b->has_refused)
         return relation;
-    relation.is_base = b->rows_since_us >= before_span_start(db_table(db), load);
+    relation.is_base = b->rows_since_us >= before_span_start(db_table(db), load->end->slot_us);
     if (!relation.is_base)
         tell_of_gone(db);
     return relation;

@@ -24,7 +24,7 @@ struct before_relation {
 };
 
 /* Where the span begins in which a poll's rows may be left out as unchanged. */
-int64_t before_span_start(const struct table *t, const struct sink_load *load);
+int64_t before_span_start(const struct table *t, int64_t slot_us);
 
 /* Read what the statement answers, last_poll or prev_poll, where :since is since_us. */
 enum st before_read(struct db *db, struct stmt *stmt, int64_t since_us, struct before *ret,

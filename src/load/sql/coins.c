@@ -339,11 +339,19 @@ static struct coin *find_id(const struct coin_cache *cache, struct str id, uint6
     return find_place(cache->places, cache->n_places, *ret_hash, id);
 }
 
-int64_t coin_cache_number(const struct coin_cache *cache, struct str id)
+const struct coin *coin_cache_find(const struct coin_cache *cache, struct str id)
 {
     uint64_t hash;
+    const struct coin *coin = cache->n_places > 0 ? find_id(cache, id, &hash) : NULL;
 
-    return cache->n_places > 0 ? find_id(cache, id, &hash)->coin_id : 0;
+    return coin && coin->id.p ? coin : NULL;
+}
+
+int64_t coin_cache_number(const struct coin_cache *cache, struct str id)
+{
+    const struct coin *coin = coin_cache_find(cache, id);
+
+    return coin ? coin->coin_id : 0;
 }
 
 /* Add the coin that a list of them stands at, as far as there is room. */

@@ -50,7 +50,9 @@ enum st coin_cache_fill(struct coin_cache *cache, struct db *db, int64_t job_id,
 enum st coin_of_row(struct coin_cache *cache, struct db *db, const struct cell *row, bool is_past,
                     struct coin **ret_coin, struct err *err) MUST_USE;
 
-/* The number of a coin that is remembered; 0: it is not. */
+/* A coin that is remembered; NULL: it is not. Borrowed until the next call. */
+const struct coin *coin_cache_find(const struct coin_cache *cache, struct str id);
+/* Its number; 0: it is not. */
 int64_t coin_cache_number(const struct coin_cache *cache, struct str id);
 
 #endif

@@ -56,12 +56,16 @@
     X(NEXT_LACK, next_lack)                 \
     X(NEXT_OK_POLL, next_ok_poll)           \
     X(NEXT_POLL, next_poll)                 \
+    X(NEXT_POLLS, next_polls)               \
     X(OTHER_SIMULATED, other_simulated)     \
     X(POLL_TIMES, poll_times)               \
     X(READ_CANDLES, read_candles)           \
     X(READ_OFFSET, read_offset)             \
     X(READ_RETAINED, read_retained)         \
     X(READ_VERSION, read_version)           \
+    X(REMAKE_ABSENCES, remake_absences)     \
+    X(REMAKE_FLAGS, remake_flags)           \
+    X(REMAKE_POLLS, remake_polls)           \
     X(REMOVE_CANDLES, remove_candles)       \
     X(REMOVE_ROWS, remove_rows)             \
     X(REPLACE_POLL, replace_poll)           \
@@ -118,7 +122,8 @@
     X(BUILD_CANDLES, build_candles)     \
     X(CHART_CANDLES, chart_candles)     \
     X(FLATTEN_CANDLES, flatten_candles) \
-    X(SUM_CANDLES, sum_candles)
+    X(SUM_CANDLES, sum_candles)         \
+    X(UPDATE_POLLS, update_polls)
 
 /* Those of a table of rows, one of each for each table; see db_write() for the words in braces. */
 #define DB_TABLE_STATEMENTS(X)          \
@@ -135,6 +140,7 @@
     X(NEXT_ROW, next_row)               \
     X(OPEN_ABSENCE, open_absence)       \
     X(PREV_POLL, prev_poll)             \
+    X(REMAKE_ROWS, remake_rows)         \
     X(REOPEN_ABSENCES, reopen_absences) \
     X(UNSEE_ABSENCES, unsee_absences)
 

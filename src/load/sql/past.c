@@ -8,7 +8,7 @@ struct absence {
     int64_t coin_id, from_us, until_us;
 };
 
-#define NO_END INT64_MAX
+#define NO_END PAST_NO_END
 
 static void bind_coin(struct stmt *stmt, const struct store_poll *poll, int64_t coin_id)
 {
@@ -24,9 +24,8 @@ static void bind_end(struct stmt *stmt, const char *name, int64_t end_us)
         db_bind_int(stmt, name, end_us);
 }
 
-/* Add an absence, unless it is empty. */
-static enum st add(struct store *s, const struct store_poll *poll, int64_t coin_id, int64_t from_us,
-                   int64_t until_us, struct err *err)
+enum st past_add_absence(struct store *s, const struct store_poll *poll, int64_t coin_id,
+                         int64_t from_us, int64_t until_us, struct err *err)
 {
     struct stmt *stmt;
 
@@ -41,9 +40,8 @@ static enum st add(struct store *s, const struct store_poll *poll, int64_t coin_
     return db_run_later(&s->db, stmt, err);
 }
 
-/* Delete the coin's absences that begin in [from, until). */
-static enum st delete_from(struct store *s, const struct store_poll *poll, int64_t coin_id,
-                           int64_t from_us, int64_t until_us, struct err *err)
+enum st past_delete_absences(struct store *s, const struct store_poll *poll, int64_t coin_id,
+                             int64_t from_us, int64_t until_us, struct err *err)
 {
     struct stmt *stmt;
 
@@ -56,9 +54,8 @@ static enum st delete_from(struct store *s, const struct store_poll *poll, int64
     return db_run_later(&s->db, stmt, err);
 }
 
-/* The number that a statement of (job, slot, coin) answers, NO_END when it has none. */
-static enum st ask(struct store *s, const struct store_poll *poll, enum db_statement which,
-                   int64_t slot_us, int64_t coin_id, int64_t *ret_answer, struct err *err)
+enum st past_ask(struct store *s, const struct store_poll *poll, enum db_statement which,
+                 int64_t slot_us, int64_t coin_id, int64_t *ret_answer, struct err *err)
 {
     struct stmt *stmt;
     bool has_row;
@@ -78,16 +75,15 @@ static enum st ask(struct store *s, const struct store_poll *poll, enum db_state
     return ST_OK;
 }
 
-/* The coin is absent from from_us on, to its next row after slot_us. */
-static enum st lasts_to_next_row(struct store *s, const struct store_poll *poll, int64_t coin_id,
-                                 int64_t from_us, int64_t slot_us, struct err *err)
+enum st past_last_to_next_row(struct store *s, const struct store_poll *poll, int64_t coin_id,
+                              int64_t from_us, int64_t slot_us, struct err *err)
 {
     int64_t until_us;
 
-    enum st st = ask(s, poll, DB_NEXT_ROW, slot_us, coin_id, &until_us, err);
+    enum st st = past_ask(s, poll, DB_NEXT_ROW, slot_us, coin_id, &until_us, err);
     if (st == ST_OK)
-        st = delete_from(s, poll, coin_id, from_us, until_us, err);
-    return st == ST_OK ? add(s, poll, coin_id, from_us, until_us, err) : st;
+        st = past_delete_absences(s, poll, coin_id, from_us, until_us, err);
+    return st == ST_OK ? past_add_absence(s, poll, coin_id, from_us, until_us, err) : st;
 }
 
 /* The coin is in this poll: the absence ends here, and what follows begins at the next ok poll that
@@ -98,12 +94,12 @@ static enum st split(struct store *s, const struct store_poll *poll, const struc
     const int64_t slot = poll->load->end->slot_us;
     int64_t next_us;
 
-    enum st st = delete_from(s, poll, a->coin_id, a->from_us, a->from_us + 1, err);
+    enum st st = past_delete_absences(s, poll, a->coin_id, a->from_us, a->from_us + 1, err);
     if (st == ST_OK)
-        st = add(s, poll, a->coin_id, a->from_us, slot, err);
+        st = past_add_absence(s, poll, a->coin_id, a->from_us, slot, err);
     if (st == ST_OK)
-        st = ask(s, poll, DB_NEXT_LACK, slot, a->coin_id, &next_us, err);
-    return st == ST_OK ? add(s, poll, a->coin_id, next_us, a->until_us, err) : st;
+        st = past_ask(s, poll, DB_NEXT_LACK, slot, a->coin_id, &next_us, err);
+    return st == ST_OK ? past_add_absence(s, poll, a->coin_id, next_us, a->until_us, err) : st;
 }
 
 static bool is_listed(const struct poll_rows *rows, struct str id)
@@ -127,7 +123,7 @@ static enum st check_absence(struct store *s, const struct store_poll *poll, boo
 
     if (a->until_us == rows->slot_us)
         return row == COINS_NO_ROW
-                   ? lasts_to_next_row(s, poll, a->coin_id, a->from_us, a->until_us, err)
+                   ? past_last_to_next_row(s, poll, a->coin_id, a->from_us, a->until_us, err)
                    : ST_OK;
     if (row != COINS_NO_ROW || (is_seen && a->from_us == rows->slot_us))
         return split(s, poll, a, err);
@@ -135,9 +131,9 @@ static enum st check_absence(struct store *s, const struct store_poll *poll, boo
         return ST_OK;
     int64_t before_us = NO_END;
     if (!is_compared)
-        st = ask(s, poll, DB_HAS_ROW_BEFORE, rows->slot_us, a->coin_id, &before_us, err);
+        st = past_ask(s, poll, DB_HAS_ROW_BEFORE, rows->slot_us, a->coin_id, &before_us, err);
     if (st == ST_OK && before_us == NO_END)
-        return delete_from(s, poll, a->coin_id, a->from_us, a->from_us + 1, err);
+        return past_delete_absences(s, poll, a->coin_id, a->from_us, a->from_us + 1, err);
     ++*n_found;
     return st;
 }
@@ -166,8 +162,8 @@ static enum st check_absences(struct store *s, const struct store_poll *poll, bo
     return st;
 }
 
-static enum st note_last_seen(struct store *s, const struct store_poll *poll, struct str id,
-                              struct err *err)
+enum st past_note_last_seen(struct store *s, const struct store_poll *poll, struct str id,
+                            struct err *err)
 {
     struct stmt *stmt;
 
@@ -204,8 +200,8 @@ static enum st open_listed(struct store *s, const struct store_poll *poll, struc
     db_reset(stmt);
     if (is_absent)
         return ST_OK;
-    st = note_last_seen(s, poll, id, err);
-    return st == ST_OK ? lasts_to_next_row(s, poll, coin_id, slot, slot, err) : st;
+    st = past_note_last_seen(s, poll, id, err);
+    return st == ST_OK ? past_last_to_next_row(s, poll, coin_id, slot, slot, err) : st;
 }
 
 /* Of all coins that are thought present then, find those that the poll lacks. */
@@ -229,8 +225,8 @@ static enum st open_missed(struct store *s, const struct store_poll *poll, size_
         struct str id = db_text(stmt, 1);
         if (coins_find(poll->load->rows->coins, id, &row))
             continue;
-        st = ask(s, poll, DB_HAS_ROW_BEFORE, poll->load->end->slot_us, db_int(stmt, 0), &before_us,
-                 err);
+        st = past_ask(s, poll, DB_HAS_ROW_BEFORE, poll->load->end->slot_us, db_int(stmt, 0),
+                      &before_us, err);
         if (st == ST_OK && before_us != NO_END) {
             st = open_listed(s, poll, id, err);
             ++*n_found;
@@ -255,10 +251,8 @@ static enum st list_there(struct store *s, const struct store_poll *poll, int64_
     return coin_list_read(&s->there, &s->db, stmt, false, err);
 }
 
-/* The next ok poll stays as it is: coins of this one that it lacks are absent from there on, or
- * from behind it where it refused them. */
-static enum st open_behind(struct store *s, const struct store_poll *poll,
-                           const struct store_batch *batch, struct err *err)
+enum st past_open_behind(struct store *s, const struct store_poll *poll,
+                         const struct store_batch *batch, struct err *err)
 {
     const struct poll_rows *rows = poll->load->rows;
     bool is_replaced = false;
@@ -266,7 +260,7 @@ static enum st open_behind(struct store *s, const struct store_poll *poll,
     struct coin *coin;
     size_t at;
 
-    enum st st = ask(s, poll, DB_NEXT_OK_POLL, rows->slot_us, 0, &next_us, err);
+    enum st st = past_ask(s, poll, DB_NEXT_OK_POLL, rows->slot_us, 0, &next_us, err);
     for (size_t i = 0; i < batch->n; i++)
         is_replaced |= batch->polls[i].slot_us == next_us;
     if (st != ST_OK || next_us == NO_END || is_replaced)
@@ -276,9 +270,9 @@ static enum st open_behind(struct store *s, const struct store_poll *poll,
         st = coin_of_row(&s->coins, &s->db, rows_at(&rows->rows, i), s->is_past, &coin, err);
         if (st != ST_OK || coin_list_find(&s->there, coin->coin_id, &at))
             continue;
-        st = ask(s, poll, DB_NEXT_LACK, rows->slot_us, coin->coin_id, &from_us, err);
+        st = past_ask(s, poll, DB_NEXT_LACK, rows->slot_us, coin->coin_id, &from_us, err);
         if (st == ST_OK && from_us != NO_END)
-            st = lasts_to_next_row(s, poll, coin->coin_id, from_us, rows->slot_us, err);
+            st = past_last_to_next_row(s, poll, coin->coin_id, from_us, rows->slot_us, err);
     }
     return st;
 }
@@ -297,7 +291,7 @@ enum st past_absences(struct store *s, const struct store_poll *poll,
     if (st == ST_OK && is_ok && !is_compared)
         st = open_missed(s, poll, &n_found, err);
     if (st == ST_OK)
-        st = open_behind(s, poll, batch, err);
+        st = past_open_behind(s, poll, batch, err);
     *ret_n_absent = (is_compared ? rows->n_absent : 0) + (is_ok ? n_found : 0);
     return st;
 }

@@ -3,6 +3,8 @@
 
 #include "load/sql/candles.h"
 
+#define MAX_NEXT 1000 /* polls that are looked at at once */
+
 /* What both statements on polls to replay take. */
 static void bind_replay(struct stmt *stmt, const struct sink_replay *what,
                         const struct store_batch *batch)
@@ -61,12 +63,61 @@ enum st replace_list(struct store *s, const struct sink_replay *what,
     return st;
 }
 
+/* Is the poll that `next` stands at one of those that are replaced? Also: has it one of them in
+ * front of it, behind the poll with rows before it? */
+static bool is_among(const struct store_batch *batch, struct stmt *next, size_t *n_before,
+                     bool *ret_is_behind)
+{
+    const int64_t slot_us = db_int(next, 0);
+    const uint64_t offset = (uint64_t)db_int(next, 4);
+    size_t at = *n_before;
+    bool is_there = false;
+
+    while (at < batch->n && batch->polls[at].slot_us < slot_us)
+        at++;
+    *ret_is_behind = at > *n_before;
+    *n_before = at;
+    for (; at < batch->n && batch->polls[at].slot_us == slot_us && !is_there; at++)
+        is_there = batch->polls[at].end_offset == offset;
+    return is_there && str_eq(db_text(next, 2), str_of(batch->stream));
+}
+
+/* A page of the polls behind a slot; *slot_us: that of its last one. */
+static enum st keep_page(struct store *s, const struct store_batch *batch, int64_t *slot_us,
+                         size_t *n_before, size_t *ret_n, struct err *err)
+{
+    struct stmt *next;
+    bool has_row, is_behind;
+    size_t n = 0;
+
+    enum st st = db_prepare(&s->db, DB_NEXT_POLLS, &next, err);
+    if (st != ST_OK)
+        return st;
+    db_bind_int(next, ":job_id", batch->job_id);
+    db_bind_int(next, ":first_slot", *slot_us);
+    db_bind_int(next, ":last_slot", batch->polls[batch->n - 1].slot_us);
+    db_bind_int(next, ":max", MAX_NEXT);
+    while ((st = db_step(&s->db, next, &has_row, err)) == ST_OK && has_row) {
+        *slot_us = db_int(next, 0);
+        if (!is_among(batch, next, n_before, &is_behind) && is_behind && db_int(next, 5) > 0)
+            st = store_keep_left_out(s, batch->job_id, next, err);
+        if (st != ST_OK)
+            break;
+        n++;
+    }
+    db_reset(next);
+    *ret_n = n;
+    return st;
+}
+
 enum st replace_prepare(struct store *s, const struct store_batch *batch, struct err *err)
 {
+    int64_t slot_us = batch->polls[0].slot_us;
+    size_t n_before = 0, n = MAX_NEXT;
     enum st st = ST_OK;
 
-    for (size_t i = 0; st == ST_OK && i < batch->n; i++)
-        st = store_keep_next(s, batch->job_id, batch->polls[i].slot_us, batch, err);
+    while (st == ST_OK && n == MAX_NEXT)
+        st = keep_page(s, batch, &slot_us, &n_before, &n, err);
     return st;
 }
 
@@ -75,7 +126,7 @@ static enum st relate(struct store *s, const struct store_poll *poll,
                       struct before_relation *ret_relation, struct err *err)
 {
     const struct sink_load *load = poll->load;
-    const int64_t since_us = before_span_start(db_table(&s->db), load);
+    const int64_t since_us = before_span_start(db_table(&s->db), load->end->slot_us);
     struct before before;
     struct stmt *stmt;
 
@@ -183,34 +234,102 @@ static enum st update_poll(struct store *s, const struct store_poll *poll, struc
     return st == ST_OK ? db_run_later(&s->db, stmt, err) : st;
 }
 
-enum st replace_poll(struct store *s, const struct store_batch *batch, const struct sink_load *load,
-                     struct sink_result *ret_result, struct err *err)
+/* A poll that has to be looked at. */
+static enum st replace_alone(struct store *s, const struct store_batch *batch,
+                             const struct store_poll *poll, struct sink_result *ret_result,
+                             struct err *err)
 {
-    const struct store_poll poll = {.load = load, .stream = batch->stream, .job_id = batch->job_id};
+    const struct sink_load *load = poll->load;
     struct buf reasons = BUF_INIT(STORE_MAX_ERROR);
     struct sink_result result = {0};
     bool has_rows, is_replacing = false;
     size_t n_absent = 0;
     struct str loaded = STR("none");
 
-    s->n_refused = 0;
-    enum st st = find_own(s, &poll, &has_rows, err);
+    enum st st = find_own(s, poll, &has_rows, err);
     if (st == ST_OK && load->rows && !has_rows)
-        st = store_take_slot(s, &poll, &result.is_duplicate, &is_replacing, &reasons, err);
+        st = store_take_slot(s, poll, &result.is_duplicate, &is_replacing, &reasons, err);
     if (st == ST_OK && load->rows) {
         loaded = result.is_duplicate ? STR("duplicate") : STR("rows");
         if (!result.is_duplicate)
-            st = replace_rows(s, &poll, batch, is_replacing, &result, &n_absent, err);
+            st = replace_rows(s, poll, batch, is_replacing, &result, &n_absent, err);
     }
     if (st == ST_OK)
-        st = forget_refusals(s, &poll, err);
+        st = forget_refusals(s, poll, err);
     if (st == ST_OK)
-        st = store_add_refusals(s, &poll, err);
+        st = store_add_refusals(s, poll, err);
     if (st == ST_OK)
-        st = update_poll(s, &poll, loaded, &result, n_absent, &reasons, err);
+        st = update_poll(s, poll, loaded, &result, n_absent, &reasons, err);
     buf_release(&reasons);
     if (st == ST_OK)
         *ret_result = result;
+    return st;
+}
+
+/* What is to be said of a poll of a stretch: mostly nothing but numbers. */
+static enum st note_poll(struct store *s, const struct store_poll *poll,
+                         const struct sink_result *result, struct err *err)
+{
+    const struct tape_record *end = poll->load->end;
+    const struct poll_rows *rows = poll->load->rows;
+    const int64_t numbers[N_REMADE_NUMBERS] = {
+        [REMADE_SLOT] = end->slot_us,
+        [REMADE_LAST_OFFSET] = (int64_t)end->offset,
+        [REMADE_ROWS_IN] = rows->rows_in,
+        [REMADE_ROWS_NEW] = (int64_t)result->n_stored,
+        [REMADE_ROWS_UNCHANGED] = (int64_t)result->n_unchanged,
+        [REMADE_ROWS_ABSENT] = (int64_t)rows->n_absent,
+        [REMADE_ROWS_QUARANTINED] = (int64_t)rows->n_refusals,
+    };
+    struct buf reasons = BUF_INIT(STORE_MAX_ERROR);
+
+    if (end->error.len == 0 && poll->load->error.len == 0 && rows->n_drifts == 0)
+        return remake_note(s, numbers, err);
+    enum st st = update_poll(s, poll, STR("rows"), result, rows->n_absent, &reasons, err);
+    buf_release(&reasons);
+    return st;
+}
+
+/* A poll of a stretch: see remake.h. */
+static enum st replace_in_stretch(struct store *s, const struct store_batch *batch,
+                                  const struct store_poll *poll,
+                                  const struct before_relation *relation,
+                                  struct sink_result *ret_result, struct err *err)
+{
+    struct sink_result result = {0};
+
+    enum st st = store_insert_rows(s, poll, relation->is_base, &result, err);
+    if (st == ST_OK)
+        st = store_keep_pages(s, poll, DB_HAD_OWN, err);
+    if (st == ST_OK)
+        st = remake_absences_of(s, poll, err);
+    if (st == ST_OK && remake_had_refusals(&s->remake))
+        st = forget_refusals(s, poll, err);
+    if (st == ST_OK)
+        st = store_add_refusals(s, poll, err);
+    if (st == ST_OK)
+        st = note_poll(s, poll, &result, err);
+    before_move(&s->before, poll->load, result.n_stored, 0);
+    if (st == ST_OK)
+        st = remake_go_on(s, batch, poll, err);
+    if (st == ST_OK)
+        *ret_result = result;
+    return st;
+}
+
+enum st replace_poll(struct store *s, const struct store_batch *batch, const struct sink_load *load,
+                     struct sink_result *ret_result, struct err *err)
+{
+    const struct store_poll poll = {.load = load, .stream = batch->stream, .job_id = batch->job_id};
+    struct before_relation relation = {.is_late = false};
+    bool is_in;
+
+    s->n_refused = 0;
+    enum st st = remake_meet(s, batch, &poll, &is_in, &relation, err);
+    if (st == ST_OK)
+        st = is_in ? replace_in_stretch(s, batch, &poll, &relation, ret_result, err)
+                   : replace_alone(s, batch, &poll, ret_result, err);
+    s->remake.at++;
     return st;
 }
 

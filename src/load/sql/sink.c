@@ -415,6 +415,26 @@ static enum st check_epoch(struct sink *s, const struct sql_attached *a, struct 
     return st;
 }
 
+/* A row of several polls was refused: the batch is to come again. */
+static enum st make_singly(struct sql_sink *me, struct err *err)
+{
+    const struct store_batch *batch = &me->batch;
+
+    me->singly_job_id = batch->job_id;
+    me->singly_from_us = batch->polls[0].slot_us;
+    me->singly_until_us = batch->polls[batch->n - 1].slot_us;
+    err->sys = SINK_OVERTAKEN;
+    return ST_AGAIN;
+}
+
+static bool is_singly(const struct sql_sink *me)
+{
+    const struct store_batch *batch = &me->batch;
+
+    return me->singly_job_id == batch->job_id && batch->polls[0].slot_us >= me->singly_from_us &&
+           batch->polls[0].slot_us <= me->singly_until_us;
+}
+
 static enum st begin(struct sink *s, const struct sink_replay *what,
                      const struct sink_stored *polls, size_t n, struct err *err)
 {
@@ -434,6 +454,8 @@ static enum st begin(struct sink *s, const struct sink_replay *what,
         st = check_epoch(s, a, err);
     if (st == ST_OK)
         st = replace_prepare(&me->store, &me->batch, err);
+    if (is_singly(me))
+        me->store.remake.try_at = SIZE_MAX;
     if (st != ST_OK)
         roll_back(me);
     return st;
@@ -445,6 +467,8 @@ static enum st replace(struct sink *s, const struct sink_load *load, struct sink
     struct sql_sink *me = s->state;
 
     enum st st = replace_poll(&me->store, &me->batch, load, ret_result, err);
+    if (st == ST_REJECT && me->store.remake.is_on)
+        st = make_singly(me, err);
     if (st == ST_OK && load->is_last)
         st = replace_finish(&me->store, &me->batch, err);
     if (st == ST_OK && load->is_last)

@@ -19,7 +19,9 @@ struct sql_sink {
     struct store store;
     struct sql_attached *streams;
     size_t n_streams;
-    struct store_batch batch;  /* that is made anew */
+    struct store_batch batch; /* that is made anew */
+    /* polls of a job that are made anew one by one, as a row of them was refused */
+    int64_t singly_job_id, singly_from_us, singly_until_us;
     int64_t retain_again_us;   /* monotonic: not before this does retain.c look again */
     struct position moved, at; /* in the open transaction: as stored, and behind its last poll */
 };

@@ -12,6 +12,7 @@ void store_begin(struct store *s, int64_t job_id, enum row_table table, enum sto
     s->job_id = job_id;
     s->touched.n = s->spans.n = 0;
     s->has_late = s->is_past = kind == STORE_PAST;
+    remake_reset(&s->remake);
     s->knows_before = false;
     s->asks_before = NULL;
     absences_forget(s);
@@ -37,6 +38,7 @@ void store_release(struct store *s)
     coin_list_release(&s->rows);
     coin_list_release(&s->spans);
     buckets_release(&s->buckets);
+    remake_release(&s->remake);
 }
 
 static enum st add_refused(struct store *s, const struct store_poll *poll,
@@ -99,7 +101,7 @@ static enum st meet_coins(struct store *s, const struct store_poll *poll, bool m
     size_t flag = 0;
     struct coin *coin;
 
-    s->rows.n = 0;
+    s->rows.n = s->back.n = 0;
     enum st st = coin_cache_fill(&s->coins, &s->db, poll->job_id, &rows->rows, err);
     if (st == ST_OK && !s->is_past)
         st = absences_know(s, err);
@@ -112,10 +114,10 @@ static enum st meet_coins(struct store *s, const struct store_poll *poll, bool m
         if (st != ST_OK || (may_skip && rows->is_unchanged[i]))
             continue;
         st = store_touch(s, coin, rows->slot_us, err);
-        if (st == ST_OK && !s->is_past)
+        if (st == ST_OK && (!s->is_past || s->remake.is_on))
             st = absences_note_row(s, coin->coin_id, rows->slot_us, i, err);
     }
-    if (st == ST_OK && s->is_past) /* absences of the past are found by it */
+    if (st == ST_OK && s->is_past && !s->remake.is_on) /* absences of the past are found by it */
         st = seen_write(&s->coins.seen, &s->db, err);
     return st;
 }
@@ -185,7 +187,7 @@ static enum st ask_before(struct store *s, const struct sink_load *load, struct 
     if (st != ST_OK)
         return st;
     db_bind_int(s->asks_before, ":job_id", s->job_id);
-    db_bind_int(s->asks_before, ":since", before_span_start(db_table(&s->db), load));
+    db_bind_int(s->asks_before, ":since", before_span_start(db_table(&s->db), load->end->slot_us));
     return db_send(&s->db, s->asks_before, err);
 }
 
@@ -204,8 +206,8 @@ static enum st know_before(struct store *s, const struct sink_load *load, struct
         return ST_OK;
     enum st st = s->asks_before ? ST_OK : ask_before(s, load, err);
     if (st == ST_OK)
-        st = before_read(&s->db, s->asks_before, before_span_start(db_table(&s->db), load),
-                         &s->before, err);
+        st = before_read(&s->db, s->asks_before,
+                         before_span_start(db_table(&s->db), load->end->slot_us), &s->before, err);
     s->asks_before = NULL;
     s->knows_before = st == ST_OK;
     return st;
@@ -225,8 +227,7 @@ enum st store_run_for_slot(struct store *s, enum db_statement which, int64_t job
     return s->db.is_bulk ? db_run(&s->db, stmt, err) : db_run_later(&s->db, stmt, err);
 }
 
-/* Write out the rows that the poll left out which `next` stands at. */
-static enum st keep_left_out(struct store *s, int64_t job_id, struct stmt *next, struct err *err)
+enum st store_keep_left_out(struct store *s, int64_t job_id, struct stmt *next, struct err *err)
 {
     int64_t slot = db_int(next, 0);
     struct stmt *stmt;
@@ -249,21 +250,7 @@ static enum st keep_left_out(struct store *s, int64_t job_id, struct stmt *next,
     return st == ST_OK ? candles_touch_slot(s, job_id, slot, err) : st;
 }
 
-/* Is it one of those that are replaced too? */
-static bool is_among(const struct store_batch *batch, struct stmt *next)
-{
-    const struct sink_stored wanted = {.slot_us = db_int(next, 0),
-                                       .end_offset = (uint64_t)db_int(next, 4)};
-    bool is_there = false;
-
-    for (size_t i = 0; i < batch->n && !is_there; i++)
-        is_there = batch->polls[i].slot_us == wanted.slot_us &&
-                   batch->polls[i].end_offset == wanted.end_offset;
-    return is_there && str_eq(db_text(next, 2), str_of(batch->stream));
-}
-
-enum st store_keep_next(struct store *s, int64_t job_id, int64_t slot_us,
-                        const struct store_batch *but, struct err *err)
+enum st store_keep_next(struct store *s, int64_t job_id, int64_t slot_us, struct err *err)
 {
     struct stmt *next;
     bool has_row;
@@ -276,8 +263,7 @@ enum st store_keep_next(struct store *s, int64_t job_id, int64_t slot_us,
     st = db_step(&s->db, next, &has_row, err);
     if (st != ST_OK || !has_row)
         return st;
-    if (but == NULL || !is_among(but, next))
-        st = keep_left_out(s, job_id, next, err);
+    st = store_keep_left_out(s, job_id, next, err);
     db_reset(next);
     return st;
 }
@@ -398,7 +384,7 @@ static enum st store_rows(struct store *s, const struct store_poll *poll, bool i
     s->has_late |= relation->is_late;
     s->last_slot_us = rows->slot_us;
     if (relation->is_late)
-        st = store_keep_next(s, poll->job_id, rows->slot_us, NULL, err);
+        st = store_keep_next(s, poll->job_id, rows->slot_us, err);
     if (st == ST_OK && is_replacing)
         st = store_oust_partial(s, poll, err);
     if (st == ST_OK && is_replacing)

@@ -6,6 +6,7 @@
 #include "load/sql/before.h"
 #include "load/sql/buckets.h"
 #include "load/sql/coins.h"
+#include "load/sql/remake.h"
 #include "transform/drift.h"
 
 struct store {
@@ -32,6 +33,7 @@ struct store {
     struct buf drift; /* of the poll at hand, as text */
     struct coin_list
         spans; /* candles.c: from when until when rows are of that this transaction changed */
+    struct remake remake;
     struct buckets_of_jobs buckets; /* what polls that were stored make of them */
     bool has_candles_due; /* there are more candles to make than the last transaction did */
 };
@@ -88,10 +90,12 @@ enum st store_take_slot(struct store *s, const struct store_poll *poll, bool *re
 enum st store_oust_partial(struct store *s, const struct store_poll *poll,
                            struct err *err) MUST_USE;
 
-/* Write out the rows that the poll after a slot left out, before other ones come in front of them;
- * not when it is `but` one of these (NULL: none). */
-enum st store_keep_next(struct store *s, int64_t job_id, int64_t slot_us,
-                        const struct store_batch *but, struct err *err) MUST_USE;
+/* Write out the rows that the poll after a slot left out, before other ones come in front of them.
+ */
+enum st store_keep_next(struct store *s, int64_t job_id, int64_t slot_us, struct err *err) MUST_USE;
+/* The same of the poll that `next` stands at: its slot, when it was over, stream and offsets. */
+enum st store_keep_left_out(struct store *s, int64_t job_id, struct stmt *next,
+                            struct err *err) MUST_USE;
 
 /* Take away the rows of a slot, and what was flagged in them. */
 enum st store_delete_rows(struct store *s, int64_t job_id, int64_t slot_us,

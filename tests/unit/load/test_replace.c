@@ -31,12 +31,13 @@ static unsigned roll(unsigned n)
 static void deal(void)
 {
     n_polls = 4 + roll(MAX_POLL - 4);
+    unsigned n_whole = 2 + roll(16);
     bool has_foreign = roll(3) == 0;
     unsigned n_odd = 4 + roll(20);
 
     for (size_t i = 0; i < n_polls; i++) {
         struct dealt *d = &dealt[i];
-        d->outcome = roll(8) == 0 ? POLL_PARTIAL : roll(12) == 0 ? POLL_FAILED : POLL_OK;
+        d->outcome = roll(n_whole) == 0 ? POLL_PARTIAL : roll(12) == 0 ? POLL_FAILED : POLL_OK;
         d->is_foreign = has_foreign && roll(4) == 0;
         for (int c = 0; c < N_COINS; c++) {
             int before = i > 0 ? dealt[i - 1].price[0][c] : 1;
@@ -257,7 +258,7 @@ static void is_as_if_loaded_anew(void)
         load_all(&new, 1);
         run(&old, "UPDATE poll SET transform_version = 0 WHERE stream LIKE '01%' AND "
                   "transform_version IS NOT NULL");
-        replay(0, n_polls, 1 + roll(8));
+        replay(0, n_polls, 1 + roll(i % 2 == 0 ? 8 : MAX_POLL));
         const char *why = difference();
         store_remove(&old);
         store_remove(&new);

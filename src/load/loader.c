@@ -78,7 +78,7 @@ static void close_sink(struct loader *l)
         l->driver->close(&l->sink);
     mem_free(l->sink.state);
     l->sink.state = NULL;
-    l->is_open = false;
+    l->is_open = l->is_pending = false;
     for (size_t i = 0; i < l->n_tapes; i++)
         l->tapes[i]->is_attached = false;
 }
@@ -150,18 +150,32 @@ static void report_lag(struct loader *l, struct loader_tape *t)
                    ended > done ? (double)(ended - done) : 0);
 }
 
-static void report_commit(struct loader *l, struct loader_tape *t, const struct batch *b)
+/* All that the sink took of a stream is committed. */
+static void report_done(struct loader *l, struct loader_tape *t)
+{
+    atomic_store(&t->done, t->taken);
+    metric_set(METRIC_SINK_OFFSET, l->url->shown, t->job, (double)t->taken);
+    report_lag(l, t);
+    if (t->newest_us > 0)
+        metric_set(METRIC_FRESHNESS, t->job, NULL, (double)t->newest_us / 1e6);
+    t->newest_us = 0;
+}
+
+/* A batch is taken. */
+static void report_batch(struct loader *l, struct loader_tape *t, const struct batch *b)
 {
     const char *sink = l->url->shown;
 
-    atomic_store(&t->done, t->position.offset);
+    t->taken = t->position.offset;
+    t->newest_us = b->newest_us > t->newest_us ? b->newest_us : t->newest_us;
     metric_add(METRIC_SINK_ROWS, sink, NULL, (double)b->n_stored);
     metric_add(METRIC_SINK_UNCHANGED, sink, NULL, (double)b->n_unchanged);
     metric_add(METRIC_QUARANTINED, sink, NULL, (double)b->n_refused);
-    metric_set(METRIC_SINK_OFFSET, sink, t->job, (double)t->position.offset);
+    if (l->driver->settle == NULL)
+        report_done(l, t);
+    else
+        l->is_pending = true;
     report_lag(l, t);
-    if (b->newest_us > 0)
-        metric_set(METRIC_FRESHNESS, t->job, NULL, (double)b->newest_us / 1e6);
     report_working(l);
 }
 
@@ -226,9 +240,35 @@ static enum st load_one(struct loader *l, struct loader_tape *t, const struct ga
     count_load(b, &load, &result);
     metric_observe_us(METRIC_SINK_COMMIT_SECONDS, l->url->shown, duration);
     if (load.is_last)
-        report_commit(l, t, b);
+        report_batch(l, t, b);
     if (l->events.loaded)
         l->events.loaded(l->events.ctx, &load, &result, duration);
+    return ST_OK;
+}
+
+/* Have the sink commit what it took, when it is time or now. */
+static enum st settle(struct loader *l, bool is_forced, struct err *err)
+{
+    int64_t start_us = clock_mono_us(l->clock);
+    bool is_settled = false;
+
+    if (!l->is_open || !l->is_pending)
+        return ST_OK;
+    enum st st = l->driver->settle(&l->sink, is_forced, &is_settled, err);
+    if (st != ST_OK) {
+        close_sink(l);
+        return st == ST_REJECT ? ST_AGAIN : st;
+    }
+    if (!is_settled)
+        return ST_OK;
+    l->is_pending = false;
+    metric_observe_us(METRIC_SINK_COMMIT_SECONDS, l->url->shown,
+                      clock_mono_us(l->clock) - start_us);
+    for (size_t i = 0; i < l->n_tapes; i++)
+        if (l->tapes[i]->is_attached)
+            report_done(l, l->tapes[i]);
+    if (l->events.settled)
+        l->events.settled(l->events.ctx);
     return ST_OK;
 }
 
@@ -252,7 +292,7 @@ static enum st load_batch(struct loader *l, struct loader_tape *t, bool *ret_has
         st = loader_tape_read_poll(l, t, &poll, &is_cut, err);
         if (st == ST_OK && poll)
             st = load_one(l, t, poll, status, &b, &is_refused, err);
-        is_committed = atomic_load(&t->done) == t->position.offset;
+        is_committed = t->taken == t->position.offset;
     }
     if (st != ST_OK) {
         t->is_attached = false;
@@ -280,6 +320,7 @@ enum st loader_open(struct loader *l, struct err *err)
     l->sink.state = mem_new(l->driver->state_size + 1, 1);
     st = l->driver->open(&l->sink, err);
     l->is_open = st == ST_OK;
+    atomic_store(&l->gathers_us, l->sink.gathers_us);
     for (size_t i = 0; st == ST_OK && i < l->n_tapes; i++) {
         struct loader_tape *t = l->tapes[i];
         st = loader_tape_attach(l, t, err);
@@ -319,8 +360,12 @@ static enum st load_all(struct loader *l, struct err *err)
             bool has_this_more;
             st = load_batch(l, l->tapes[i], &has_this_more, err);
             has_more |= has_this_more;
+            if (st == ST_OK)
+                st = settle(l, false, err);
         }
     }
+    if (st == ST_OK)
+        st = settle(l, false, err);
     return st == ST_OK ? tidy(l, err) : st;
 }
 
@@ -333,13 +378,15 @@ static uint64_t count_done(const struct loader *l)
     return n;
 }
 
-enum st loader_catch_up(struct loader *l, struct err *err)
+static enum st catch_up(struct loader *l, bool is_forced, struct err *err)
 {
     uint64_t done, before = UINT64_MAX;
 
     for (;;) {
         struct err why = ERR_INIT;
         enum st st = load_all(l, &why);
+        if (st == ST_OK && is_forced)
+            st = settle(l, true, &why);
         done = count_done(l);
         if (st == ST_AGAIN && why.sys == SINK_OVERTAKEN && done != before) {
             before = done; /* the second time in the same place somebody has to wait */
@@ -349,6 +396,11 @@ enum st loader_catch_up(struct loader *l, struct err *err)
             *err = why;
         return st;
     }
+}
+
+enum st loader_catch_up(struct loader *l, struct err *err)
+{
+    return catch_up(l, true, err);
 }
 
 /* Sleep, or until loader_stop(), or (has_news) until there is something to look at. */
@@ -395,6 +447,21 @@ static void take_news(struct loader *l)
         l->moves = tape_moves(l->tape);
 }
 
+/* Told to stop: what is taken is committed, or comes again at the next start. */
+static enum st settle_last(struct loader *l, struct err *err)
+{
+    struct err why = ERR_INIT;
+
+    enum st st = settle(l, true, &why);
+    if (st == ST_OK)
+        return ST_OK;
+    loader_failed(l, NULL, st, &why);
+    if (st != ST_FATAL)
+        return ST_OK;
+    *err = why;
+    return ST_FATAL;
+}
+
 enum st loader_run(struct loader *l, struct err *err)
 {
     int64_t backoff_us = BACKOFF_FIRST;
@@ -404,7 +471,7 @@ enum st loader_run(struct loader *l, struct err *err)
         struct err why = ERR_INIT;
         bool has_more = false;
         take_news(l);
-        st = loader_catch_up(l, &why);
+        st = catch_up(l, atomic_load(&l->is_hurried) || is_stopping(l), &why);
         if (st == ST_OK && !is_stopping(l))
             st = replay_step(l, &has_more, &why);
         if (st == ST_OK) {
@@ -424,6 +491,8 @@ enum st loader_run(struct loader *l, struct err *err)
         back_off(l, &backoff_us);
         st = ST_OK;
     }
+    if (st == ST_OK)
+        st = settle_last(l, err);
     replay_end(l, st, err);
     return st;
 }
@@ -457,6 +526,19 @@ void loader_stop(struct loader *l)
     atomic_store(&l->is_stopping, true);
     loader_wake_up(l);
     pthread_mutex_unlock(&l->lock);
+}
+
+void loader_hurry(struct loader *l)
+{
+    pthread_mutex_lock(&l->lock);
+    atomic_store(&l->is_hurried, true);
+    loader_wake_up(l);
+    pthread_mutex_unlock(&l->lock);
+}
+
+int64_t loader_gathers_us(const struct loader *l)
+{
+    return atomic_load(&l->gathers_us);
 }
 
 uint64_t loader_offset(const struct loader *l, size_t stream)

@@ -19,14 +19,16 @@ struct loader;
 struct loader_events {
     void *ctx;
     /* The sink has taken a load; what load points to goes with the call. It is committed when
-     * load->is_last. The others are told as they come, since telling them later would keep the rows
-     * of a whole batch in memory: when the batch fails they are told again. A poll that is loaded
-     * while it is the newest is a batch of its own. */
+     * load->is_last, or, of a sink that gathers, when `settled` is told. The others are told as
+     * they come, since telling them later would keep the rows of a whole batch in memory: when the
+     * batch fails they are told again. A poll that is loaded while it is the newest is a batch of
+     * its own. */
     void (*loaded)(void *ctx, const struct sink_load *load, const struct sink_result *result,
                    int64_t duration_us);
     /* st: what the loader makes of it: ST_AGAIN it waits, ST_REJECT it steps over, ST_FATAL it
      * stops */
     void (*failed)(void *ctx, const char *job, enum st st, const struct err *err);
+    void (*settled)(void *ctx);   /* a sink that gathers has committed all that it had taken */
     void (*undone)(void *ctx);    /* what was loaded since the last commit is not: it comes again */
     void (*recovered)(void *ctx); /* the first good load after a failed one */
     void (*told)(void *ctx, const char *text);   /* the sink has something to say to people */
@@ -119,6 +121,12 @@ enum st loader_note(const struct loader *l, const char *data_dir, struct err *er
 
 /* Any thread: make loader_run() return after the load at hand. */
 void loader_stop(struct loader *l);
+
+/* Any thread: from now on have the sink commit at once what it takes. */
+void loader_hurry(struct loader *l);
+
+/* Any thread: how long the sink gathers polls before it commits them, at most; 0: it does not. */
+int64_t loader_gathers_us(const struct loader *l);
 
 /* Any thread: the committed offset of a stream (its index in setup.streams, then in the order of
  * loader_add_stream()). */

@@ -23,6 +23,8 @@ struct loader_tape {
     bool is_attached;
     bool is_gap_told;           /* the gap that is accepted */
     struct position position;   /* of the sink, within a batch */
+    uint64_t taken;             /* offset that whole batches are at */
+    int64_t newest_us;          /* of the rows that are not committed yet */
     atomic_uint_least64_t done; /* offset that is committed; any thread */
     atomic_bool is_met;         /* attached once: done is the sink's, id stays; any thread */
     struct gather gather;
@@ -61,7 +63,6 @@ struct replay {
     bool is_begun;
     size_t tape;             /* at hand, index */
     struct sink_stored done; /* the last poll of it that is done with */
-    bool was_overtaken;      /* the batch at hand comes again */
     size_t limit;            /* of the next batch, in front of a poll that is refused; 0: none */
     struct tape_reader *reader;
     struct gather gather;
@@ -73,6 +74,8 @@ struct loader {
     struct sink sink;
     bool is_open, has_failed;
     bool is_untidy;                                /* the sink has more to derive of what it has */
+    bool is_pending;                               /* it has taken what it has not committed */
+    atomic_int_least64_t gathers_us;               /* sink.gathers_us; any thread */
     struct loader_tape *tapes[LOADER_MAX_STREAMS]; /* a pointer that is there stays */
     atomic_size_t n_tapes;                         /* any thread; grows with `lock` held */
     struct tape *tape;
@@ -83,7 +86,7 @@ struct loader {
     struct clock *clock;
     struct loader_events events;
     uint64_t random;
-    atomic_bool is_stopping;
+    atomic_bool is_stopping, is_hurried;
     pthread_mutex_t lock;
     pthread_cond_t wake; /* is_stopping or has_news */
     bool has_news;       /* guarded by lock: do not wait for the tapes now */

@@ -165,6 +165,8 @@ enum st loader_tape_attach(struct loader *l, struct loader_tape *t, struct err *
         return st;
     t->is_attached = true;
     t->position = at;
+    t->taken = at.offset;
+    t->newest_us = 0;
     atomic_store(&t->done, at.offset);
     atomic_store(&t->is_met, true);
     metric_set(METRIC_SINK_OFFSET, l->url->shown, t->job, (double)at.offset);

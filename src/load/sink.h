@@ -5,8 +5,9 @@
  * after a failed open. After a load that did not return ST_OK the loader attaches again. Exactly
  * once: the position moves in the same transaction as the rows, and only from the position the sink
  *          has to the one given. A batch is a run of loads of one stream of which only the last has
- * is_last: all of it becomes visible and durable when that load returns ST_OK, or none of it. A new
- * sink is one file or folder, one line in registry.c, and passes tests/conformance.
+ * is_last: all of it becomes visible and durable when that load returns ST_OK (of a driver with
+ * settle(): by a settle() behind it), or none of it. A new sink is one file or folder, one line in
+ * registry.c, and passes tests/conformance.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef LOAD_SINK_H
@@ -51,8 +52,9 @@ struct sink {
     const struct sink_url *url;
     struct clock *clock;
     int64_t retain_rows_us, retain_5m_us; /* what is older may go; 0: nothing */
-    bool is_simulated; /* the rows come from the simulator: a store that people look at must say so
-                        */
+    bool is_simulated;  /* the rows come from the simulator: a store that people look at must say so
+                         */
+    int64_t gathers_us; /* set by open() of a driver that has settle(): how long it does, at most */
     const char *data_dir; /* for what a driver keeps that its store cannot; NULL: only look at it */
     void *state;          /* driver's, state_size zeroed bytes */
     void (*tell)(void *ctx, const char *text); /* what people should know; NULL: nobody listens */
@@ -103,9 +105,7 @@ struct sink_replay_driver {
 
     /* Of load: stream, end, pages, rows, error, is_last. Without rows only where the sink has none.
      * All that the sink derives from the poll becomes what a load of today would have made of it;
-     * the position stays. ST_REJECT: cannot be stored; it stays as it is. ST_AGAIN with
-     * SINK_OVERTAKEN also where a row of the batch was refused: which one the sink finds out when
-     * the batch comes again. */
+     * the position stays. ST_REJECT: cannot be stored; it stays as it is. */
     enum st (*replace)(struct sink *s, const struct sink_load *load, struct sink_result *ret_result,
                        struct err *err) MUST_USE;
 };
@@ -157,6 +157,15 @@ struct sink_driver {
      * owner, or broken. */
     enum st (*load)(struct sink *s, const struct sink_load *load, struct sink_result *ret_result,
                     struct err *err) MUST_USE;
+
+    /* Drivers that gather many batches into one commit: load() of the last of a batch then means
+     * that the sink has taken it, and it becomes visible and durable, with all that was taken
+     * before, by a later settle(), or none of it does. Called between batches: commit, when it is
+     * time, or now (is_forced). *ret_is_settled: nothing that was taken is uncommitted. The returns
+     * of load(), but ST_REJECT; then it is lost what was taken of all streams, and the sink is
+     * opened again. NULL: load() commits. */
+    enum st (*settle)(struct sink *s, bool is_forced, bool *ret_is_settled,
+                      struct err *err) MUST_USE;
 
     /* When all is loaded: a step of what the store derives of its rows and has not done yet, in a
      * transaction of its own. *ret_has_more: there may be another. The returns of load(), but

@@ -428,6 +428,7 @@ static enum st stop_sinks(struct pipeline *p, int64_t deadline_us, struct err *e
 {
     struct err note_err = ERR_INIT;
 
+    sinks_hurry(p->sinks);
     while (!sinks_are_caught_up(p->sinks) && clock_mono_us(p->clock) < deadline_us)
         nanosleep(&(struct timespec){.tv_nsec = NAP_US * 1000}, NULL);
     enum st st = sinks_stop(p->sinks, deadline_us, err);

@@ -213,7 +213,9 @@ void sinks_show_lag(struct sinks *s)
         if (s->at[i] == NULL)
             continue;
         uint64_t lag = sinks_lag_of(s->at[i]);
-        sinks_set_lag(&status_lock(s->setup.status)->sinks[i], lag, clock_wall_us(s->setup.clock));
+        struct status_sink *sink = &status_lock(s->setup.status)->sinks[i];
+        sinks_set_lag(sink, lag, clock_wall_us(s->setup.clock));
+        sink->gathers_us = loader_gathers_us(s->at[i]->loader);
         status_unlock(s->setup.status);
     }
     pthread_rwlock_unlock(&s->lock);
@@ -268,6 +270,13 @@ bool sinks_are_noted(struct sinks *s, size_t stream)
         are_noted &= s->at[i] == NULL || atomic_load(&s->at[i]->n_noted) > stream;
     pthread_rwlock_unlock(&s->lock);
     return are_noted;
+}
+
+void sinks_hurry(struct sinks *s)
+{
+    for (size_t i = 0; i < STATUS_MAX_SINKS; i++)
+        if (s->at[i])
+            loader_hurry(s->at[i]->loader);
 }
 
 bool sinks_are_caught_up(struct sinks *s)

@@ -78,6 +78,9 @@ enum st sinks_note(struct sinks *s, struct err *err) MUST_USE;
  * of it may be removed. */
 bool sinks_are_noted(struct sinks *s, size_t stream);
 
+/* Sinks that gather commit what they have, and from now on at once. */
+void sinks_hurry(struct sinks *s);
+
 /* All that can work now have loaded everything. */
 bool sinks_are_caught_up(struct sinks *s);
 

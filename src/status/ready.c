@@ -188,7 +188,8 @@ static size_t add_sink(struct buf *b, const struct status_sink *sink,
         buf_add_z(b, sink->state == SINK_WAITING ? "waiting for " : "not open for ");
         status_add_span(b, state_us);
         mend = "it is tried again by itself; the tape keeps everything until then";
-    } else if (behind_us > at_least(slowest_us(now) * INTERVALS, SINK_PATIENCE)) {
+    } else if (behind_us >
+               at_least(slowest_us(now) * INTERVALS, SINK_PATIENCE) + sink->gathers_us) {
         add_place(b, "sink", sink->url);
         buf_add_z(b, "behind the tape for ");
         status_add_span(b, behind_us);

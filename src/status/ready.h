@@ -11,9 +11,10 @@
  *   the process is stopping, or nobody runs (pid 0)                           at once
  *
  * Jobs that a reload removed and streams that nothing polls do not count, nor do jobs outside of
- * their hours. Intervals of a sink are those of the slowest job. A job whose newest poll promised
- * the next one later than that is late 90 s after then; what the budget leaves out excuses a day,
- * or the way to the next slot.
+ * their hours. Intervals of a sink are those of the slowest job; what a sink gathers before it
+ * commits (lake:) has its time for that besides. A job whose newest poll promised the next one
+ * later than that is late 90 s after then; what the budget leaves out excuses a day, or the way to
+ * the next slot.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef STATUS_READY_H

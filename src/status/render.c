@@ -460,7 +460,11 @@ static void add_sink(struct screen *s, const struct status_sink *sink, bool is_r
     if (sink->lag == 0)
         put(s, PLAIN, "at the head of the tape");
     else
-        putf(s, YELLOW, "lag %" PRIu64 " records", sink->lag);
+        putf(s, sink->gathers_us > 0 ? PLAIN : YELLOW, "lag %" PRIu64 " records", sink->lag);
+    if (sink->lag > 0 && sink->gathers_us > 0) {
+        put(s, PLAIN, ", commits within ");
+        put_span(s, PLAIN, sink->gathers_us);
+    }
     if (sink->newest_row_us != 0) {
         put(s, PLAIN, ", newest row ");
         put_ago(s, sink->newest_row_us);

@@ -60,9 +60,10 @@ struct status_sink {
     char url[256]; /* without secrets */
     bool is_gone;
     enum sink_state state;
-    int64_t state_since_us;                           /* wall clock */
-    int64_t behind_since_us;                          /* lag has not been 0 since; 0: it is */
-    uint64_t lag;                                     /* records behind, all streams */
+    int64_t state_since_us;  /* wall clock */
+    int64_t gathers_us;      /* polls before it commits them, at most; 0: it does not */
+    int64_t behind_since_us; /* lag has not been 0 since; 0: it is */
+    uint64_t lag;            /* records behind, all streams */
     uint64_t n_polls, n_rows, n_unchanged, n_refused; /* since start */
     int64_t newest_row_us;                            /* fetched_at of the newest row stored */
     int64_t last_load_us, last_load_duration_us;

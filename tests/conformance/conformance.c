@@ -72,6 +72,17 @@ static enum st open_and_attach(struct sink *s, const struct made_stream *stream,
     return st == ST_OK ? s->driver->attach(s, &stream->id, ret_at, &err) : st;
 }
 
+/* What whole batches brought is there, also of a sink that gathers them. */
+static enum st settle(struct sink *s)
+{
+    bool is_settled = false;
+
+    if (s->driver->settle == NULL)
+        return ST_OK;
+    enum st st = s->driver->settle(s, true, &is_settled, &err);
+    return st == ST_OK && !is_settled ? ST_FATAL : st;
+}
+
 /* Make the stream's next poll and load it. */
 static enum st load(struct sink *s, struct made_stream *stream, int64_t slot_us,
                     enum poll_outcome outcome, const char *rows, bool is_last,
@@ -83,7 +94,7 @@ static enum st load(struct sink *s, struct made_stream *stream, int64_t slot_us,
     poll.load.is_last = is_last;
     enum st st = s->driver->load(s, &poll.load, ret_result, &err);
     made_release(&poll);
-    return st;
+    return st == ST_OK && is_last ? settle(s) : st;
 }
 
 #define CHECK_SHOWS(job, slot, want)                          \

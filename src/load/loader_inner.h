@@ -63,6 +63,7 @@ struct replay {
     bool is_begun;
     size_t tape;             /* at hand, index */
     struct sink_stored done; /* the last poll of it that is done with */
+    bool was_overtaken;      /* the batch at hand comes again */
     size_t limit;            /* of the next batch, in front of a poll that is refused; 0: none */
     struct tape_reader *reader;
     struct gather gather;

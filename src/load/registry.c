@@ -7,7 +7,7 @@ const struct sink_driver *const sink_drivers[] = {
 #ifdef HAVE_POSTGRES
     &sink_postgres,
 #endif
-    &sink_json,
+    &sink_json,     &sink_lake,
 #ifdef HAVE_MQTT
     &sink_mqtt,
 #endif

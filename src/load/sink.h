@@ -105,7 +105,9 @@ struct sink_replay_driver {
 
     /* Of load: stream, end, pages, rows, error, is_last. Without rows only where the sink has none.
      * All that the sink derives from the poll becomes what a load of today would have made of it;
-     * the position stays. ST_REJECT: cannot be stored; it stays as it is. */
+     * the position stays. ST_REJECT: cannot be stored; it stays as it is. ST_AGAIN with
+     * SINK_OVERTAKEN also where a row of the batch was refused: which one the sink finds out when
+     * the batch comes again. */
     enum st (*replace)(struct sink *s, const struct sink_load *load, struct sink_result *ret_result,
                        struct err *err) MUST_USE;
 };

@@ -93,4 +93,12 @@ void cloud_header(const struct cloud_answer *a, const char *name, char *ret, siz
 /* Append an answer's body to ret_bytes, without a copy where that is empty. */
 enum st cloud_take_body(struct cloud_answer *a, struct buf *ret_bytes, struct err *err) MUST_USE;
 
+/* Append the part of a ranged GET's answer. */
+enum st cloud_take_range(struct cloud_answer *a, int64_t from, int64_t len, struct buf *ret_bytes,
+                         struct err *err) MUST_USE;
+
+/* The parts of an endpoint's URL, "https://host:port/base"; they lie in it. */
+enum st cloud_endpoint(struct str url, struct str *ret_scheme, struct str *ret_host,
+                       struct str *ret_base, struct err *err) MUST_USE;
+
 #endif

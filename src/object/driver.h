@@ -36,6 +36,6 @@ bool object_is_name(struct str name);
 /* "a/b" as "a/b/", "" as "". */
 enum st object_prefix(struct str rest, char *ret, size_t size, struct err *err) MUST_USE;
 
-extern const struct object_driver object_directory, object_s3;
+extern const struct object_driver object_directory, object_s3, object_azure, object_azure_abfss;
 
 #endif

@@ -21,7 +21,8 @@ struct object_upload {
 
 const char *const object_options[] = {"endpoint", "profile", "region", "signature", "style", NULL};
 
-static const struct object_driver *const drivers[] = {&object_directory, &object_s3};
+static const struct object_driver *const drivers[] = {&object_directory, &object_s3, &object_azure,
+                                                      &object_azure_abfss};
 
 #define OWN_FOLDER ".geckotape"
 
@@ -85,7 +86,6 @@ static struct str scheme_of(const struct sink_url *url, const char *skip)
     return STR("file");
 }
 
-/* abfss:// is another way to write az://. */
 static const struct object_driver *driver_of(struct str scheme)
 {
     for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++)

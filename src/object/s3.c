@@ -229,27 +229,6 @@ static enum st fetch(struct s3 *s, const struct s3_request *request, bool is_who
     return err_set(err, ST_AGAIN, "its bytes do not fit the checksum that the store tells");
 }
 
-/* A store that does not know ranges sends all of it. */
-static enum st take_range(struct s3 *s, int64_t from, int64_t len, struct buf *ret_bytes,
-                          struct err *err)
-{
-    struct str body = buf_str(&s->answer.http.body);
-    char told[64], wanted[64];
-
-    if (s->answer.http.status == 200) {
-        const size_t start = (uint64_t)from < body.len ? (size_t)from : body.len;
-        body = (struct str){body.p + start, body.len - start};
-        buf_add(ret_bytes, body.p, body.len < (size_t)len ? body.len : (size_t)len);
-        return buf_check(ret_bytes, "the object", err);
-    }
-    cloud_header(&s->answer, "content-range", told, sizeof(told));
-    snprintf(wanted, sizeof(wanted), "bytes %lld-", (long long)from);
-    if (strncmp(told, wanted, strlen(wanted)) != 0 || body.len > (size_t)len)
-        return err_set(err, ST_AGAIN, "the store sends another range (%s)", told);
-    buf_add_str(ret_bytes, body);
-    return buf_check(ret_bytes, "the object", err);
-}
-
 static enum st s3_get(void *state, const char *name, int64_t from, int64_t len,
                       struct buf *ret_bytes, struct object_info *ret_info, bool *ret_is_there,
                       struct err *err)
@@ -280,7 +259,7 @@ static enum st s3_get(void *state, const char *name, int64_t from, int64_t len,
     cloud_info(&s->answer, ret_info);
     s3_etag(s, ret_info->etag);
     return is_whole ? cloud_take_body(&s->answer, ret_bytes, err)
-                    : take_range(s, from, len, ret_bytes, err);
+                    : cloud_take_range(&s->answer, from, len, ret_bytes, err);
 }
 
 static enum st s3_stat(void *state, const char *name, struct object_info *ret_info,

@@ -30,31 +30,6 @@ static enum st bucket_and_prefix(struct s3 *s, struct str rest, struct err *err)
     return object_prefix(rest, s->prefix, sizeof(s->prefix), err);
 }
 
-/* "https://host:port/base" */
-static enum st endpoint(struct str url, struct str *ret_scheme, struct str *ret_host,
-                        struct str *ret_base, struct err *err)
-{
-    const bool is_tls = str_starts(url, STR("https://"));
-
-    if (!is_tls && !str_starts(url, STR("http://")))
-        return err_set(err, ST_REJECT, "endpoint is written https://HOST[:PORT]");
-    *ret_scheme = is_tls ? STR("https") : STR("http");
-    const struct str rest = {url.p + ret_scheme->len + 3, url.len - ret_scheme->len - 3};
-    const char *slash = memchr(rest.p, '/', rest.len);
-    const size_t host_len = slash ? (size_t)(slash - rest.p) : rest.len;
-    *ret_host = (struct str){rest.p, host_len};
-    *ret_base = (struct str){rest.p + host_len, rest.len - host_len};
-    while (str_ends(*ret_base, STR("/")))
-        ret_base->len--;
-    if (ret_host->len == 0 || memchr(ret_host->p, '@', ret_host->len) ||
-        memchr(url.p, '?', url.len) || memchr(url.p, '#', url.len))
-        return err_set(err, ST_REJECT, "endpoint is written https://HOST[:PORT]");
-    const struct str usual = is_tls ? STR(":443") : STR(":80");
-    if (str_ends(*ret_host, usual)) /* nobody sends it */
-        ret_host->len -= usual.len;
-    return ST_OK;
-}
-
 static enum st style(struct s3 *s, const struct sink_url *url, bool is_own, bool *ret_is_path,
                      struct err *err)
 {
@@ -104,7 +79,7 @@ enum st s3_address(struct s3 *s, struct str rest, const struct sink_url *url, st
     buf_addf(&usual, "https://s3.%s.amazonaws.com%s", s->region,
              strncmp(s->region, "cn-", 3) == 0 ? ".cn" : "");
     if (st == ST_OK)
-        st = endpoint(given ? str_of(given) : buf_str(&usual), &scheme, &host, &base, err);
+        st = cloud_endpoint(given ? str_of(given) : buf_str(&usual), &scheme, &host, &base, err);
     if (st == ST_OK)
         st = style(s, url, given != NULL, &is_path, err);
     if (st == ST_OK)

@@ -12,7 +12,11 @@
 
 static int by_name(const void *a, const void *b)
 {
-    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+    struct str first = *(const struct str *)a, second = *(const struct str *)b, x, y;
+
+    str_cut(&first, ':', &x); /* "a:" stands behind "a-b:" */
+    str_cut(&second, ':', &y);
+    return str_cmp(x, y);
 }
 
 /* The lines, in the order of their names. */

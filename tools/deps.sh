@@ -29,7 +29,7 @@ packages() {
         ;;
     test)
         v=$(clang_version)
-        echo python3-pytest python3-yaml python3-zstandard git strace zstd jq sqlite3 postgresql pgbouncer mosquitto mosquitto-clients openssl procps faketime mandoc zsh fish chromium \
+        echo python3-pytest python3-yaml python3-zstandard git strace zstd jq sqlite3 postgresql pgbouncer mosquitto mosquitto-clients openssl procps faketime mandoc systemd zsh fish chromium \
             "clang-$v" "libclang-rt-$v-dev"
         ;;
     interop)

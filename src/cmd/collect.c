@@ -4,11 +4,15 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cmd/report.h"
+#include "cmd/service.h"
 #include "pipeline/pipeline.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
+
+#define RELOAD_NAP_US  (20 * US_PER_MS)
+#define LONGEST_NAP_US (60 * US_PER_S)
 
 /* A line per poll on a terminal; in a pipe the log has the changes of state. */
 static void print_poll(void *ctx, const struct sink_load *load, const struct sink_result *result)
@@ -108,13 +112,26 @@ static void arm_second_signal(void)
 }
 
 /* Until somebody wants it to stop. A terminal that has gone says so with SIGHUP too. */
-static int serve_signals(struct pipeline *p, bool is_terminal)
+static int serve_signals(struct pipeline *p, struct service *service, bool is_terminal)
 {
+    bool is_reloading = false;
+
     for (;;) {
-        int sig = cmd_wait_signal();
-        if (sig != SIGHUP || (is_terminal && isatty(STDOUT_FILENO) == 0))
+        const int64_t nap_us =
+            service_nap_us(service, is_reloading ? RELOAD_NAP_US : LONGEST_NAP_US);
+        int sig = service_is_on(service) ? cmd_poll_signal(nap_us) : cmd_wait_signal();
+        if (sig != 0 && (sig != SIGHUP || (is_terminal && isatty(STDOUT_FILENO) == 0)))
             return sig;
-        pipeline_reload(p);
+        if (sig == SIGHUP) {
+            service_reloading(service);
+            pipeline_reload(p);
+            is_reloading = service_is_on(service);
+        } else if (is_reloading && !pipeline_is_reloading(p)) {
+            service_ready(service);
+            is_reloading = false;
+        }
+        if (service_tend(service, pipeline_stuck(p, service_patience_us(service))))
+            service_show_status(service, pipeline_status(p));
     }
 }
 
@@ -135,12 +152,14 @@ int collect(const struct config *config, uint32_t verb)
         .poll_loaded = is_terminal && config->log_format == LOG_TEXT ? print_poll : NULL,
     };
     struct pipeline *p;
+    struct service service;
     struct err err = ERR_INIT;
 
     cmd_block_signals();
     enum st st = cmd_start_log(config, STDOUT_FILENO, config->is_simulated, &err);
     if (st != ST_OK)
         return cmd_fail(st, &err, EXIT_CONFIG);
+    service_open(&service, "run");
     st = pipeline_open(&setup, &p, &err);
     if (st != ST_OK)
         return cmd_fail(st, &err, st == ST_REJECT ? EXIT_CONFIG : EXIT_FAILED);
@@ -150,7 +169,9 @@ int collect(const struct config *config, uint32_t verb)
             greet(p, config);
         else
             log_start(p, config, data_dir);
-        int sig = serve_signals(p, is_terminal);
+        service_ready(&service);
+        int sig = serve_signals(p, &service, is_terminal);
+        service_stopping(&service);
         arm_second_signal();
         log_info("run", "stopping", LOG_Z("signal", name_of(sig)));
     }

@@ -3,7 +3,9 @@
 #include "cmd/cmd.h"
 
 #include "base/mem.h"
+#include "base/pulse.h"
 #include "cmd/progress.h"
+#include "cmd/service.h"
 #include "cmd/streams.h"
 #include "load/known.h"
 #include "tape/reader.h"
@@ -26,11 +28,12 @@ struct work {
     struct sink_url url;
     struct loader *loader;
     pthread_t thread;
+    struct pulse pulse;
     bool is_running; /* its thread is to be joined */
     atomic_bool has_ended;
     enum st st; /* how; after the join */
     struct err err;
-    bool is_down; /* its outage is logged */
+    atomic_bool is_down; /* its outage is logged; its thread's, others may look */
     bool is_warned;
     atomic_uint_least64_t n_polls, n_rows, n_unchanged, n_refused;
     struct {
@@ -48,6 +51,7 @@ struct load_verb {
     size_t n_works;
     bool is_note_told; /* that the sinks cannot be noted */
     bool is_stopped;   /* by a signal */
+    struct service service;
 };
 
 /* ---- what the loaders tell; on their threads ---- */
@@ -84,13 +88,21 @@ static void on_failed(void *ctx, const char *job, enum st st, const struct err *
 
     if (st == ST_AGAIN && w->is_down)
         return; /* an outage is logged at its start and its end */
-    w->is_down |= st == ST_AGAIN;
+    if (st == ST_AGAIN)
+        w->is_down = true;
     log_event(st == ST_FATAL ? LOG_ERROR : LOG_WARN, "load",
               st == ST_AGAIN    ? "sink refuses for now; it will be tried again"
               : st == ST_REJECT ? "stepped over"
                                 : "sink stopped",
               LOG_FIELDS(LOG_Z("sink", w->url.shown), LOG_Z("job", job ? job : ""),
                          LOG_Z("error", err->msg)));
+}
+
+static void on_expected(void *ctx, int64_t within_us)
+{
+    struct work *w = ctx;
+
+    pulse_expect(&w->pulse, within_us);
 }
 
 static void on_recovered(void *ctx)
@@ -127,6 +139,7 @@ static void *run_loader(void *ctx)
 
     w->st = w->verb->is_following ? loader_run(w->loader, &w->err)
                                   : loader_catch_up(w->loader, &w->err);
+    pulse_rest(&w->pulse);
     atomic_store(&w->has_ended, true);
     return NULL;
 }
@@ -235,6 +248,7 @@ static enum st open_works(struct load_verb *v, const struct config *config, stru
         const struct sink_driver *driver;
         w->verb = v;
         w->err = (struct err)ERR_INIT;
+        pulse_init(&w->pulse);
         st = sink_url_parse(str_of(config->sinks.items[i]), &w->url, err);
         if (st == ST_OK)
             st = sink_driver_find(str_of(w->url.scheme), &driver, err);
@@ -259,6 +273,7 @@ static enum st open_works(struct load_verb *v, const struct config *config, stru
                        .loaded = on_loaded,
                        .undone = on_undone,
                        .failed = on_failed,
+                       .expected = on_expected,
                        .recovered = on_recovered,
                        .told = on_told,
                        .warned = on_warned},
@@ -295,8 +310,33 @@ static void show(struct load_verb *v, struct progress *progress)
     progress_show(progress, done, total, rows);
 }
 
+/* The sink that has not come round when it promised to; NULL: none. */
+static const char *stuck(const struct load_verb *v)
+{
+    for (size_t i = 0; i < v->n_works; i++)
+        if (pulse_is_late(&v->works[i].pulse, service_patience_us(&v->service)))
+            return v->works[i].url.shown;
+    return NULL;
+}
+
+static void show_service(struct load_verb *v)
+{
+    char text[sizeof(v->service.text)];
+    uint64_t n_polls = 0;
+    size_t n_down = 0;
+
+    for (size_t i = 0; i < v->n_works; i++) {
+        n_polls += atomic_load(&v->works[i].n_polls);
+        n_down += atomic_load(&v->works[i].is_down);
+    }
+    snprintf(text, sizeof(text), "jobs %zu, sinks %zu, of them waiting %zu; polls loaded %llu",
+             v->n_streams, v->n_works, n_down, (unsigned long long)n_polls);
+    service_show(&v->service, text);
+}
+
 static void stop_all(struct load_verb *v)
 {
+    service_stopping(&v->service);
     for (size_t i = 0; i < v->n_works; i++)
         loader_stop(v->works[i].loader);
 }
@@ -313,11 +353,16 @@ static double work(struct load_verb *v)
         if (!w->is_running)
             w->st = err_set(&w->err, ST_AGAIN, "%s: no thread for it; try again", w->url.shown);
     }
+    service_ready(&v->service);
     while (!have_all_ended(v)) {
+        if (service_tend(&v->service, stuck(v)))
+            show_service(v);
         int sig = cmd_poll_signal(LOOK_US);
         int64_t now_us = clock_mono_us(clock_system());
         if (sig == SIGHUP) {
+            service_reloading(&v->service);
             reopen_log();
+            service_ready(&v->service);
         } else if (sig != 0) {
             v->is_stopped = true;
             stop_all(v);
@@ -425,8 +470,10 @@ static int run(const struct config *config, const char *const *words, size_t n_w
         code = cmd_fail(st, &err, EXIT_USAGE);
     } else {
         st = cmd_start_log(config, STDERR_FILENO, cmd_is_simulated(v->data_dir), &err);
+        service_open(&v->service, "load");
         code = st == ST_OK ? load(v, config) : cmd_fail(st, &err, EXIT_CONFIG);
         log_close();
+        service_close(&v->service);
     }
     mem_free(v);
     return code;

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "cmd/instant.h"
 #include "cmd/news.h"
+#include "cmd/service.h"
 #include "load/sink.h"
 #include "pipeline/setup.h"
 #include "pipeline/upstream.h"
@@ -38,6 +39,7 @@ struct served {
     struct status *status;
     struct serve *serve;
     struct news *news; /* NULL: nobody can watch yet */
+    struct service service;
 };
 
 static int64_t past_wall_us(struct clock *c)
@@ -271,6 +273,29 @@ static void log_started(const struct served *s)
              LOG_I("speed", s->past.speed));
 }
 
+/* Which part has not come round when it promised to; NULL: none. */
+static const char *stuck(const struct served *s)
+{
+    const int64_t patience_us = service_patience_us(&s->service);
+
+    if (pulse_is_late(serve_pulse(s->serve), patience_us))
+        return "http";
+    return upstream_is_stuck(s->upstream, patience_us) ? "extract" : NULL;
+}
+
+static void reload(struct served *s)
+{
+    struct err err = ERR_INIT;
+
+    service_reloading(&s->service);
+    if (log_reopen(&err) != ST_OK)
+        log_warn("serve", "the log file cannot be opened again", LOG_Z("error", err.msg));
+    if (serve_reload(s->serve, &err) != ST_OK)
+        log_error("serve", "the certificate cannot be read again; the old one is kept",
+                  LOG_Z("error", err.msg));
+    service_ready(&s->service);
+}
+
 /* Until a signal says to stop; failures of the store are told as they begin and end. */
 static void watch_store(struct served *s)
 {
@@ -285,12 +310,11 @@ static void watch_store(struct served *s)
         else if (is_there != was_there)
             log_warn("serve", "the store cannot be read", LOG_Z("error", err.msg));
         was_there = is_there;
-        sig = cmd_poll_signal(LOOK_US);
-        if (sig == SIGHUP && log_reopen(&err) != ST_OK)
-            log_warn("serve", "the log file cannot be opened again", LOG_Z("error", err.msg));
-        if (sig == SIGHUP && serve_reload(s->serve, &err) != ST_OK)
-            log_error("serve", "the certificate cannot be read again; the old one is kept",
-                      LOG_Z("error", err.msg));
+        if (service_tend(&s->service, stuck(s)))
+            service_show_status(&s->service, s->status);
+        sig = cmd_poll_signal(service_nap_us(&s->service, LOOK_US));
+        if (sig == SIGHUP)
+            reload(s);
     }
 }
 
@@ -303,6 +327,7 @@ static int run(const struct config *config, const char *const *words, size_t n_w
     arena_init(&s.arena, MAX_LOOK);
     cmd_block_signals();
     enum st st = cmd_start_log(config, STDERR_FILENO, false, &err);
+    service_open(&s.service, "serve");
     if (st == ST_OK)
         st = start(&s, config, &err);
     if (st != ST_OK) {
@@ -310,7 +335,9 @@ static int run(const struct config *config, const char *const *words, size_t n_w
         return cmd_fail(st, &err, st == ST_REJECT ? EXIT_USAGE : EXIT_FAILED);
     }
     log_started(&s);
+    service_ready(&s.service);
     watch_store(&s);
+    service_stopping(&s.service);
     st = stop(&s, &err);
     log_info("serve", "stopped");
     log_close();

@@ -281,6 +281,11 @@ uint64_t extract_fetch(struct extract *e, struct str target, int64_t wait_us)
     return ticket;
 }
 
+const struct pulse *extract_pulse(const struct extract *e)
+{
+    return &e->waiter.pulse;
+}
+
 void extract_stop(struct extract *e)
 {
     waiter_stop(&e->waiter);
@@ -609,11 +614,13 @@ enum st extract_run(struct extract *e, struct err *err)
     e->is_running = true;
     meet_key(e);
     while (st == ST_OK && !waiter_is_stopped(&e->waiter)) {
+        pulse_expect(&e->waiter.pulse, 0);
         take_jobs(e);
         reconsider(e);
         doubt_key(e);
         st = work(e, err);
     }
     leave(e, st);
+    pulse_rest(&e->waiter.pulse);
     return st;
 }

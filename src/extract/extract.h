@@ -176,6 +176,9 @@ uint64_t extract_poll_chart(struct extract *e, const char *job, const struct cha
  */
 uint64_t extract_fetch(struct extract *e, struct str target, int64_t wait_us);
 
+/* Any thread: that of the thread of extract_run(); at rest before and after. */
+const struct pulse *extract_pulse(const struct extract *e);
+
 /* Any thread: cancel the request at hand; its poll gets its `end` (aborted). */
 void extract_stop(struct extract *e);
 

@@ -81,6 +81,7 @@ static enum reply ask(struct poller *p, const char *path, const char *key,
     if (!waiter_until(p->waiter, limiter_ready_at(&p->limiter, clock_mono_us(p->clock))))
         return REPLY_NOTHING;
     limiter_take(&p->limiter, clock_mono_us(p->clock));
+    pulse_expect(&p->waiter->pulse, p->api->total_timeout_us);
     enum st st =
         http_client_get(p->http, buf_z(&p->url), line, p->api->total_timeout_us, &p->answer, &err);
     if (st == ST_OK ? p->answer.status == 200 : p->answer.is_sent) /* as request.c has it */

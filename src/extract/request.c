@@ -220,11 +220,13 @@ static enum st ask(const struct request *r, struct page_answer *ret_answer, stru
     endpoint_target(r->j->endpoint, &job->id, &job->selection, r->page, &p->url);
     r->poll->attempts++;
     enum st st = buf_check(&p->url, "the request's URL", &why);
+    pulse_expect(&p->waiter->pulse, left_us);
     if (st == ST_OK)
         st = http_client_get(p->http, buf_z(&p->url), p->key_line[0] ? p->key_line : NULL, left_us,
                              &p->answer, &why);
     else
         st = ST_FATAL;
+    pulse_expect(&p->waiter->pulse, 0); /* the tape is next */
     *ret_answer = (struct page_answer){.is_good = false};
     if ((st == ST_AGAIN || st == ST_REJECT) &&
         p->answer.is_sent) /* for all we know it was charged */

@@ -11,6 +11,7 @@ void waiter_init(struct waiter *w, struct clock *clock)
 
     w->clock = clock;
     w->is_stopped = w->is_nudged = false;
+    pulse_init(&w->pulse);
     pthread_mutex_init(&w->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -38,8 +39,10 @@ static bool wait_until(struct waiter *w, int64_t until_us, bool is_for_news)
     while (!w->is_stopped && !(is_for_news && w->is_nudged) &&
            (left_us = until_us - clock_mono_us(w->clock)) > 0) {
         struct timespec at = from_now(left_us < LONGEST_NAP_US ? left_us : LONGEST_NAP_US);
+        pulse_expect(&w->pulse, LONGEST_NAP_US);
         pthread_cond_timedwait(&w->woken, &w->lock, &at);
     }
+    pulse_expect(&w->pulse, 0);
     if (is_for_news)
         w->is_nudged = false;
     bool is_stopped = w->is_stopped;

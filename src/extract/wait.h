@@ -4,6 +4,7 @@
 #define EXTRACT_WAIT_H
 
 #include "base/clock.h"
+#include "base/pulse.h"
 
 #include <pthread.h>
 
@@ -12,6 +13,7 @@ struct waiter {
     pthread_mutex_t lock;
     pthread_cond_t woken;
     bool is_stopped, is_nudged; /* under the lock */
+    struct pulse pulse;         /* of the thread that waits here: any thread may look */
 };
 
 void waiter_init(struct waiter *w, struct clock *clock);

@@ -14,6 +14,7 @@
 #define BACKOFF_MAX   (30 * US_PER_S)
 #define IDLE          US_PER_S          /* the tape wakes us */
 #define MAX_TIDY      (2 * US_PER_S)    /* then the tapes are looked at again */
+#define STEP_US       (600 * US_PER_S)  /* a batch, on a store that is busy */
 #define IDLE_BLIND    (200 * US_PER_MS) /* another process writes it: look again */
 #define DEFAULT_POLL  ((uint64_t)256 << 20)
 
@@ -272,6 +273,12 @@ static enum st settle(struct loader *l, bool is_forced, struct err *err)
     return ST_OK;
 }
 
+static void expect(const struct loader *l, int64_t within_us)
+{
+    if (l->events.expected)
+        l->events.expected(l->events.ctx, within_us);
+}
+
 /* Load one batch. *ret_has_more: there is another. */
 static enum st load_batch(struct loader *l, struct loader_tape *t, bool *ret_has_more,
                           struct err *err)
@@ -358,6 +365,7 @@ static enum st load_all(struct loader *l, struct err *err)
         st = loader_open(l, err);
         for (size_t i = 0; st == ST_OK && l->is_open && i < l->n_tapes && !is_stopping(l); i++) {
             bool has_this_more;
+            expect(l, STEP_US);
             st = load_batch(l, l->tapes[i], &has_this_more, err);
             has_more |= has_this_more;
             if (st == ST_OK)
@@ -422,6 +430,7 @@ static void sleep_us(struct loader *l, int64_t us, const bool *has_news)
 /* Wait until there may be more on a tape. */
 static void wait_for_more(struct loader *l)
 {
+    expect(l, IDLE > IDLE_BLIND ? IDLE : IDLE_BLIND);
     if (l->tape)
         (void)tape_wait(l->tape, l->moves, IDLE);
     else
@@ -432,6 +441,7 @@ static void wait_for_more(struct loader *l)
 static void back_off(struct loader *l, int64_t *backoff_us)
 {
     l->random = l->random * 6364136223846793005u + 1442695040888963407u;
+    expect(l, *backoff_us);
     sleep_us(l, *backoff_us / 4 + (int64_t)((l->random >> 33) % (uint64_t)*backoff_us) * 3 / 4,
              NULL);
     *backoff_us = *backoff_us * 2 < BACKOFF_MAX ? *backoff_us * 2 : BACKOFF_MAX;
@@ -471,6 +481,7 @@ enum st loader_run(struct loader *l, struct err *err)
         struct err why = ERR_INIT;
         bool has_more = false;
         take_news(l);
+        expect(l, STEP_US);
         st = catch_up(l, atomic_load(&l->is_hurried) || is_stopping(l), &why);
         if (st == ST_OK && !is_stopping(l))
             st = replay_step(l, &has_more, &why);
@@ -493,6 +504,7 @@ enum st loader_run(struct loader *l, struct err *err)
     }
     if (st == ST_OK)
         st = settle_last(l, err);
+    expect(l, INT64_MAX);
     replay_end(l, st, err);
     return st;
 }

@@ -28,9 +28,11 @@ struct loader_events {
     /* st: what the loader makes of it: ST_AGAIN it waits, ST_REJECT it steps over, ST_FATAL it
      * stops */
     void (*failed)(void *ctx, const char *job, enum st st, const struct err *err);
-    void (*settled)(void *ctx);   /* a sink that gathers has committed all that it had taken */
-    void (*undone)(void *ctx);    /* what was loaded since the last commit is not: it comes again */
-    void (*recovered)(void *ctx); /* the first good load after a failed one */
+    void (*settled)(void *ctx); /* a sink that gathers has committed all that it had taken */
+    void (*undone)(void *ctx);  /* what was loaded since the last commit is not: it comes again */
+    /* The loader's thread comes round again within so long, as a rule; INT64_MAX: it has ended. */
+    void (*expected)(void *ctx, int64_t within_us);
+    void (*recovered)(void *ctx);                /* the first good load after a failed one */
     void (*told)(void *ctx, const char *text);   /* the sink has something to say to people */
     void (*warned)(void *ctx, const char *text); /* as sink.h's warn, and as often */
 };

@@ -15,6 +15,7 @@
 
 #define ROUND_US      (60 * US_PER_S)
 #define DAY_US        (86400 * US_PER_S)
+#define STEP_US       (900 * US_PER_S)  /* a segment is sealed by a child of idle priority */
 #define FIRST_US      (5 * US_PER_S)    /* of the first round, before which there may be no tape */
 #define LEAST_SPAN_US (3600 * US_PER_S) /* of files whose growth can be told */
 
@@ -26,6 +27,7 @@ struct housekeeper {
     pthread_t thread;
     pthread_mutex_t lock; /* for `wake` alone */
     pthread_cond_t wake;
+    struct pulse pulse;
     bool has_trouble[N_TROUBLES];
     bool is_held;                        /* a sink keeps old segments: it was logged */
     int64_t looked_us;                   /* monotonic: since when the files beside the tape … */
@@ -76,6 +78,7 @@ static enum st seal_stream(struct housekeeper *h, size_t i, struct err *err)
 
     do {
         struct err why = ERR_INIT;
+        pulse_expect(&h->pulse, STEP_US);
         sealed.segment[0] = '\0';
         st = upkeep_seal_stream(h->setup.upkeep, stream, h->setup.seal_level, h->sealed[i], &sealed,
                                 &why);
@@ -106,6 +109,7 @@ static enum st prune_stream(struct housekeeper *h, const struct stream *stream,
     struct tape_pruned pruned;
     char holder[UPKEEP_HOLDER];
 
+    pulse_expect(&h->pulse, STEP_US);
     enum st st = upkeep_prune_stream(h->setup.upkeep, stream, reference_us, h->setup.keep_us, false,
                                      &pruned, holder, err);
     if (st == ST_OK && pruned.is_held_by_sinks && !*is_held)
@@ -257,13 +261,16 @@ static void *keeper_main(void *arg)
 
     while (!is_stopping(h)) {
         size_t n = streams_count(h->setup.streams);
+        pulse_expect(&h->pulse, STEP_US);
         look(h);
         note(h);
         keep_up(h, n);
         clear_error(h);
+        pulse_expect(&h->pulse, round_us);
         wait_round(h, round_us);
         round_us = ROUND_US;
     }
+    pulse_rest(&h->pulse);
     return NULL;
 }
 
@@ -274,6 +281,7 @@ enum st housekeeper_start(const struct housekeeper_setup *setup, struct housekee
     pthread_condattr_t monotonic;
 
     h->setup = *setup;
+    pulse_init(&h->pulse);
     pthread_mutex_init(&h->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -286,6 +294,11 @@ enum st housekeeper_start(const struct housekeeper_setup *setup, struct housekee
     }
     *ret_keeper = h;
     return ST_OK;
+}
+
+const struct pulse *housekeeper_pulse(const struct housekeeper *h)
+{
+    return &h->pulse;
 }
 
 void housekeeper_stop(struct housekeeper *h)

@@ -7,6 +7,7 @@
 #ifndef PIPELINE_HOUSEKEEPER_H
 #define PIPELINE_HOUSEKEEPER_H
 
+#include "base/pulse.h"
 #include "pipeline/sinks.h"
 #include "pipeline/streams.h"
 #include "pipeline/upkeep.h"
@@ -26,6 +27,9 @@ struct housekeeper;
 
 enum st housekeeper_start(const struct housekeeper_setup *setup, struct housekeeper **ret_keeper,
                           struct err *err) MUST_USE;
+/* Any thread. */
+const struct pulse *housekeeper_pulse(const struct housekeeper *h);
+
 /* Soon, when *upkeep->is_stopping is set before. NULL is fine. */
 void housekeeper_stop(struct housekeeper *h);
 

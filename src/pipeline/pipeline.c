@@ -422,6 +422,17 @@ enum st pipeline_start(struct pipeline *p, struct err *err)
     return ST_OK;
 }
 
+/* ---- running ---- */
+
+const char *pipeline_stuck(const struct pipeline *p, int64_t patience_us)
+{
+    if (p->is_extracting && pulse_is_late(extract_pulse(p->extract), patience_us))
+        return "extract";
+    if (p->housekeeper && pulse_is_late(housekeeper_pulse(p->housekeeper), patience_us))
+        return "housekeeper";
+    return p->serve && pulse_is_late(serve_pulse(p->serve), patience_us) ? "http" : NULL;
+}
+
 /* ---- stopping ---- */
 
 static enum st stop_sinks(struct pipeline *p, int64_t deadline_us, struct err *err)

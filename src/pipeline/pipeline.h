@@ -46,6 +46,13 @@ enum st pipeline_stop(struct pipeline *p, struct err *err) MUST_USE;
  * configuration with mistakes changes nothing. */
 void pipeline_reload(struct pipeline *p);
 
+bool pipeline_is_reloading(struct pipeline *p);
+
+/* Which part has not come round when it promised to, patience_us included: "extract", "housekeeper"
+ * or "http"; NULL: none. Sinks promise nothing here: what they wait for a restart does not mend,
+ * and the tape goes on without them. */
+const char *pipeline_stuck(const struct pipeline *p, int64_t patience_us);
+
 struct pipeline_poll {
     char job[64];
     size_t status;          /* its place in the snapshot */

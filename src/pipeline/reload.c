@@ -364,7 +364,7 @@ void pipeline_reload(struct pipeline *p)
     pthread_mutex_unlock(&p->reload_lock);
 }
 
-static bool is_reloading(struct pipeline *p)
+bool pipeline_is_reloading(struct pipeline *p)
 {
     pthread_mutex_lock(&p->reload_lock);
     bool is_reloading = p->is_reloading;
@@ -376,7 +376,7 @@ enum st reload_stop(struct pipeline *p, int64_t deadline_us, struct err *err)
 {
     if (!p->has_reload_thread)
         return ST_OK;
-    while (is_reloading(p)) {
+    while (pipeline_is_reloading(p)) {
         if (clock_mono_us(p->clock) >= deadline_us)
             return err_set(err, ST_FATAL,
                            "a reload did not end in time: look at what the configuration is read "

@@ -137,6 +137,11 @@ enum st upstream_start(struct upstream_alone *u, struct serve *serve, struct err
     return ST_OK;
 }
 
+bool upstream_is_stuck(const struct upstream_alone *u, int64_t patience_us)
+{
+    return u && u->is_running && pulse_is_late(extract_pulse(u->extract), patience_us);
+}
+
 enum st upstream_stop(struct upstream_alone *u, struct err *err)
 {
     if (u == NULL || !u->is_running)

@@ -33,7 +33,8 @@ struct serve_upstream upstream_for_serve(struct upstream_alone *u);
 /* Begin to fetch for this server. When it cannot go on later the process gets SIGTERM, and
  * upstream_stop() tells why. */
 enum st upstream_start(struct upstream_alone *u, struct serve *serve, struct err *err) MUST_USE;
-enum st upstream_stop(struct upstream_alone *u, struct err *err) MUST_USE; /* NULL is fine */
-void upstream_close(struct upstream_alone *u);                             /* NULL is fine */
+enum st upstream_stop(struct upstream_alone *u, struct err *err) MUST_USE;   /* NULL is fine */
+bool upstream_is_stuck(const struct upstream_alone *u, int64_t patience_us); /* NULL: it is not */
+void upstream_close(struct upstream_alone *u);                               /* NULL is fine */
 
 #endif

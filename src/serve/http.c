@@ -30,6 +30,7 @@
  * localhost along, so 8 kB is not enough. */
 #define CONNECTION_MEMORY (16 * 1024)
 #define REQUEST_TIME_US   (75 * US_PER_S)  /* for a whole request, keep-alive idling included */
+#define HANDLER_US        (2 * US_PER_S)   /* what a question to a store may take */
 #define ANSWER_TIME_US    (300 * US_PER_S) /* for taking the answer */
 #define MAX_DROPPED       (64u * 1024)     /* bytes of a body that is too long */
 
@@ -45,7 +46,8 @@ struct http_server {
     size_t n_waiting; /* connections with a ticket */
     uint64_t turn;    /* of the loop; MHD_run() asks for what there is to read once, at its begin */
     int64_t tick_us;  /* when setup.tick is due */
-    bool has_resumed; /* MHD_get_timeout() knows nothing of resumed connections */
+    struct pulse pulse; /* of the loop, while it does not wait for anybody */
+    bool has_resumed;   /* MHD_get_timeout() knows nothing of resumed connections */
     atomic_bool is_stopping;
     pthread_t thread;
 };
@@ -522,7 +524,9 @@ static void *loop(void *arg)
         s->turn++;
         MHD_run(s->daemon);
         expire(s, clock_mono_us(clock_system()));
+        pulse_rest(&s->pulse);
         int n = epoll_wait(s->epoll_fd, events, 16, wait_ms(s, clock_mono_us(clock_system())));
+        pulse_expect(&s->pulse, HANDLER_US);
         for (int i = 0; i < n; i++)
             on_event(s, events[i].data.ptr);
     }
@@ -615,6 +619,7 @@ enum st http_start(const struct http_setup *setup, struct http_server **ret_serv
 
     s->setup = *setup;
     s->epoll_fd = s->wake_fd = -1;
+    pulse_init(&s->pulse);
     s->tick_us = setup->tick ? 0 : INT64_MAX;
     connections_init(&s->connections, max_descriptors());
     s->replies.packer = packer_new();
@@ -627,6 +632,11 @@ enum st http_start(const struct http_setup *setup, struct http_server **ret_serv
     }
     *ret_server = s;
     return ST_OK;
+}
+
+const struct pulse *http_pulse(const struct http_server *s)
+{
+    return &s->pulse;
 }
 
 uint16_t http_port(const struct http_server *s)

@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/pulse.h"
 
 #include <sys/types.h>
 
@@ -133,6 +134,7 @@ struct http_setup {
 enum st http_start(const struct http_setup *setup, struct http_server **ret_server,
                    struct err *err) MUST_USE;
 uint16_t http_port(const struct http_server *s);
+const struct pulse *http_pulse(const struct http_server *s); /* of its thread; any thread */
 
 /* Any thread: read the certificate's files again, where there are any: see tls_reload(). */
 enum st http_reload(struct http_server *s, struct err *err) MUST_USE;

@@ -373,6 +373,11 @@ enum st serve_reload(struct serve *s, struct err *err)
     return http_reload(s->http, err);
 }
 
+const struct pulse *serve_pulse(const struct serve *s)
+{
+    return http_pulse(s->http);
+}
+
 uint16_t serve_port(const struct serve *s)
 {
     return http_port(s->http);

@@ -79,6 +79,7 @@ struct serve;
 enum st serve_start(const struct serve_setup *setup, struct serve **ret_serve,
                     struct err *err) MUST_USE;
 uint16_t serve_port(const struct serve *s);
+const struct pulse *serve_pulse(const struct serve *s); /* of its thread; any thread */
 
 /* Any thread: read the certificate's files again. ST_FATAL: what was read before goes on. */
 enum st serve_reload(struct serve *s, struct err *err) MUST_USE;

@@ -35,7 +35,7 @@ install "the client for node, and servers" npm install --prefix "$dir/node" --no
 
 env GECKOTAPE="${BUILD:-build}/geckotape" GECKOTAPE_MADE_TAPE="${BUILD:-build}/tests/made_tape" \
     GECKOTAPE_PARQUET_DUMP="${BUILD:-build}/tests/golden/parquet_dump" GECKOTAPE_PARQUET_LOAD="${BUILD:-build}/tests/golden/parquet_load" \
-    GECKOTAPE_NODE_MODULES="$PWD/$dir/node/node_modules" \
+    GECKOTAPE_OBJECT_TOOL="${BUILD:-build}/tests/object_tool" GECKOTAPE_NODE_MODULES="$PWD/$dir/node/node_modules" \
     GECKOTAPE_SCHEMATHESIS="$PWD/$dir/schemathesis/bin/schemathesis" PYTHONPATH=tests:tests/golden \
     PYTHONDONTWRITEBYTECODE=1 "$dir/venv/bin/python" -m pytest -p pytest_tap -p no:terminal -p no:cacheprovider tests/interop >"$log" 2>&1 || true
 cat "$log"

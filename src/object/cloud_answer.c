@@ -50,6 +50,7 @@ enum st cloud_refused(const struct cloud_answer *a, struct err *err)
         const char *code, *mend;
     } mends[] = {
         {"InvalidAccessKeyId", "wrong credentials: the store does not know the access key"},
+        {"XAdminUserNotFound", "wrong credentials: the store does not know the access key"},
         {"SignatureDoesNotMatch", "wrong credentials: the secret does not fit the access key"},
         {"AuthenticationFailed", "wrong credentials: look at the account's key, at the clock"},
         {"InvalidToken", "wrong credentials: the session token"},

@@ -39,7 +39,7 @@ static enum st sign(void *ctx, const struct cloud_request *request, struct buf *
     const struct sigv4_request signed_request = {.method = request->method,
                                                  .path = request->path,
                                                  .query = request->query,
-                                                 .body = request->body};
+                                                 .payload = s->payload};
     buf_addf(ret_url, "%s%.*s%s%.*s", s->origin, STR_ARG(request->path),
              request->query.len > 0 ? "?" : "", STR_ARG(request->query));
     buf_addf(ret_headers, "host: %s\n%.*s", s->host, STR_ARG(request->headers));
@@ -58,6 +58,11 @@ enum st s3_send(struct s3 *s, const struct s3_request *r, struct err *err)
     const struct cloud_signer signer = {.ctx = s, .sign = sign, .renew = renew};
     struct buf path = BUF_INIT(MAX_PATH);
 
+    struct s3_hash hash;
+
+    if (r->hash == NULL)
+        s3_hash(r->body, &hash);
+    snprintf(s->payload, sizeof(s->payload), "%s", r->hash ? r->hash->hex : hash.hex);
     buf_addf(&path, "%s/", s->base);
     if (r->name) {
         hash_percent(&path, str_of(s->prefix), true);
@@ -131,16 +136,19 @@ void s3_add_condition(const struct s3 *s, struct buf *headers, enum object_if co
     }
 }
 
-void s3_add_checksum(const struct s3 *s, struct buf *headers, struct str body)
+void s3_hash(struct str body, struct s3_hash *ret_hash)
 {
     unsigned char hash[SHA256_BYTES];
-    char text[SHA256_B64];
 
-    if (!s->has_checksums)
-        return;
     hash_sha256(body, hash);
-    hash_base64(hash, sizeof(hash), text);
-    buf_addf(headers, CHECKSUM ": %s\n", text);
+    hash_hex(hash, sizeof(hash), ret_hash->hex);
+    hash_base64(hash, sizeof(hash), ret_hash->base64);
+}
+
+void s3_add_checksum(const struct s3 *s, struct buf *headers, const struct s3_hash *hash)
+{
+    if (s->has_checksums)
+        buf_addf(headers, CHECKSUM ": %s\n", hash->base64);
 }
 
 void s3_etag(const struct s3 *s, char ret_etag[OBJECT_MAX_ETAG])
@@ -167,14 +175,17 @@ enum st s3_put(void *state, const char *name, struct str bytes, enum object_if c
 {
     struct s3 *s = state;
     struct buf headers = BUF_INIT(1024);
+    struct s3_hash hash;
 
     buf_add_z(&headers, "content-type: application/octet-stream\n");
-    s3_add_checksum(s, &headers, bytes);
+    s3_hash(bytes, &hash);
+    s3_add_checksum(s, &headers, &hash);
     s3_add_condition(s, &headers, condition, etag);
     const struct s3_request request = {.method = "PUT",
                                        .name = name,
                                        .headers = buf_str(&headers),
                                        .body = bytes,
+                                       .hash = &hash,
                                        .is_once = condition != OBJECT_ALWAYS};
     enum st st = s3_send(s, &request, err);
     buf_release(&headers);

@@ -16,6 +16,7 @@ struct s3 {
     char base[512];                   /* what every path begins with: "" or "/bucket" */
     char prefix[OBJECT_MAX_NAME + 1]; /* "" or "a/b/" */
     char region[64];
+    char payload[65]; /* SHA-256 of the body at hand */
     size_t part_bytes;
     bool is_google;       /* another signature, generations in place of etags */
     bool has_checksums;   /* the store is given SHA-256s and gives them back */
@@ -27,7 +28,15 @@ struct s3_request {
     struct str query, headers, body;
     size_t max_body;
     bool is_once, may_fail_late;
+    const struct s3_hash *hash; /* of the body, where it is known */
 };
+
+/* The SHA-256 of a body, made once for the signature and for the store to keep. */
+struct s3_hash {
+    char hex[65], base64[45]; /* NUL included */
+};
+
+void s3_hash(struct str body, struct s3_hash *ret_hash);
 
 /* Fill the address from "//BUCKET/PREFIX" and the options. */
 enum st s3_address(struct s3 *s, struct str rest, const struct sink_url *url,
@@ -40,8 +49,8 @@ enum st s3_send(struct s3 *s, const struct s3_request *r, struct err *err) MUST_
 void s3_add_condition(const struct s3 *s, struct buf *headers, enum object_if condition,
                       const char *etag);
 
-/* The SHA-256 of a body, for the store to keep. */
-void s3_add_checksum(const struct s3 *s, struct buf *headers, struct str body);
+/* For the store to keep. */
+void s3_add_checksum(const struct s3 *s, struct buf *headers, const struct s3_hash *hash);
 
 /* The etag of what was written, by the answer's headers. */
 void s3_etag(const struct s3 *s, char ret_etag[OBJECT_MAX_ETAG]);

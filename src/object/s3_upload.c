@@ -81,6 +81,7 @@ static enum st send_part(struct upload *u, struct err *err)
 {
     struct buf query = BUF_INIT(4096), headers = BUF_INIT(512);
     char etag[OBJECT_MAX_ETAG];
+    struct s3_hash hash;
     enum st st = u->id[0] ? ST_OK : begin(u, err);
 
     if (st == ST_OK && u->n_parts == MAX_PARTS)
@@ -89,12 +90,14 @@ static enum st send_part(struct upload *u, struct err *err)
     buf_addf(&query, "partNumber=%u&uploadId=", u->n_parts + 1);
     hash_percent(&query, str_of(u->id), false);
     buf_add_z(&headers, "content-type: application/octet-stream\n");
-    s3_add_checksum(u->s, &headers, buf_str(&u->part));
+    s3_hash(buf_str(&u->part), &hash);
+    s3_add_checksum(u->s, &headers, &hash);
     const struct s3_request request = {.method = "PUT",
                                        .name = u->name,
                                        .query = buf_str(&query),
                                        .headers = buf_str(&headers),
-                                       .body = buf_str(&u->part)};
+                                       .body = buf_str(&u->part),
+                                       .hash = &hash};
     if (st == ST_OK)
         st = s3_send(u->s, &request, err);
     if (st == ST_OK && !cloud_is_done(&u->s->answer))
@@ -103,14 +106,10 @@ static enum st send_part(struct upload *u, struct err *err)
     if (st == ST_OK && !is_etag(etag))
         st = err_set(err, ST_AGAIN, "the store takes a part, but gives no etag");
     if (st == ST_OK) {
-        unsigned char hash[SHA256_BYTES];
-        char text[SHA256_B64];
         u->n_parts++;
         buf_addf(&u->parts, "<Part><PartNumber>%u</PartNumber><ETag>%s</ETag>", u->n_parts, etag);
-        hash_sha256(buf_str(&u->part), hash);
-        hash_base64(hash, sizeof(hash), text);
         if (u->s->has_checksums)
-            buf_addf(&u->parts, "<ChecksumSHA256>%s</ChecksumSHA256>", text);
+            buf_addf(&u->parts, "<ChecksumSHA256>%s</ChecksumSHA256>", hash.base64);
         buf_add_z(&u->parts, "</Part>");
         buf_clear(&u->part);
     }

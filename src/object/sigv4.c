@@ -44,7 +44,7 @@ static void add_names(struct buf *b, const struct str *lines, size_t n)
 }
 
 static void add_canonical(struct buf *b, const struct sigv4_request *r, const struct str *lines,
-                          size_t n, const char *payload)
+                          size_t n)
 {
     buf_addf(b, "%s\n%.*s\n%.*s\n", r->method, STR_ARG(r->path), STR_ARG(r->query));
     for (size_t i = 0; i < n; i++) {
@@ -57,7 +57,7 @@ static void add_canonical(struct buf *b, const struct sigv4_request *r, const st
     }
     buf_add_char(b, '\n');
     add_names(b, lines, n);
-    buf_addf(b, "\n%s", payload);
+    buf_addf(b, "\n%s", r->payload);
 }
 
 static struct str hash_str(const unsigned char *hash)
@@ -89,20 +89,18 @@ void sigv4_sign(const struct sigv4_key *key, const struct sigv4_request *request
     const char *const x = key->is_google ? "x-goog" : "x-amz";
     const char *const end = key->is_google ? "goog4_request" : "aws4_request";
     const char *const algorithm = key->is_google ? "GOOG4-HMAC-SHA256" : "AWS4-HMAC-SHA256";
-    char payload[SHA256_HEX], date[TIME_TEXT], day[9], signature[SHA256_HEX];
+    char date[TIME_TEXT], day[9], signature[SHA256_HEX];
     unsigned char hash[SHA256_BYTES], signing[SHA256_BYTES];
     struct buf canonical = BUF_INIT(MAX_CANONICAL), names = BUF_INIT(4096), text = BUF_INIT(4096);
     struct str lines[MAX_HEADERS];
 
     time_format_compact(now_us, date);
     snprintf(day, sizeof(day), "%.8s", date);
-    hash_sha256(request->body, hash);
-    hash_hex(hash, sizeof(hash), payload);
-    buf_addf(headers, "%s-content-sha256: %s\n%s-date: %s\n", x, payload, x, date);
+    buf_addf(headers, "%s-content-sha256: %s\n%s-date: %s\n", x, request->payload, x, date);
     if (key->token && key->token[0])
         buf_addf(headers, "%s-security-token: %s\n", x, key->token);
     const size_t n = sorted(buf_str(headers), lines);
-    add_canonical(&canonical, request, lines, n, payload);
+    add_canonical(&canonical, request, lines, n);
     add_names(&names, lines, n);
     hash_sha256(buf_str(&canonical), hash);
     hash_hex(hash, sizeof(hash), signature);

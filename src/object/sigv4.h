@@ -18,9 +18,9 @@ struct sigv4_key {
 
 struct sigv4_request {
     const char *method;
-    struct str path;  /* percent-encoded, with its '/' */
-    struct str query; /* percent-encoded "a=1&b=", sorted by name; "" none */
-    struct str body;
+    struct str path;     /* percent-encoded, with its '/' */
+    struct str query;    /* percent-encoded "a=1&b=", sorted by name; "" none */
+    const char *payload; /* the body's SHA-256 in hex */
 };
 
 /* Add date, payload hash, token and Authorization to the headers, lines "name: value\n" with names

@@ -11,7 +11,10 @@ static const struct sigv4_key example = {.id = "AKIAIOSFODNN7EXAMPLE",
                                          .secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
                                          .region = "us-east-1",
                                          .service = "s3"};
-#define HOST "host: examplebucket.s3.amazonaws.com\n"
+/* SHA-256 of no bytes, and of "Welcome to Amazon S3." */
+#define NOTHING "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+#define WELCOME "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072"
+#define HOST    "host: examplebucket.s3.amazonaws.com\n"
 
 static void published_examples_are_signed_as_published(void)
 {
@@ -19,19 +22,19 @@ static void published_examples_are_signed_as_published(void)
         struct sigv4_request request;
         const char *headers, *signed_headers, *signature;
     } rows[] = {
-        {{"GET", STR("/test.txt"), STR(""), STR("")},
+        {{"GET", STR("/test.txt"), STR(""), NOTHING},
          HOST "range: bytes=0-9\n",
          "host;range;x-amz-content-sha256;x-amz-date",
          "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"},
-        {{"PUT", STR("/test%24file.text"), STR(""), STR("Welcome to Amazon S3.")},
+        {{"PUT", STR("/test%24file.text"), STR(""), WELCOME},
          HOST "x-amz-storage-class: REDUCED_REDUNDANCY\ndate: Fri, 24 May 2013 00:00:00 GMT\n",
          "date;host;x-amz-content-sha256;x-amz-date;x-amz-storage-class",
          "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd"},
-        {{"GET", STR("/"), STR("lifecycle="), STR("")},
+        {{"GET", STR("/"), STR("lifecycle="), NOTHING},
          HOST,
          "host;x-amz-content-sha256;x-amz-date",
          "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"},
-        {{"GET", STR("/"), STR("max-keys=2&prefix=J"), STR("")},
+        {{"GET", STR("/"), STR("max-keys=2&prefix=J"), NOTHING},
          HOST,
          "host;x-amz-content-sha256;x-amz-date",
          "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"},
@@ -59,7 +62,7 @@ static void published_examples_are_signed_as_published(void)
 static void a_token_is_sent_and_signed(void)
 {
     struct sigv4_key key = example;
-    const struct sigv4_request request = {"GET", STR("/"), STR(""), STR("")};
+    const struct sigv4_request request = {"GET", STR("/"), STR(""), NOTHING};
     struct buf headers = BUF_INIT(4096);
 
     key.token = "some-token";
@@ -100,6 +103,19 @@ static void base64_is_that_of_rfc_4648(void)
     CHECK(!hash_unbase64(STR("Zm9vYmFy"), back, 5, &len));
 }
 
+static void sha256_is_that_of_the_examples(void)
+{
+    unsigned char hash[SHA256_BYTES];
+    char text[SHA256_HEX];
+
+    hash_sha256(STR_NONE, hash);
+    hash_hex(hash, sizeof(hash), text);
+    CHECK_Z(text, NOTHING);
+    hash_sha256(STR("Welcome to Amazon S3."), hash);
+    hash_hex(hash, sizeof(hash), text);
+    CHECK_Z(text, WELCOME);
+}
+
 static void md5_is_that_of_rfc_1321(void)
 {
     unsigned char hash[MD5_BYTES];
@@ -123,5 +139,5 @@ static void what_is_not_plain_is_percent_encoded(void)
 }
 
 TAP_MAIN(TAP_CASE(published_examples_are_signed_as_published), TAP_CASE(a_token_is_sent_and_signed),
-         TAP_CASE(base64_is_that_of_rfc_4648), TAP_CASE(md5_is_that_of_rfc_1321),
-         TAP_CASE(what_is_not_plain_is_percent_encoded))
+         TAP_CASE(base64_is_that_of_rfc_4648), TAP_CASE(sha256_is_that_of_the_examples),
+         TAP_CASE(md5_is_that_of_rfc_1321), TAP_CASE(what_is_not_plain_is_percent_encoded))

@@ -201,15 +201,69 @@ bool dec_to_i64(struct dec d, int64_t *ret_value)
     return true;
 }
 
+struct dec dec_of_double(double x)
+{
+    char text[SHORTEST_TEXT];
+    const char *at = text, *end = text + shortest_format_e(x, text);
+    struct dec d = {.is_exact = true};
+    int exp = 0, written = 0;
+    bool is_fraction = false;
+
+    const bool is_negative = *at == '-';
+    for (at += is_negative; *at != 'e'; at++) { /* at most 17 digits, the last is not 0 */
+        if (*at == '.') {
+            is_fraction = true;
+            continue;
+        }
+        d.mant = d.mant * 10 + (*at - '0');
+        exp -= is_fraction;
+    }
+    const bool is_below = *++at == '-';
+    while (++at < end)
+        written = written * 10 + (*at - '0');
+    if (d.mant != 0)
+        d.exp = (int16_t)(exp + (is_below ? -written : written));
+    d.mant = is_negative ? -d.mant : d.mant;
+    return d;
+}
+
 /* True when the shortest text of x (finite) is the number d. */
 static bool shortest_equals(double x, struct dec d)
 {
     char text[SHORTEST_TEXT];
     struct dec again;
 
+    if (x < 0x1p53 && x > -0x1p53) { /* beyond, the text has digits that the shortest has not */
+        again = dec_of_double(x);
+        return again.mant == d.mant && again.exp == d.exp;
+    }
     struct str shortest = {text, shortest_format(x, text)};
     return dec_parse(shortest, &again) == DEC_OK && again.is_exact && again.mant == d.mant &&
            again.exp == d.exp;
+}
+
+/* "-1234e-5": quicker than a text that people read. */
+static size_t format_plainly(struct dec d, char ret_text[DEC_MAX_TEXT])
+{
+    char *at = ret_text + DEC_MAX_TEXT;
+    uint64_t mant = d.mant < 0 ? 0 - (uint64_t)d.mant : (uint64_t)d.mant;
+    unsigned exp = (unsigned)(d.exp < 0 ? -d.exp : d.exp);
+
+    for (; exp > 0; exp /= 10)
+        *--at = (char)('0' + exp % 10);
+    if (d.exp < 0)
+        *--at = '-';
+    if (d.exp != 0)
+        *--at = 'e';
+    do {
+        *--at = (char)('0' + mant % 10);
+        mant /= 10;
+    } while (mant > 0);
+    if (d.mant < 0)
+        *--at = '-';
+    const size_t len = (size_t)(ret_text + DEC_MAX_TEXT - at);
+    memmove(ret_text, at, len);
+    return len;
 }
 
 double dec_to_double(struct dec d, struct str lexeme, bool *ret_is_same)
@@ -229,7 +283,8 @@ double dec_to_double(struct dec d, struct str lexeme, bool *ret_is_same)
     }
     char text[DEC_MAX_TEXT];
     double x = shortest_parse(
-        lexeme.len > 0 ? lexeme : (struct str){text, dec_format(d, text)}); /* exact without one */
+        lexeme.len > 0 ? lexeme
+                       : (struct str){text, format_plainly(d, text)}); /* exact without one */
     bool is_normal = x >= DBL_MIN || x <= -DBL_MIN || x == 0;
     bool is_finite = x <= DBL_MAX && x >= -DBL_MAX;
     *ret_is_same = is_normal && is_finite && d.is_exact && shortest_equals(x, d);

@@ -53,6 +53,10 @@ bool dec_to_i64(struct dec d, int64_t *ret_value);
  * have none. */
 double dec_to_double(struct dec d, struct str lexeme, bool *ret_is_same);
 
+/* What the shortest text of a finite double with an exponent says ("4.031417638142749e+16"): what
+ * Python, DuckDB and JavaScript print. */
+struct dec dec_of_double(double x);
+
 /* Text of an exact decimal: "-12.5", "0.0000026", "4.2e30" beyond 21 places. Returns its length. */
 size_t dec_format(struct dec d, char ret_text[DEC_MAX_TEXT]);
 

@@ -56,7 +56,6 @@ void exporter_release(struct exporter *e)
     output_close(&e->output);
     buf_release(&e->text);
     mem_free(e->columns);
-    mem_free(e->row);
 }
 
 /* ---- rows ---- */
@@ -83,7 +82,6 @@ static void begin_parquet(struct exporter *e, const size_t *sort, size_t n_sort)
         .n_columns = e->shown->n, .n_sort = n_sort, .write = put_parquet, .ctx = e};
 
     e->columns = mem_new(e->shown->n + 1, sizeof(*e->columns));
-    e->row = mem_new(e->shown->n + 1, sizeof(*e->row));
     for (size_t i = 0; i < e->shown->n; i++)
         e->columns[i] = e->shown->table->columns[e->shown->index[i]];
     for (size_t i = 0; i < n_sort; i++)
@@ -107,19 +105,13 @@ enum st exporter_begin(struct exporter *e, const struct columns *shown, const si
 
 enum st exporter_add(struct exporter *e, const struct rows *rows, struct err *err)
 {
-    enum st st = ST_OK;
-
     e->n_rows += rows->n;
     if (e->format != OUTPUT_PARQUET) {
         print_more(&e->text, rows, e->shown, e->format);
         return put_text(e, err);
     }
-    for (size_t r = 0; st == ST_OK && r < rows->n; r++) {
-        for (size_t i = 0; i < e->shown->n; i++)
-            e->row[i] = rows_at(rows, r)[e->shown->index[i]];
-        st = parquet_add(e->parquet, e->row, err);
-    }
-    return st;
+    return parquet_add_rows(e->parquet, rows->cells, rows->n, rows->table->n_columns,
+                            e->shown->index, err);
 }
 
 enum st exporter_cut(struct exporter *e, struct err *err)

@@ -19,7 +19,6 @@ struct exporter {
     /* of Parquet */
     struct parquet *parquet;
     struct column *columns;
-    struct cell *row;
 };
 
 /* The format that --format and --output mean. ST_REJECT: there is none, or they do not agree. */

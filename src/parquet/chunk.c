@@ -41,23 +41,6 @@ void chunk_clear(struct chunk *c)
         memset(c->slots, 0, c->n_slots * sizeof(*c->slots));
 }
 
-void chunk_add_null(struct chunk *c)
-{
-    c->is_there[c->n_rows++] = 0;
-}
-
-void chunk_add_number(struct chunk *c, int64_t value)
-{
-    c->is_there[c->n_rows++] = 1;
-    c->values[c->n_values++] = (uint64_t)value;
-}
-
-void chunk_add_double(struct chunk *c, double value)
-{
-    c->is_there[c->n_rows++] = 1;
-    memcpy(&c->values[c->n_values++], &value, sizeof(value));
-}
-
 /* ---- texts, each once ---- */
 
 static struct str text_at(const struct chunk *c, size_t i)
@@ -112,17 +95,15 @@ size_t chunk_add_text(struct chunk *c, struct str text)
     return c->text.len - len + c->text.is_overflow;
 }
 
-int chunk_order(const struct chunk *c)
+int chunk_order(const struct chunk *c, size_t row)
 {
-    const size_t n = c->n_values;
-
     if (c->n_values != c->n_rows)
         return 1;
     if (c->kind == PARQUET_TEXT)
-        return c->words[n - 2] == c->words[n - 1]
+        return c->words[row - 1] == c->words[row]
                    ? 0
-                   : str_cmp(text_at(c, c->words[n - 2]), text_at(c, c->words[n - 1]));
+                   : str_cmp(text_at(c, c->words[row - 1]), text_at(c, c->words[row]));
     assert(c->kind != PARQUET_DOUBLE);
-    const int64_t a = (int64_t)c->values[n - 2], b = (int64_t)c->values[n - 1];
+    const int64_t a = (int64_t)c->values[row - 1], b = (int64_t)c->values[row];
     return (a > b) - (a < b);
 }

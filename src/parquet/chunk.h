@@ -37,15 +37,37 @@ void chunk_release(struct chunk *c);
 void chunk_clear(struct chunk *c);
 
 /* The next row; at most max_rows of them. */
-void chunk_add_null(struct chunk *c);
-void chunk_add_number(struct chunk *c, int64_t value);
-void chunk_add_double(struct chunk *c, double value);
+static inline void chunk_add_null(struct chunk *c)
+{
+    c->is_there[c->n_rows++] = 0;
+}
+
+static inline void chunk_add_number(struct chunk *c, int64_t value)
+{
+    c->is_there[c->n_rows++] = 1;
+    c->values[c->n_values++] = (uint64_t)value;
+}
+
+static inline void chunk_add_double(struct chunk *c, double value)
+{
+    c->is_there[c->n_rows++] = 1;
+    memcpy(&c->values[c->n_values++], &value, sizeof(value));
+}
+
 /* Returns its bytes, 0 when the chunk has that text already; text.is_overflow: it has no room. */
 size_t chunk_add_text(struct chunk *c, struct str text);
 
-/* Order of the last row and the one before: <0 when it is the greater one; nulls are not in order.
- */
-int chunk_order(const struct chunk *c);
+/* The text of the row before once more. */
+static inline void chunk_add_again(struct chunk *c)
+{
+    c->is_there[c->n_rows++] = 1;
+    c->words[c->n_values] = c->words[c->n_values - 1];
+    c->n_values++;
+}
+
+/* Order of a row (not the first) and the one before: <0 when it is the greater one; with nulls in
+ * the chunk there is none. */
+int chunk_order(const struct chunk *c, size_t row);
 
 /* ---- pages ---- */
 
@@ -71,6 +93,7 @@ struct pages {
     struct page *page;
     size_t n;
     struct page all; /* bounds and nulls of all of them */
+    uint64_t *ends;  /* scratch: their bounds */
     struct buf bounds;
 };
 

@@ -67,7 +67,7 @@ static void add_packed(struct buf *b, const uint32_t *values, size_t n, int bits
     buf_added(b, len);
 }
 
-static void add_run(struct buf *b, uint32_t value, size_t n, int bits)
+void encode_run(struct buf *b, uint32_t value, size_t n, int bits)
 {
     varint_add(b, n << 1);
     for (int i = 0; i < bits; i += 8, value >>= 8)
@@ -89,7 +89,7 @@ void encode_hybrid(struct buf *b, const uint32_t *values, size_t n, int bits)
             i += run;
         } else {
             add_packed(b, values + begin, i - begin, bits);
-            add_run(b, values[i], run, bits);
+            encode_run(b, values[i], run, bits);
             i += run;
             begin = i;
         }

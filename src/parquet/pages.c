@@ -12,7 +12,11 @@
 #define MAX_CHUNK  ((size_t)1 << 32)
 #define MAX_BOUND  64 /* bytes of a text; longer ones are cut */
 #define MAX_BOUNDS ((size_t)64 * 1024 * 1024)
-#define ALIKE      4 /* a dictionary pays when each value is there that often */
+#define ALIKE      4  /* a dictionary pays when each value is there that often */
+#define PIECES     64 /* of values that are looked at first, */
+#define IN_PIECE   64
+#define MATCH      5 /* bytes: numbers share their upper ones. Level 1 has 7 for pages of this size */
+#define TRIED      8192 /* values, to choose an encoding */
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "PLAIN is memory as it is");
 
@@ -25,6 +29,7 @@ void pager_init(struct pager *p, size_t max_rows, size_t page_rows, int level)
     p->zstd = ZSTD_createCCtx();
     assert(p->zstd);
     ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_compressionLevel, level);
+    ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_minMatch, MATCH);
     p->words = mem_new(max_rows, sizeof(*p->words));
     p->levels = mem_new(page_rows, sizeof(*p->levels));
     p->distinct = mem_new(max_rows / ALIKE + 1, sizeof(*p->distinct));
@@ -50,6 +55,7 @@ void pages_init(struct pages *p, size_t max_rows, size_t page_rows)
 {
     *p = (struct pages){.bytes = BUF_INIT(MAX_CHUNK), .bounds = BUF_INIT(MAX_BOUNDS)};
     p->page = mem_new(max_rows / page_rows + 1, sizeof(*p->page));
+    p->ends = mem_new(max_rows / page_rows + 1, 2 * sizeof(*p->ends));
 }
 
 void pages_release(struct pages *p)
@@ -57,6 +63,7 @@ void pages_release(struct pages *p)
     buf_release(&p->bytes);
     buf_release(&p->bounds);
     mem_free(p->page);
+    mem_free(p->ends);
 }
 
 /* ---- what is there how often ---- */
@@ -68,22 +75,58 @@ static struct str text_at(const struct chunk *c, size_t i)
     return (struct str){c->text.p + begin, c->ends[i] - begin};
 }
 
+static size_t slot_of(const struct pager *p, uint64_t value)
+{
+    const size_t mask = p->n_slots - 1;
+    size_t at = (value * UINT64_C(0x9E3779B97F4A7C15) >> 32) & mask;
+
+    while (p->slots[at] != 0 && p->distinct[p->slots[at] - 1] != value)
+        at = (at + 1) & mask;
+    return at;
+}
+
+/* True: a sample of runs says that far more values differ than a dictionary may have, so that
+ * nobody need look at all of them. Of r runs of D values that are as likely, some r * r / 2D have
+ * one that was there before; there are D at most, and at most as many as runs. */
+static bool has_too_many(struct pager *p, const struct chunk *c)
+{
+    const size_t step = c->n_values / PIECES, max = c->n_values / ALIKE;
+    size_t n_runs = 0, n = 0;
+
+    if (step < 2 * IN_PIECE)
+        return false;
+    for (size_t i = 0; i < PIECES * IN_PIECE; i++) {
+        const uint64_t *value = &c->values[i / IN_PIECE * step + i % IN_PIECE];
+        if (i % IN_PIECE > 0 && *value == value[-1])
+            continue;
+        n_runs++;
+        const size_t at = slot_of(p, *value);
+        if (p->slots[at] != 0)
+            continue;
+        p->distinct[n++] = *value;
+        p->slots[at] = (uint32_t)n;
+    }
+    const size_t all_runs = n_runs * (c->n_values / (PIECES * IN_PIECE));
+    memset(p->slots, 0, p->n_slots * sizeof(*p->slots));
+    return all_runs > max + max / 5 && (n_runs - n) * 4 * max < n_runs * n_runs;
+}
+
 /* Number the distinct values, unless there are too many for a dictionary. */
 static bool number_values(struct pager *p, const struct chunk *c, size_t *ret_n)
 {
-    const size_t max = c->n_values / ALIKE, mask = p->n_slots - 1;
+    const size_t max = c->n_values / ALIKE;
     size_t n = 0;
 
     memset(p->slots, 0, p->n_slots * sizeof(*p->slots));
+    if (has_too_many(p, c))
+        return false;
     for (size_t i = 0; i < c->n_values; i++) {
         const uint64_t value = c->values[i];
         if (i > 0 && value == c->values[i - 1]) {
             p->words[i] = p->words[i - 1];
             continue;
         }
-        size_t at = (value * UINT64_C(0x9E3779B97F4A7C15) >> 32) & mask;
-        while (p->slots[at] != 0 && p->distinct[p->slots[at] - 1] != value)
-            at = (at + 1) & mask;
+        const size_t at = slot_of(p, value);
         if (p->slots[at] == 0) {
             if (n == max)
                 return false;
@@ -138,22 +181,37 @@ static void set_bounds(struct pages *pages, struct page *page, struct str min, s
     page->max = add_bound(pages, max, is_text, true);
 }
 
-/* 0 is written as -0 below and +0 above, whichever it was: readers need not tell them apart. */
+/* Bounds of four parts at a time: a processor need not wait for each comparison. 0 is written as -0
+ * below and +0 above, whichever it was: readers need not tell them apart. */
 static void bound_doubles(struct pages *pages, struct page *page, const uint64_t *values, size_t n)
 {
-    double min, max, x;
+    double min[4], max[4], x[4];
+    size_t i = 0;
 
-    memcpy(&min, values, sizeof(min));
-    max = min;
-    for (size_t i = 1; i < n; i++) {
-        memcpy(&x, &values[i], sizeof(x));
-        min = x < min ? x : min;
-        max = x > max ? x : max;
+    for (int k = 0; k < 4; k++) {
+        memcpy(&min[k], values, sizeof(min[k]));
+        max[k] = min[k];
     }
-    min = min == 0 ? -0.0 : min;
-    max = max == 0 ? 0.0 : max;
-    set_bounds(pages, page, (struct str){(const char *)&min, sizeof(min)},
-               (struct str){(const char *)&max, sizeof(max)}, false);
+    for (; i + 4 <= n; i += 4) {
+        memcpy(x, &values[i], sizeof(x));
+        for (int k = 0; k < 4; k++) {
+            min[k] = x[k] < min[k] ? x[k] : min[k];
+            max[k] = x[k] > max[k] ? x[k] : max[k];
+        }
+    }
+    for (; i < n; i++) {
+        memcpy(x, &values[i], sizeof(x[0]));
+        min[0] = x[0] < min[0] ? x[0] : min[0];
+        max[0] = x[0] > max[0] ? x[0] : max[0];
+    }
+    for (int k = 1; k < 4; k++) {
+        min[0] = min[k] < min[0] ? min[k] : min[0];
+        max[0] = max[k] > max[0] ? max[k] : max[0];
+    }
+    min[0] = min[0] == 0 ? -0.0 : min[0];
+    max[0] = max[0] == 0 ? 0.0 : max[0];
+    set_bounds(pages, page, (struct str){(const char *)min, sizeof(min[0])},
+               (struct str){(const char *)max, sizeof(max[0])}, false);
 }
 
 static void bound_numbers(struct pages *pages, struct page *page, const uint64_t *values, size_t n)
@@ -198,6 +256,37 @@ static void bound(struct pager *p, struct pages *pages, struct page *page, const
         bound_doubles(pages, page, c->values + first, n);
     else
         bound_numbers(pages, page, c->values + first, n);
+}
+
+/* Of all pages: numbers are those of their pages, texts are there once each. */
+static void bound_all(struct pages *pages, const struct chunk *c)
+{
+    struct page *all = &pages->all;
+    struct str min, max;
+    size_t n = 0;
+
+    if (c->n_values == 0) {
+        all->has_bounds = false;
+    } else if (c->kind == PARQUET_TEXT) {
+        min = max = text_at(c, 0);
+        for (size_t i = 1; i < c->n_texts; i++) {
+            const struct str x = text_at(c, i);
+            min = str_cmp(x, min) < 0 ? x : min;
+            max = str_cmp(x, max) > 0 ? x : max;
+        }
+        set_bounds(pages, all, min, max, true);
+    } else if (!pages->bounds.is_overflow) {
+        for (size_t i = 0; i < pages->n; i++) {
+            if (!pages->page[i].has_bounds)
+                continue;
+            memcpy(&pages->ends[n++], pages->bounds.p + pages->page[i].min.begin, 8);
+            memcpy(&pages->ends[n++], pages->bounds.p + pages->page[i].max.begin, 8);
+        }
+        if (c->kind == PARQUET_DOUBLE)
+            bound_doubles(pages, all, pages->ends, n);
+        else
+            bound_numbers(pages, all, pages->ends, n);
+    }
 }
 
 /* ---- pages ---- */
@@ -294,26 +383,30 @@ static void add_values(struct pager *p, const struct chunk *c, enum parquet_enco
 }
 
 /* Which rows are null: in front of the values, with its length. */
-static void add_levels(struct pager *p, const uint8_t *is_there, size_t n)
+static void add_levels(struct pager *p, const uint8_t *is_there, size_t n, size_t n_there)
 {
     struct buf *b = &p->raw;
     const size_t at = b->len;
     uint32_t len = 0;
 
-    for (size_t i = 0; i < n; i++)
-        p->levels[i] = is_there[i];
     buf_add(b, &len, sizeof(len));
-    encode_hybrid(b, p->levels, n, 1);
+    if (n_there == n || n_there == 0) {
+        encode_run(b, n_there > 0, n, 1);
+    } else {
+        for (size_t i = 0; i < n; i++)
+            p->levels[i] = is_there[i];
+        encode_hybrid(b, p->levels, n, 1);
+    }
     len = (uint32_t)(b->len - at - sizeof(len));
     if (!b->is_overflow)
         memcpy(b->p + at, &len, sizeof(len));
 }
 
 /* Numbers that no dictionary suits: by differences where these are smaller, as a try with the first
- * page tells. */
+ * ones tells. */
 static enum parquet_encoding try_delta(struct pager *p, const struct chunk *c)
 {
-    const size_t n = c->n_values < p->page_rows ? c->n_values : p->page_rows;
+    const size_t n = c->n_values < TRIED ? c->n_values : TRIED;
     size_t len[2];
 
     for (int i = 0; i < 2; i++) {
@@ -376,7 +469,7 @@ enum st pager_make(struct pager *p, const struct chunk *c, struct pages *ret, st
             .at = ret->bytes.len, .first_row = row, .n_rows = n_rows, .n_nulls = n_rows - n};
         bound(p, ret, page, c, value, n, (uint32_t)ret->n);
         buf_clear(&p->raw);
-        add_levels(p, c->is_there + row, n_rows);
+        add_levels(p, c->is_there + row, n_rows, n);
         add_values(p, c, ret->encoding, words, bits, value, n);
         st = add_page(
             p, ret, (struct page_header){.type = PAGE_DATA, .encoding = ret->encoding, .n = n_rows},
@@ -385,6 +478,6 @@ enum st pager_make(struct pager *p, const struct chunk *c, struct pages *ret, st
         value += n;
     }
     ret->all = (struct page){.n_rows = c->n_rows, .n_nulls = c->n_rows - c->n_values};
-    bound(p, ret, &ret->all, c, 0, c->n_values, (uint32_t)ret->n + 1);
+    bound_all(ret, c);
     return st == ST_OK ? buf_check(&ret->bounds, "bounds of a column", err) : st;
 }

@@ -2,7 +2,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/shortest.h"
 #include "parquet/reader_inner.h"
 #include "parquet/writer.h"
 
@@ -109,34 +108,6 @@ enum st parquet_rows_group(struct parquet_rows *r, size_t group, struct err *err
 
 /* ---- numbers ---- */
 
-/* The digits that a double is printed as: at most 17. */
-static struct dec shortest_dec(double x)
-{
-    char text[SHORTEST_TEXT];
-    const char *at = text, *end = text + shortest_format_e(x, text);
-    struct dec d = {.is_exact = true};
-    int exp = 0;
-
-    const bool is_negative = *at == '-';
-    at += is_negative;
-    for (bool is_fraction = false; at < end && *at != 'e'; at++) {
-        if (*at == '.') {
-            is_fraction = true;
-            continue;
-        }
-        d.mant = d.mant * 10 + (*at - '0');
-        exp -= is_fraction;
-    }
-    int written = 0;
-    const bool is_below = at + 1 < end && at[1] == '-';
-    for (at += 2; at < end; at++)
-        written = written * 10 + (*at - '0');
-    if (d.mant != 0)
-        d.exp = (int16_t)(exp + (is_below ? -written : written));
-    d.mant = is_negative ? -d.mant : d.mant;
-    return d;
-}
-
 static struct dec scaled_dec(int64_t number, int scale)
 {
     struct dec d = dec_of(number);
@@ -161,7 +132,7 @@ static enum st fill_numbers(struct parquet_rows *r, const struct parquet_vector 
             *cell = cell_of_dec(scaled_dec(v->numbers[i], scale), STR_NONE);
         } else if (isfinite(v->reals[i])) {
             if (v->reals[i] != last_real) /* of a coin that did not move */
-                last = cell_of_dec(shortest_dec(v->reals[i]), STR_NONE);
+                last = cell_of_dec(dec_of_double(v->reals[i]), STR_NONE);
             last_real = v->reals[i];
             *cell = last;
         } else {

@@ -2,13 +2,10 @@
 #include "parquet/writer.h"
 
 #include "base/mem.h"
-#include "base/shortest.h"
-#include "parquet/chunk.h"
+#include "parquet/intake.h"
 #include "parquet/thrift.h"
 
-#include <assert.h>
 #include <endian.h>
-#include <math.h>
 
 #define GROUP_ROWS 131072
 #define GROUP_TEXT ((size_t)32 * 1024 * 1024) /* bytes of texts that end a row group early */
@@ -16,7 +13,6 @@
 #define LEVEL      1 /* 3 is 2 % smaller and takes half as much CPU again */
 
 #define MAX_FOOTER ((size_t)1 << 30) /* its length has 32 bits; readers stop before */
-#define MAX_EXACT  ((size_t)1024 * 1024)
 #define CREATED_BY "geckotape version " GECKOTAPE_VERSION
 
 static const struct str magic = {"PAR1", 4};
@@ -39,14 +35,11 @@ struct group_info {
 
 struct parquet {
     struct parquet_options options;
-    size_t n_columns; /* with that of exact numbers */
-    size_t exact;     /* its index; n_columns: there is none */
-    struct chunk *chunks;
+    size_t n_columns; /* with that of exact numbers, if any, at the end */
+    struct intake intake;
     struct pages pages;
     struct pager pager;
-    struct buf exact_text;
-    size_t text_len; /* of the row group so far, each text once */
-    size_t n_sort;   /* of the row group so far: how many columns its order is by */
+    size_t n_sort; /* of the row group so far: how many columns its order is by */
 
     int64_t at, n_rows;
     struct chunk_info *chunk_info; /* group by group */
@@ -55,43 +48,19 @@ struct parquet {
     struct buf bounds, column_indexes, offset_indexes;
 };
 
-static enum parquet_kind kind_of(const struct column *column)
-{
-    switch (column->kind) {
-    case CELL_NUM:
-        return PARQUET_DOUBLE;
-    case CELL_INT:
-        return PARQUET_INT;
-    case CELL_TIME:
-        return PARQUET_TIME;
-    case CELL_TEXT:
-    case CELL_NULL:
-        break;
-    }
-    return PARQUET_TEXT;
-}
-
 struct parquet *parquet_new(const struct parquet_options *options)
 {
     struct parquet *p = mem_new(1, sizeof(*p));
     struct parquet_options *o = &p->options;
-    bool has_numbers = false;
 
     *o = *options;
     o->group_rows = o->group_rows > 0 ? o->group_rows : GROUP_ROWS;
     o->page_rows = o->page_rows > 0 ? o->page_rows : PAGE_ROWS;
     o->level = o->level != 0 ? o->level : LEVEL;
-    for (size_t i = 0; i < o->n_columns; i++)
-        has_numbers = has_numbers || o->columns[i].kind == CELL_NUM;
-    p->exact = o->n_columns;
-    p->n_columns = o->n_columns + has_numbers;
-    p->chunks = mem_new(p->n_columns, sizeof(*p->chunks));
-    for (size_t i = 0; i < p->n_columns; i++)
-        chunk_init(&p->chunks[i], i == p->exact ? PARQUET_TEXT : kind_of(&o->columns[i]),
-                   o->group_rows);
+    intake_init(&p->intake, o->columns, o->n_columns, o->group_rows);
+    p->n_columns = p->intake.n_chunks;
     pages_init(&p->pages, o->group_rows, o->page_rows);
     pager_init(&p->pager, o->group_rows, o->page_rows, o->level);
-    buf_init(&p->exact_text, MAX_EXACT);
     buf_init(&p->bounds, MAX_FOOTER);
     buf_init(&p->column_indexes, MAX_FOOTER);
     buf_init(&p->offset_indexes, MAX_FOOTER);
@@ -103,15 +72,12 @@ void parquet_free(struct parquet *p)
 {
     if (p == NULL)
         return;
-    for (size_t i = 0; i < p->n_columns; i++)
-        chunk_release(&p->chunks[i]);
+    intake_release(&p->intake);
     pages_release(&p->pages);
     pager_release(&p->pager);
-    buf_release(&p->exact_text);
     buf_release(&p->bounds);
     buf_release(&p->column_indexes);
     buf_release(&p->offset_indexes);
-    mem_free(p->chunks);
     mem_free(p->chunk_info);
     mem_free(p->groups);
     mem_free(p);
@@ -228,9 +194,9 @@ static void add_offset_index(struct parquet *p)
 
 static enum st put_chunk(struct parquet *p, size_t column, struct chunk_info *info, struct err *err)
 {
-    const enum parquet_kind kind = p->chunks[column].kind;
+    const enum parquet_kind kind = p->intake.chunks[column].kind;
 
-    enum st st = pager_make(&p->pager, &p->chunks[column], &p->pages, err);
+    enum st st = pager_make(&p->pager, &p->intake.chunks[column], &p->pages, err);
     if (st != ST_OK)
         return st;
     *info = (struct chunk_info){
@@ -266,126 +232,64 @@ static enum st put_group(struct parquet *p, struct err *err)
             mem_grow(p->chunk_info, p->max_groups * p->n_columns, sizeof(*p->chunk_info));
     }
     p->groups[p->n_groups] =
-        (struct group_info){.n_rows = p->chunks[0].n_rows, .n_sort = p->n_sort};
+        (struct group_info){.n_rows = p->intake.chunks[0].n_rows, .n_sort = p->n_sort};
     enum st st = begin_file(p, err);
     for (size_t i = 0; st == ST_OK && i < p->n_columns; i++)
         st = put_chunk(p, i, &p->chunk_info[p->n_groups * p->n_columns + i], err);
-    for (size_t i = 0; i < p->n_columns; i++)
-        chunk_clear(&p->chunks[i]);
+    intake_clear(&p->intake);
     p->n_groups++;
-    p->text_len = 0;
     p->n_sort = p->options.n_sort;
     return st;
 }
 
 /* ---- rows ---- */
 
-/* {"column":"digits", …} of a row: each number that its double is not. */
-static void note_exact(struct parquet *p, const struct column *column, const struct cell *cell)
+/* By how many of the columns of sort the rows are in order, from one on with those before. */
+static void check_order(struct parquet *p, size_t first)
 {
-    struct buf *b = &p->exact_text;
+    const size_t n_rows = p->intake.chunks[0].n_rows;
 
-    buf_add_char(b, b->len == 0 ? '{' : ',');
-    buf_add_json_str(b, str_of(column->name));
-    buf_add_z(b, ":\"");
-    cell_add_text(b, cell);
-    buf_add_char(b, '"');
+    for (size_t row = first > 0 ? first : 1; row < n_rows; row++)
+        for (size_t i = 0; i < p->n_sort; i++) {
+            const int order = chunk_order(&p->intake.chunks[p->options.sort[i]], row);
+            if (order < 0)
+                break;
+            if (order > 0)
+                p->n_sort = i;
+        }
 }
 
-/* Integers beyond 2^53 that are a double, but not what readers print of it, which is its shortest
- * digits: they would not get the number back. */
-static bool is_printed_so(double x, struct dec d)
+enum st parquet_add_rows(struct parquet *p, const struct cell *cells, size_t n, size_t stride,
+                         const size_t *places, struct err *err)
 {
-    char text[SHORTEST_TEXT];
-    struct dec again;
+    const struct intake *g = &p->intake;
+    enum st st = ST_OK;
 
-    if (x < 0x1p53 && x > -0x1p53)
-        return true;
-    const struct str shortest = {text, shortest_format_e(x, text)};
-    return dec_parse(shortest, &again) == DEC_OK && again.mant == d.mant && again.exp == d.exp;
-}
-
-static void add_num(struct parquet *p, size_t column, const struct cell *cell)
-{
-    bool is_same;
-    const double x = dec_to_double(cell_dec(cell), cell_text(cell), &is_same);
-
-    if (!is_same || !is_printed_so(x, cell_dec(cell)))
-        note_exact(p, &p->options.columns[column], cell);
-    if (isfinite(x))
-        chunk_add_double(&p->chunks[column], x);
-    else
-        chunk_add_null(&p->chunks[column]);
-}
-
-static void add_cell(struct parquet *p, size_t column, const struct cell *cell)
-{
-    struct chunk *c = &p->chunks[column];
-
-    if (cell->kind == CELL_NULL)
-        chunk_add_null(c);
-    else if (cell->kind == CELL_NUM)
-        add_num(p, column, cell);
-    else if (cell->kind == CELL_TEXT)
-        p->text_len += chunk_add_text(c, cell_text(cell));
-    else
-        chunk_add_number(c, cell->number);
-}
-
-/* The texts of a row are in the chunks. */
-static enum st check_texts(const struct parquet *p, struct err *err)
-{
-    enum st st = buf_check(&p->exact_text, "exact numbers of a row", err);
-
-    for (size_t i = 0; st == ST_OK && i < p->n_columns; i++)
-        st = buf_check(&p->chunks[i].text, "a text column of a row group", err);
-    return st;
-}
-
-/* By how many of the columns of sort the rows are in order, with this one. */
-static void check_order(struct parquet *p)
-{
-    if (p->chunks[0].n_rows < 2)
-        return;
-    for (size_t i = 0; i < p->n_sort; i++) {
-        const int order = chunk_order(&p->chunks[p->options.sort[i]]);
-        if (order < 0)
-            return;
-        if (order > 0)
-            p->n_sort = i;
+    while (st == ST_OK && n > 0) {
+        const size_t first = g->chunks[0].n_rows, left = p->options.group_rows - first;
+        size_t now = n < INTAKE_ROWS ? n : INTAKE_ROWS;
+        now = now < left ? now : left;
+        st = intake_add(&p->intake, cells, now, stride, places, err);
+        if (st != ST_OK)
+            return st;
+        check_order(p, first);
+        p->n_rows += (int64_t)now;
+        cells += now * stride;
+        n -= now;
+        if (g->chunks[0].n_rows == p->options.group_rows || g->text_len >= GROUP_TEXT)
+            st = put_group(p, err);
     }
+    return st;
 }
 
 enum st parquet_add(struct parquet *p, const struct cell *row, struct err *err)
 {
-    const size_t text_len = p->text_len;
-
-    buf_clear(&p->exact_text);
-    for (size_t i = 0; i < p->options.n_columns; i++) {
-        assert(row[i].kind == CELL_NULL || row[i].kind == p->options.columns[i].kind);
-        add_cell(p, i, &row[i]);
-    }
-    if (p->exact < p->n_columns && p->exact_text.len == 0) {
-        chunk_add_null(&p->chunks[p->exact]);
-    } else if (p->exact < p->n_columns) {
-        buf_add_char(&p->exact_text, '}');
-        p->text_len += chunk_add_text(&p->chunks[p->exact], buf_str(&p->exact_text));
-    }
-    if (p->text_len > text_len) {
-        enum st st = check_texts(p, err);
-        if (st != ST_OK)
-            return st;
-    }
-    check_order(p);
-    p->n_rows++;
-    return p->chunks[0].n_rows == p->options.group_rows || p->text_len >= GROUP_TEXT
-               ? put_group(p, err)
-               : ST_OK;
+    return parquet_add_rows(p, row, 1, p->options.n_columns, NULL, err);
 }
 
 enum st parquet_cut(struct parquet *p, struct err *err)
 {
-    return p->chunks[0].n_rows > 0 ? put_group(p, err) : ST_OK;
+    return p->intake.chunks[0].n_rows > 0 ? put_group(p, err) : ST_OK;
 }
 
 /* ---- footer ---- */
@@ -399,7 +303,8 @@ static int type_of(enum parquet_kind kind)
 
 static struct str name_of(const struct parquet *p, size_t column)
 {
-    return column == p->exact ? STR(PARQUET_EXACT) : str_of(p->options.columns[column].name);
+    return column == p->options.n_columns ? STR(PARQUET_EXACT)
+                                          : str_of(p->options.columns[column].name);
 }
 
 static void add_schema(struct thrift *t, const struct parquet *p)
@@ -412,7 +317,7 @@ static void add_schema(struct thrift *t, const struct parquet *p)
     thrift_i32(t, 5, (int32_t)p->n_columns);
     thrift_end(t);
     for (size_t i = 0; i < p->n_columns; i++) {
-        const enum parquet_kind kind = p->chunks[i].kind;
+        const enum parquet_kind kind = p->intake.chunks[i].kind;
         thrift_item_struct(t);
         thrift_i32(t, 1, type_of(kind));
         thrift_i32(t, 3, OPTIONAL);
@@ -468,7 +373,7 @@ static void add_chunk_data(struct thrift *t, const struct parquet *p, size_t col
     enum { ZSTD = 6 };
 
     thrift_struct(t, 3);
-    thrift_i32(t, 1, type_of(p->chunks[column].kind));
+    thrift_i32(t, 1, type_of(p->intake.chunks[column].kind));
     thrift_list(t, 2, THRIFT_I32, info->has_dictionary ? 3 : 2);
     thrift_item_int(t, PARQUET_RLE);
     thrift_item_int(t, info->encoding);
@@ -568,7 +473,7 @@ enum st parquet_finish(struct parquet *p, const struct parquet_note *notes, size
 {
     struct buf footer = BUF_INIT(MAX_FOOTER);
 
-    enum st st = p->chunks[0].n_rows > 0 ? put_group(p, err) : begin_file(p, err);
+    enum st st = p->intake.chunks[0].n_rows > 0 ? put_group(p, err) : begin_file(p, err);
     if (st == ST_OK)
         st = buf_check(&p->column_indexes, "the indexes of pages", err);
     if (st == ST_OK)

@@ -167,8 +167,37 @@ static void dec_compares_exactly(void)
         }
 }
 
+static void dec_of_a_double_is_its_shortest_digits(void)
+{
+    static const struct {
+        double x;
+        int64_t mant;
+        int exp;
+    } rows[] = {
+        {0, 0, 0},
+        {-0.0, 0, 0},
+        {0.1, 1, -1},
+        {-1234.5, -12345, -1},
+        {100, 1, 2},
+        {1e22, 1, 22},
+        {5e-324, 5, -324},
+        {1.7976931348623157e308, 17976931348623157, 292},
+        {40314176381427488.0, 4031417638142749, 1},
+        {-2.2250738585072014e-308, -22250738585072014, -324},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct dec d = dec_of_double(rows[i].x);
+        bool is_same;
+        CHECK(d.is_exact);
+        CHECK_EQ(d.mant, rows[i].mant);
+        CHECK_EQ(d.exp, rows[i].exp);
+        CHECK(dec_to_double(d, STR_NONE, &is_same) == rows[i].x);
+    }
+}
+
 TAP_MAIN(TAP_CASE(dec_is_canonical), TAP_CASE(dec_refuses_what_json_refuses),
          TAP_CASE(dec_refuses_what_is_long_by_its_grammar_first),
          TAP_CASE(dec_says_when_it_is_not_exact), TAP_CASE(dec_knows_when_a_double_is_enough),
          TAP_CASE(dec_formats_what_it_parsed), TAP_CASE(dec_rounds_to_places),
-         TAP_CASE(dec_compares_exactly))
+         TAP_CASE(dec_compares_exactly), TAP_CASE(dec_of_a_double_is_its_shortest_digits))

@@ -22,6 +22,7 @@
 
 struct MHD_Connection;
 struct MHD_Response;
+struct body_file;
 struct http_page;
 
 enum connection_state {
@@ -63,6 +64,12 @@ struct connection {
     bool is_bad;               /* the request's target does not decode */
     struct http_stream stream; /* streaming */
     bool is_asleep;
+    struct {
+        const struct body_file *of; /* under way; NULL: none is */
+        size_t n_sent;
+        int epoll_fd;
+        bool is_blocked; /* suspended until the client takes more */
+    } file;
     struct buf body;  /* of a POST under way */
     size_t n_dropped; /* bytes of it beyond the ceiling */
 };

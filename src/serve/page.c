@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "serve/body_file.h"
 #include "serve/etag.h"
 
 #include <stdio.h>
@@ -28,6 +29,8 @@ struct http_page {
     struct buf bodies[N_ENCODINGS];
     bool is_tried[N_ENCODINGS]; /* to pack it; an empty body then says that it was not worth it */
     struct reply made[N_REPLIES];
+    struct body_file *file;    /* of the body as it is */
+    bool is_asked, is_written; /* once at least; to the file, which may not have been to be had */
     const char *warning;
 };
 
@@ -101,6 +104,7 @@ void page_drop(struct http_page *page)
     page->replies->pending_bytes -= page_bytes(page);
     for (int i = 0; i < N_ENCODINGS; i++)
         buf_release(&page->bodies[i]);
+    body_file_free(page->file);
     mem_free(page);
 }
 
@@ -159,18 +163,22 @@ static void change_header(struct MHD_Response *mhd, const char *name, const char
 }
 
 /* As a cache tells of what it keeps (RFC 9111, 5.1): made then, so old now. */
+static int64_t age_s(const struct http_page *page)
+{
+    const int64_t s = (clock_wall_us(clock_system()) / US_PER_S) - (page->head.as_of_us / US_PER_S);
+
+    return s < 0 ? 0 : s;
+}
+
 static void set_age(const struct http_page *page, struct reply *reply)
 {
-    const int64_t as_of_us = page->head.as_of_us;
-    int64_t age_s = (clock_wall_us(clock_system()) / US_PER_S) - (as_of_us / US_PER_S);
+    const int64_t now_s = age_s(page);
     char from[24], to[24];
 
-    if (age_s < 0)
-        age_s = 0;
-    if (as_of_us == 0 || age_s == reply->age_s)
+    if (page->head.as_of_us == 0 || now_s == reply->age_s)
         return;
     snprintf(from, sizeof(from), "%lld", (long long)reply->age_s);
-    reply->age_s = age_s;
+    reply->age_s = now_s;
     snprintf(to, sizeof(to), "%lld", (long long)reply->age_s);
     change_header(reply->mhd, "Age", from, to);
 }
@@ -192,4 +200,25 @@ struct MHD_Response *page_reply(struct http_page *page, enum encoding encoding, 
     reply->warning = page->warning;
     *ret_status = is_known ? 304 : page->head.status;
     return reply->mhd;
+}
+
+const struct body_file *page_file(struct http_page *page, enum encoding encoding)
+{
+    if (!page->is_kept || pack(page, encoding) != ENCODING_NONE)
+        return NULL;
+    if (page->is_asked && !page->is_written) {
+        page->is_written = true;
+        page->file = body_file_new(page->replies, page_body(page));
+    }
+    page->is_asked = true;
+    return page->file;
+}
+
+void page_add_headers(const struct http_page *page, struct MHD_Response *mhd)
+{
+    struct reply reply = {.mhd = mhd, .age_s = -1};
+
+    add_headers(page, ENCODING_NONE, mhd);
+    set_age(page, &reply);
+    change_header(mhd, "Warning", NULL, page->warning);
 }

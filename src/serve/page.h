@@ -11,6 +11,7 @@
 #include "serve/pack.h"
 #include "serve/reply.h"
 
+struct body_file;
 struct http_page;
 
 /* Of status, headers and body of *res, the body given away; NULL when there is no memory. Owner:
@@ -28,6 +29,13 @@ struct str page_body(const struct http_page *page);
 
 /* What its answers warn of from now on (static; a Warning header); NULL: nothing. */
 void page_warn(struct http_page *page, const char *warning);
+
+/* Its body in a file, borrowed, where it is kept, not packed, and asked for not for the first time;
+ * else NULL. */
+const struct body_file *page_file(struct http_page *page, enum encoding encoding);
+
+/* The headers of its answer, as it is, to one that is made elsewhere. */
+void page_add_headers(const struct http_page *page, struct MHD_Response *mhd);
 
 size_t page_bytes(const struct http_page *page);
 

@@ -13,6 +13,7 @@
 struct replies {
     struct packer *packer;
     size_t pending_bytes; /* of bodies not yet sent */
+    size_t n_files;       /* of bodies (body_file.h) */
 };
 
 /* Make *res an error of ours, without any of the faults. */

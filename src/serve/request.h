@@ -12,6 +12,7 @@ struct http_request {
     struct MHD_Connection *mhd;
     struct str path, body;
     bool is_post, is_options;
+    bool takes_chunks; /* an answer in chunks, and its body at all */
     uint64_t waited_for;
     /* All requests of a turn were on their way before the first of them is handed over, so what is
      * found out for one is not too old for any of them; 0: this one may be of no turn */

@@ -29,7 +29,7 @@ packages() {
         ;;
     test)
         v=$(clang_version)
-        echo python3-pytest python3-yaml python3-zstandard git strace zstd jq sqlite3 postgresql pgbouncer mosquitto mosquitto-clients openssl procps faketime mandoc systemd zsh fish chromium \
+        echo python3-pytest python3-yaml python3-zstandard git strace zstd jq sqlite3 postgresql pgbouncer mosquitto mosquitto-clients openssl procps faketime mandoc prometheus prometheus-alertmanager systemd zsh fish chromium \
             "clang-$v" "libclang-rt-$v-dev"
         ;;
     interop)
@@ -86,7 +86,7 @@ log=$(mktemp)
 policy=
 trap 'rm -f "$log"; [ -z "$policy" ] || $root rm -f "$policy"' EXIT
 case $need in # benchmark and tests start servers of their own; Debian's packages would start them on their usual ports
-*nginx* | *mosquitto*)
+*nginx* | *mosquitto* | *prometheus*)
     if [ ! -e /usr/sbin/policy-rc.d ]; then
         policy=/usr/sbin/policy-rc.d
         printf '#!/bin/sh\nexit 101\n' | $root tee "$policy" >/dev/null

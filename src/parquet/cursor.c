@@ -17,8 +17,8 @@
 
 /* As the format numbers them. */
 enum { PAGE_DATA = 0, PAGE_INDEX = 1, PAGE_DICTIONARY = 2, PAGE_DATA_2 = 3 };
-void cursor_init(struct cursor *c, struct parquet_file *f, const struct leaf *leaf,
-                 const char *column)
+void cursor_start(struct cursor *c, struct parquet_file *f, const struct leaf *leaf,
+                  const char *column)
 {
     *c = (struct cursor){.f = f,
                          .leaf = leaf,

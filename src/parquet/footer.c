@@ -196,7 +196,7 @@ static enum st read_file(struct parquet_file *f, struct thrift_in *t, struct thr
 
     while (st == ST_OK && thrift_next(t, &field)) {
         if (field.id == 2) {
-            st = schema_read(f, t, &field, err);
+            st = footer_read_schema(f, t, &field, err);
             continue;
         }
         if (field.id == 3) {

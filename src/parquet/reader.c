@@ -174,9 +174,9 @@ static void begin_column(struct parquet_scan *s, struct scanned *c, size_t colum
     else
         v->numbers = mem_new(PARQUET_MAX_BATCH, sizeof(*v->numbers));
     buf_init(&c->texts, MAX_PAIRS);
-    cursor_init(&c->cursor, s->f, &s->f->leaves[c->column->leaf], v->field->name);
+    cursor_start(&c->cursor, s->f, &s->f->leaves[c->column->leaf], v->field->name);
     if (v->field->is_map)
-        cursor_init(&c->values, s->f, &s->f->leaves[c->column->leaf + 1], v->field->name);
+        cursor_start(&c->values, s->f, &s->f->leaves[c->column->leaf + 1], v->field->name);
 }
 
 enum st parquet_scan_new(struct parquet_file *f, const size_t *columns, size_t n,

@@ -102,8 +102,8 @@ enum st footer_chunks(const struct parquet_file *f, const struct group_at *g,
                       struct chunk_meta *ret_chunks, struct err *err) MUST_USE;
 
 /* The list of a schema, of a file that has none yet. */
-enum st schema_read(struct parquet_file *f, struct thrift_in *t, const struct thrift_field *of,
-                    struct err *err) MUST_USE;
+enum st footer_read_schema(struct parquet_file *f, struct thrift_in *t,
+                           const struct thrift_field *of, struct err *err) MUST_USE;
 
 /* ST_REJECT, with the place in front. */
 enum st footer_bad(const struct parquet_file *f, struct err *err, const char *why);
@@ -150,8 +150,8 @@ struct cursor {
     uint64_t *numbers; /* the same */
 };
 
-void cursor_init(struct cursor *c, struct parquet_file *f, const struct leaf *leaf,
-                 const char *column);
+void cursor_start(struct cursor *c, struct parquet_file *f, const struct leaf *leaf,
+                  const char *column);
 void cursor_release(struct cursor *c);
 
 void cursor_begin(struct cursor *c, size_t group, const struct chunk_meta *meta);

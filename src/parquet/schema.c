@@ -336,8 +336,8 @@ static enum st read_column(struct parquet_file *f, struct thrift_in *t,
     return ST_OK;
 }
 
-enum st schema_read(struct parquet_file *f, struct thrift_in *t, const struct thrift_field *of,
-                    struct err *err)
+enum st footer_read_schema(struct parquet_file *f, struct thrift_in *t,
+                           const struct thrift_field *of, struct err *err)
 {
     struct thrift_field item;
     size_t left = thrift_get_list(t, of, &item);

@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 const struct verb *const cmd_verbs[] = {
-    &verb_run,    &verb_once,      &verb_extract,  &verb_load,   &verb_query,    &verb_export,
-    &verb_serve,  &verb_tape,      &verb_replay,   &verb_import, &verb_backfill, &verb_sink,
-    &verb_alerts, &verb_migrate,   &verb_status,   &verb_doctor, &verb_check,    &verb_run_now,
-    &verb_reload, &verb_log_level, &verb_simulate,
+    &verb_run,     &verb_once,   &verb_extract,   &verb_load,     &verb_query,    &verb_export,
+    &verb_serve,   &verb_tape,   &verb_replay,    &verb_import,   &verb_backfill, &verb_sink,
+    &verb_lake,    &verb_alerts, &verb_migrate,   &verb_status,   &verb_doctor,   &verb_check,
+    &verb_run_now, &verb_reload, &verb_log_level, &verb_simulate,
 };
 
 const size_t n_cmd_verbs = sizeof(cmd_verbs) / sizeof(cmd_verbs[0]);

@@ -38,7 +38,7 @@ struct verb {
 
 extern const struct verb verb_run, verb_once, verb_query, verb_export, verb_tape, verb_import,
     verb_simulate, verb_check, verb_status, verb_doctor;
-extern const struct verb verb_alerts, verb_load, verb_replay, verb_backfill, verb_sink,
+extern const struct verb verb_alerts, verb_lake, verb_load, verb_replay, verb_backfill, verb_sink,
     verb_migrate;
 extern const struct verb verb_serve, verb_extract, verb_run_now, verb_reload, verb_log_level;
 

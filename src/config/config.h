@@ -27,6 +27,7 @@ enum verb_bit {
     VERB_BACKFILL = 1 << 16,
     VERB_EXPORT = 1 << 17,
     VERB_ALERTS = 1 << 18,
+    VERB_LAKE = 1 << 19,
 };
 
 enum api_plan { PLAN_KEYLESS, PLAN_DEMO, PLAN_BASIC, PLAN_ANALYST, PLAN_LITE, PLAN_PRO };
@@ -128,7 +129,7 @@ struct config {
     bool has_headers;
     bool is_json, is_watching, is_healthcheck; /* status */
     bool is_offline;                           /* doctor */
-    bool is_dry_run;                           /* import, tape prune, migrate */
+    bool is_dry_run;                           /* import, tape prune, migrate, lake */
 
     /* upkeep of the tape */
     bool is_deep;

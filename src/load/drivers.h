@@ -7,6 +7,7 @@
 
 extern const struct sink_driver sink_alerts; /* alerts/alerts.c */
 extern const struct sink_driver sink_json;   /* json/json.c */
+extern const struct sink_driver sink_lake_az, sink_lake_s3;
 extern const struct sink_driver sink_lake;   /* lake/lake.c */
 extern const struct sink_driver sink_memory; /* memory.c */
 #ifdef HAVE_MQTT

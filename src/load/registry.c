@@ -7,11 +7,11 @@ const struct sink_driver *const sink_drivers[] = {
 #ifdef HAVE_POSTGRES
     &sink_postgres,
 #endif
-    &sink_json,     &sink_lake,
+    &sink_json,     &sink_lake, &sink_lake_s3, &sink_lake_az,
 #ifdef HAVE_MQTT
     &sink_mqtt,
 #endif
-    &sink_memory,   &sink_null, &sink_alerts, NULL,
+    &sink_memory,   &sink_null, &sink_alerts,  NULL,
 };
 
 enum st sink_driver_find(struct str scheme, const struct sink_driver **ret_driver, struct err *err)

@@ -261,3 +261,131 @@ def test_a_disk_that_is_full_leaves_no_half_of_a_commit(tmp_path):
         check_exactly_once(lake, records(data))
     finally:
         subprocess.run(["umount", "-l", mount], check=True)
+
+
+# ---- upkeep ----
+
+
+def lake_verb(what, lake, *options, check=0):
+    return gecko("lake", what, f"lake:{lake}", *options, check=check)
+
+
+@pytest.fixture(name="full")
+def full_lake(tmp_path):
+    """Five commits of one day, a partial poll, and one of the next day."""
+    data, lake = tmp_path / "data", tmp_path / "lake"
+    for turn in range(4):
+        make_tape(data, polls(turn * 3, 3))
+        load(data, lake)
+    make_tape(data, [(SLOT0 + 3600 * S_US, "partial", [page(40), None]), (SLOT0 + 86400 * S_US, "ok", [page(50)])])
+    load(data, lake)
+    return data, lake
+
+
+def sorted_rows(lake, table):
+    return sorted((json.dumps(r, default=str, sort_keys=True) for r in exact_rows(lake / table)))
+
+
+def test_optimize_changes_files_and_no_row(full):
+    data, lake = full
+    before = {table: sorted_rows(lake, table) for table in ("market", "poll")}
+    said = lake_verb("optimize", lake, "--dry-run").stdout
+    assert "market/date=2026-11-23: 4 files" in said and "would become one" in said
+    assert {table: sorted_rows(lake, table) for table in before} == before and len(read_log(lake / "market").files) == 6
+    said = lake_verb("optimize", lake).stdout
+    assert "market/date=2026-11-23: 4 files" in said and "are 1 now" in said
+    assert {table: sorted_rows(lake, table) for table in before} == before
+    assert len(read_log(lake / "market").files) == 3, "of each day one, and the partial poll's"
+    assert lake_verb("optimize", lake).stdout == "" and lake_verb("verify", lake).returncode == 0
+    # the partial poll's rows are still alone, and the loader goes on
+    other = data.parent / "other"
+    make_tape(other, [(SLOT0 + 3600 * S_US, "ok", [page(41)])])
+    load(other, lake)
+    assert len([r for r in read(lake / "market") if r["slot"] == SLOT0 + 3600 * S_US]) == 4
+    lake_verb("verify", lake)
+
+
+def test_verify_counts_what_is_there(full):
+    said = lake_verb("verify", full[1]).stdout
+    assert said == f"poll: 14 rows of 2 days in 6 files, {sum(f['size'] for f in read_log(full[1] / 'poll').files.values())} bytes\n" \
+                   f"market: {len(read(full[1] / 'market'))} rows of 2 days in 6 files, " \
+                   f"{sum(f['size'] for f in read_log(full[1] / 'market').files.values())} bytes\n"
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[100:140] = bytes(40)  # of a page, and the header of the next; indexes of pages are not read
+    path.write_bytes(data)
+
+
+def edit_add(path, change):
+    """path: of a data file; the action that added it."""
+    log = path.parent.parent / "_delta_log"
+    for commit in log.glob("*.json"):
+        actions = [json.loads(line) for line in commit.read_text().splitlines()]
+        for action in actions:
+            if "add" in action and action["add"]["path"].endswith(path.name):
+                change(action["add"])
+                commit.write_text("".join(json.dumps(a) + "\n" for a in actions))
+
+
+def other_stats(what, column, value):
+    def change(add):
+        stats = json.loads(add["stats"])
+        stats[what][column] = value
+        add["stats"] = json.dumps(stats)
+    return change
+
+
+def more_rows(add):
+    add["stats"] = json.dumps({**json.loads(add["stats"]), "numRecords": 99})
+
+
+@pytest.mark.parametrize("damage,said", [
+    (flip, "part-"), (os.unlink, "it is not there"), (lambda path: path.write_bytes(path.read_bytes()[:-9]), "by the log"),
+    (lambda path: edit_add(path, more_rows), "not what the log says"),
+    (lambda path: edit_add(path, other_stats("maxValues", "current_price", 1e9)), "not what the log says"),
+    (lambda path: edit_add(path, other_stats("minValues", "slot", "2026-11-23T00:00:00.000Z")), "not what the log says"),
+    (lambda path: edit_add(path, other_stats("nullCount", "id", 3)), "not what the log says"),
+], ids=["flipped", "gone", "cut", "count", "maximum", "minimum", "nulls"])
+def test_verify_names_what_is_damaged(damage, said, full):
+    _, lake = full
+    path = next(iter(sorted((lake / "market").glob("date=2026-11-23/*.parquet"))))
+    damage(path)
+    done = lake_verb("verify", lake, check=1)
+    assert said in done.stderr and path.name in done.stderr and "things are not as they should be" in done.stderr
+
+
+def test_verify_misses_rows(full):
+    """A file that somebody took out of the table."""
+    _, lake = full
+    log = read_log(lake / "market")
+    path, add = sorted(log.files.items())[0]
+    rewrite(lake / "market", log.version + 1, lambda _: [{"remove": {"path": path, "dataChange": True, "deletionTimestamp": 1,
+                                                                     "partitionValues": add["partitionValues"]}}])
+    assert "0 rows, and" in lake_verb("verify", lake, check=1).stderr
+
+
+def test_vacuum_removes_only_what_nobody_needs(full):
+    _, lake = full
+    day = lake / "market" / "date=2026-11-23"
+    young, old, foreign = day / "part-young.zstd.parquet", day / "part-old.zstd.parquet", day / "notes.txt"
+    for path in (young, old, foreign):
+        path.write_bytes(b"x")
+    lake_verb("optimize", lake)  # what it took out of the tables is younger than a week there
+    everything = set(day.iterdir())
+    for path in everything - {young}:
+        os.utime(path, (1, 1))
+    assert lake_verb("vacuum", lake, "--dry-run").stdout == "market/date=2026-11-23/part-old.zstd.parquet would be removed\n"
+    assert set(day.iterdir()) == everything
+    assert "market: 1 files, 1 bytes, removed" in lake_verb("vacuum", lake).stdout
+    assert set(day.iterdir()) == everything - {old}
+    lake_verb("verify", lake)
+
+
+def test_the_verb_is_for_lakes(tmp_path):
+    for what, url, code, said in (("verify", f"lake:{tmp_path}/no", 1, "there is no lake"), ("verify", f"json:{tmp_path}", 2, "is no lake"),
+                                  ("polish", f"lake:{tmp_path}", 2, "write geckotape lake")):
+        done = gecko("lake", what, url)
+        assert done.returncode == code and said in done.stderr, done.stderr
+    assert not (tmp_path / "no").exists()

@@ -270,7 +270,7 @@ static void write_commit(void *ctx, int64_t version, struct buf *lines, struct b
     lake_add_rows_txns(lines, l, version, now_us);
     for (size_t i = 0; i < l->n_files; i++)
         if (l->files[i].table == LAKE_POLL)
-            lake_file_add_action(lines, l->files[i].file, now_us);
+            lake_file_add_action(lines, l->files[i].file, true, now_us);
     add_polls(info, l);
     lake_add_rows_info(info, l, now_us);
     buf_add_char(info, '}');

@@ -246,21 +246,21 @@ enum st lake_file_finish(struct lake_file *f, struct err *err)
 
 /* ---- actions ---- */
 
-static void add_place(struct buf *lines, const char *path)
+static void add_place(struct buf *lines, const char *path, bool is_data_change)
 {
     buf_add_z(lines, "\"path\":");
     buf_add_json_str(lines, str_of(path));
-    buf_addf(lines, ",\"partitionValues\":{\"date\":\"%.10s\"},\"dataChange\":true",
-             path + strlen("date="));
+    buf_addf(lines, ",\"partitionValues\":{\"date\":\"%.10s\"},\"dataChange\":%s",
+             path + strlen("date="), is_data_change ? "true" : "false");
 }
 
-void lake_file_add_action(struct buf *lines, const struct lake_file *f, int64_t now_us)
+void lake_file_add_action(struct buf *lines, const struct lake_file *f, bool is_new, int64_t now_us)
 {
     struct buf stats = BUF_INIT(MAX_STATS);
 
     stats_write(&stats, f->stats, f->table->columns, f->table->n_columns, f->n_written);
     buf_add_z(lines, "{\"add\":{");
-    add_place(lines, f->path);
+    add_place(lines, f->path, is_new);
     buf_addf(lines, ",\"size\":%zu,\"modificationTime\":%lld,\"stats\":", f->n_bytes,
              (long long)(now_us / US_PER_MS));
     buf_add_json_str(lines, buf_str(&stats));
@@ -268,9 +268,9 @@ void lake_file_add_action(struct buf *lines, const struct lake_file *f, int64_t 
     buf_release(&stats);
 }
 
-void lake_add_remove(struct buf *lines, const char *path, int64_t now_us)
+void lake_add_remove(struct buf *lines, const char *path, bool is_old, int64_t now_us)
 {
     buf_add_z(lines, "{\"remove\":{");
-    add_place(lines, path);
+    add_place(lines, path, is_old);
     buf_addf(lines, ",\"deletionTimestamp\":%lld}}\n", (long long)(now_us / US_PER_MS));
 }

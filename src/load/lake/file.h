@@ -39,10 +39,11 @@ const char *lake_file_path(const struct lake_file *f);
 /* Write the rest. */
 enum st lake_file_finish(struct lake_file *f, struct err *err) MUST_USE;
 
-/* The `add` action of a finished file, as a line. */
-void lake_file_add_action(struct buf *lines, const struct lake_file *f, int64_t now_us);
+/* The `add` action of a finished file, as a line; is_new: its rows are. */
+void lake_file_add_action(struct buf *lines, const struct lake_file *f, bool is_new,
+                          int64_t now_us);
 
-/* The `remove` action of one that is in the table. */
-void lake_add_remove(struct buf *lines, const char *path, int64_t now_us);
+/* The `remove` action of one that is in the table; is_old: its rows go, too. */
+void lake_add_remove(struct buf *lines, const char *path, bool is_old, int64_t now_us);
 
 #endif

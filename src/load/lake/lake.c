@@ -457,3 +457,22 @@ const struct sink_driver sink_lake = {
     .is_path = true,
     LAKE_DRIVER,
 };
+
+static const char *const which[] = {"endpoint", NULL};
+
+const struct sink_driver sink_lake_s3 = {
+    .scheme = "lake+s3",
+    .summary = "the same in S3, or in what speaks its protocol",
+    .example = "lake+s3://BUCKET/PREFIX",
+    .which = which,
+    LAKE_DRIVER,
+};
+
+const struct sink_driver sink_lake_az = {
+    .scheme = "lake+az",
+    .alias = "lake+abfss",
+    .summary = "the same in Azure's Blob Storage",
+    .example = "lake+az://ACCOUNT/CONTAINER/PREFIX",
+    .which = which,
+    LAKE_DRIVER,
+};

@@ -51,10 +51,10 @@ static void add_actions(struct buf *lines, const struct lake *l, size_t table, i
 {
     for (size_t i = 0; i < l->n_polls; i++)
         if (is_removing(l, &l->polls[i], table))
-            lake_add_remove(lines, l->polls[i].replaces, now_us);
+            lake_add_remove(lines, l->polls[i].replaces, true, now_us);
     for (size_t i = 0; i < l->n_files; i++)
         if (l->files[i].table == table && !l->files[i].is_void)
-            lake_file_add_action(lines, l->files[i].file, now_us);
+            lake_file_add_action(lines, l->files[i].file, true, now_us);
     for (size_t i = 0; i < l->n_streams; i++)
         if (l->streams[i].table == table &&
             l->streams[i].whole.at.offset != l->streams[i].done.at.offset)

@@ -9,7 +9,6 @@
 
 #define MAX_SCHEMA ((size_t)4 * 1024 * 1024)
 #define MAX_ARENA  ((size_t)64 * 1024 * 1024)
-#define SIMULATED  "geckotape.simulated"
 
 static const struct column keys[N_LAKE_KEYS] = {
     [LAKE_SLOT] = {.name = "slot", .kind = CELL_TIME, .help = "when the poll was scheduled"},
@@ -133,7 +132,7 @@ void lake_table_add_meta(struct buf *lines, const struct lake_table *t, bool is_
     buf_add_z(lines, "\"format\":{\"provider\":\"parquet\",\"options\":{}},\"schemaString\":");
     buf_add_json_str(lines, buf_str(&schema));
     buf_addf(lines,
-             ",\"partitionColumns\":[\"date\"],\"configuration\":{\"" SIMULATED "\":\"%s\","
+             ",\"partitionColumns\":[\"date\"],\"configuration\":{\"" LAKE_SIMULATED "\":\"%s\","
              "\"delta.enableExpiredLogCleanup\":\"false\"},\"createdTime\":%lld}}\n",
              is_simulated ? "true" : "false", (long long)(now_us / US_PER_MS));
     buf_release(&schema);
@@ -239,7 +238,7 @@ static enum st check_meta(const struct lake_table *t, struct delta_log *log, boo
     if (st != ST_OK)
         return st;
     const struct node *meta = node_first(action);
-    const struct str is = node_text(node_get(node_get(meta, "configuration"), SIMULATED));
+    const struct str is = node_text(node_get(node_get(meta, "configuration"), LAKE_SIMULATED));
     if (str_eq(is, STR("true")) != is_simulated)
         return err_set(err, ST_REJECT, "%s: holds %s rows; %s ones need another place",
                        object_shown(log->store), is_simulated ? "real" : "SIMULATED",

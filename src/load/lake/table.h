@@ -11,6 +11,7 @@
 #define LAKE_POLL        N_ROW_TABLES /* index of the table of polls */
 #define LAKE_TABLES      (N_ROW_TABLES + 1)
 #define LAKE_MAX_COLUMNS 64
+#define LAKE_SIMULATED   "geckotape.simulated" /* a table's property: "true" or "false" */
 #define LAKE_MAX_SORT    3
 
 /* In front of a table's own columns. */

@@ -33,10 +33,10 @@ class Proxy:
 
     def arm(self, message=None, byte=None):
         """From now on: cut in front of this message, or within this one (`.5`), or behind so many bytes; from 0, once.
-        Simple queries are noted, too."""
+        Simple queries are noted, too, and what is parsed: by which name, what."""
         with self.lock:
             self.n_messages = self.n_bytes = 0
-            self.queries = []
+            self.queries, self.parsed = [], []
             self.cut_way = None
             self.at_message, self.at_byte = message, byte
 
@@ -114,6 +114,8 @@ class Proxy:
             self.n_bytes += keep
             if message[:1] == b"Q":
                 self.queries.append(message[5:-1].decode())
+            if way == "to" and message[:1] == b"P":
+                self.parsed.append(tuple(part.decode() for part in message[5:].split(b"\0")[:2]))
         target.sendall(message[:keep])
         if keep < len(message):
             raise Cut

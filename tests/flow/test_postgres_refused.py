@@ -291,3 +291,28 @@ def test_a_table_that_is_emptied_while_it_is_written_is_filled_again(table, mark
         assert len(re.findall("refuses for now", run.output)) == len(re.findall("works again", run.output)) == n_outages
     gecko("replay", "--data", market.data, "--sink", market.sink, "--force", check=0)
     check_all(market)
+
+
+# ---- statements that are prepared ----
+
+
+def test_statements_are_prepared_in_a_session_of_our_own_and_made_anew_when_tables_change(market):
+    market.grow()
+    with market.follow() as run:
+        def load(n):
+            for _ in range(n):
+                market.grow()
+                wait_for(lambda: market.ask("select count(*) from poll where loaded = 'rows'") == str(market.n) or run.process.poll() is not None,
+                         what=f"{market.n} polls")
+                assert run.process.poll() is None, run.read()
+
+        wait_for(lambda: market.ask("select to_regclass('poll') is not null") == "t", what="tables")
+        load(4)
+        market.proxy.arm()
+        load(1)
+        assert not [sql for _, sql in market.proxy.parsed if re.search("sink_offset|FROM poll|INTO poll|INTO latest", sql)]
+        market.ask("alter table poll alter transform_version type int")  # what last_poll.sql answers has another type
+        load(4)
+        said = run.read()
+    assert "cached plan" not in said and "does not exist" not in said
+    assert market.counts() == [COINS, 0, COINS, COINS]

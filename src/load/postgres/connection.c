@@ -7,6 +7,7 @@
 #include "load/postgres/raw.h"
 #include "load/postgres/rows.h"
 #include "load/postgres/statement.h"
+#include "load/sink.h"
 #include "postgres_sql.h"
 #include "sql_statements.h"
 
@@ -104,6 +105,9 @@ static enum st dial(struct db *db, struct err *err)
     if (pg == NULL)
         return err_set(err, ST_AGAIN, "%s: no memory for a connection", db->shown);
     postgres_adopt(c, pg);
+    c->whose = SESSION_UNKNOWN;
+    c->session++;
+    c->must_deallocate = false;
     return PQstatus(pg) == CONNECTION_OK ? ST_OK : postgres_connect_error(pg, db->shown, err);
 }
 
@@ -153,19 +157,26 @@ void postgres_close(struct db *db)
 static enum st send_begin(struct db *db, struct err *err)
 {
     struct postgres_connection *c = postgres_of(db);
-    char sql[512];
+    struct postgres_stmt *settings = &c->statements[PLACE_SETTINGS];
+    char sql[640];
 
     snprintf(sql, sizeof(sql),
-             "SELECT set_config('search_path', '%s, pg_temp', true),"
+             "SELECT pg_backend_pid(), set_config('search_path', '%s, pg_temp', true),"
              " set_config('lock_timeout', '10s', true),"
              " set_config('statement_timeout', '120s', true),"
              " set_config('idle_in_transaction_session_timeout', '60s', true),"
              " set_config('synchronous_commit', coalesce(nullif("
              "current_setting('synchronous_commit'), 'off'), 'on'), true)",
              c->url.schema);
+    if (settings->sql == NULL)
+        postgres_stmt_make(settings, db, str_of(sql));
+    postgres_stmt_clear(settings);
     c->can_redial = true;
-    enum st st = pipe_add_text(&c->pipe, "BEGIN ISOLATION LEVEL READ COMMITTED", NULL, err);
-    return st == ST_OK ? pipe_add_text(&c->pipe, sql, NULL, err) : st;
+    enum st st = c->must_deallocate ? pipe_add_text(&c->pipe, "DEALLOCATE ALL", NULL, err) : ST_OK;
+    c->must_deallocate = false;
+    if (st == ST_OK)
+        st = pipe_add_text(&c->pipe, "BEGIN ISOLATION LEVEL READ COMMITTED", NULL, err);
+    return st == ST_OK ? pipe_add(&c->pipe, settings, &settings->answer, err) : st;
 }
 
 static enum st begin(struct db *db, struct err *err)
@@ -215,6 +226,52 @@ void postgres_rollback(struct db *db)
 
 /* ---- on their way ---- */
 
+/* Poolers tell another process than the one that answers. */
+static void see_whose(struct postgres_connection *c)
+{
+    struct postgres_stmt *settings = &c->statements[PLACE_SETTINGS];
+
+    if (c->whose == SESSION_SHARED || c->session == 0 || settings->answer == NULL)
+        return;
+    settings->row = 0;
+    c->whose =
+        postgres_get_int(&settings->base, 0) == PQbackendPID(c->pg) ? SESSION_OWN : SESSION_SHARED;
+}
+
+/* What was prepared does not fit any more, as others changed tables. */
+static bool is_outdated(const PGresult *bad)
+{
+    const char *code = PQresultErrorField(bad, PG_DIAG_SQLSTATE);
+    const char *function = PQresultErrorField(bad, PG_DIAG_SOURCE_FUNCTION);
+
+    return code && strcmp(code, "0A000") == 0 && function &&
+           strcmp(function, "RevalidateCachedQuery") == 0;
+}
+
+/* It is not there, or what is not prepared is: the session is not our own after all. */
+static bool is_of_others(const PGresult *bad)
+{
+    const char *code = PQresultErrorField(bad, PG_DIAG_SQLSTATE);
+
+    return code && (strcmp(code, "26000") == 0 || strcmp(code, "42P05") == 0);
+}
+
+/* Whether it came to what was to be prepared nobody knows. */
+static enum st note_failure(struct db *db, const PGresult *bad, enum st st, struct err *err)
+{
+    struct postgres_connection *c = postgres_of(db);
+
+    if (c->whose != SESSION_OWN)
+        return st;
+    c->whose = is_of_others(bad) ? SESSION_SHARED : SESSION_OWN;
+    c->must_deallocate = c->whose == SESSION_OWN;
+    c->session++;
+    if (!is_outdated(bad) && c->whose == SESSION_OWN)
+        return st;
+    err->sys = SINK_OVERTAKEN;
+    return ST_AGAIN;
+}
+
 /* *ret_is_lost: the connection is of no use any more. */
 static enum st exchange(struct db *db, bool *ret_is_lost, struct err *err)
 {
@@ -222,6 +279,10 @@ static enum st exchange(struct db *db, bool *ret_is_lost, struct err *err)
     PGresult *bad = pipe_exchange(&c->pipe, c, ret_is_lost);
     enum st st = bad || *ret_is_lost ? error_of(db, bad, err) : ST_OK;
 
+    if (st != ST_OK)
+        st = note_failure(db, bad, st, err);
+    else
+        see_whose(c);
     PQclear(bad);
     return st;
 }
@@ -403,11 +464,14 @@ static int64_t changes(struct db *db)
 /* The lock that keeps no reader out, and no reference to the job. */
 static enum st lock_job(struct db *db, int64_t job_id, struct err *err)
 {
-    char sql[96];
+    struct postgres_stmt *stmt = &postgres_of(db)->statements[PLACE_LOCK_JOB];
 
-    snprintf(sql, sizeof(sql), "SELECT FROM job WHERE job_id = %lld FOR NO KEY UPDATE",
-             (long long)job_id);
-    return pipe_add_text(&postgres_of(db)->pipe, sql, NULL, err);
+    if (stmt->sql == NULL)
+        postgres_stmt_make(stmt, db,
+                           STR("SELECT FROM job WHERE job_id = :job_id FOR NO KEY UPDATE"));
+    postgres_stmt_clear(stmt);
+    postgres_bind_int(&stmt->base, ":job_id", job_id);
+    return pipe_add(&postgres_of(db)->pipe, stmt, NULL, err);
 }
 
 static const struct db_engine postgres_engine = {

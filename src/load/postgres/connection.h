@@ -1,7 +1,9 @@
 /* The engine of load/sql/db.h over libpq: connecting, transactions, statements.
  *
- * All that it does happens within transactions that it begins, and leaves nothing in the session:
- * a pooler may give each of them another connection to the server.
+ * All that it does happens within transactions that it begins, and leaves nothing in the session,
+ * as a pooler may give each of them another connection to the server: nothing but prepared
+ * statements where the process that answers is the one that was connected to, which poolers do not
+ * tell.
  *
  * Threads: everything here belongs to the thread that has the connection.
  */
@@ -33,7 +35,17 @@ struct postgres_cuts {
 };
 
 /* Statements of this engine alone, behind those that all have. */
-enum postgres_place { PLACE_ADD_PAGE = N_DB_PLACES, PLACE_DROP_PAGES, N_POSTGRES_PLACES };
+enum postgres_place {
+    PLACE_ADD_PAGE = N_DB_PLACES,
+    PLACE_DROP_PAGES,
+    PLACE_LOCK_JOB,
+    PLACE_SETTINGS,
+    N_POSTGRES_PLACES
+};
+
+/* Whose is the session on the server? A pooler may give each transaction another one: nothing can
+ * be prepared in it for the next. */
+enum postgres_session { SESSION_UNKNOWN, SESSION_OWN, SESSION_SHARED };
 
 /* The engine's state, db->own. */
 /* Of the rows that COPY sends, within a transaction. */
@@ -46,6 +58,9 @@ struct postgres_connection {
     struct postgres_stmt *statements; /* N_POSTGRES_PLACES of them */
     int64_t changes;
     struct pipe pipe;
+    enum postgres_session whose;
+    uint32_t session;     /* numbers them, from 1; 0: of one who prepares nothing */
+    bool must_deallocate; /* what is prepared there nobody knows */
     bool can_redial; /* the transaction has got no answer so far: it can begin on another one */
     struct copy copy;
     size_t n_put;       /* bytes of it that the server was given; rows, in bulk */

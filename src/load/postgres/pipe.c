@@ -8,6 +8,7 @@
 
 #define MAX_SENT 1024        /* parameters of one statement */
 #define MAX_SQL  (64 * 1024) /* of that */
+#define MAX_USES 200         /* of a plan, which is as good as what was known when it was made */
 
 void pipe_init(struct pipe *p)
 {
@@ -83,8 +84,7 @@ static bool joins(const struct pipe *p, const struct postgres_stmt *stmt)
            (last->n_runs + 1) * stmt->n_params <= MAX_SENT;
 }
 
-enum st pipe_add(struct pipe *p, const struct postgres_stmt *stmt, PGresult **ret_answer,
-                 struct err *err)
+enum st pipe_add(struct pipe *p, struct postgres_stmt *stmt, PGresult **ret_answer, struct err *err)
 {
     size_t first = p->n_params;
     bool is_joined = ret_answer == NULL && joins(p, stmt);
@@ -145,9 +145,59 @@ static void write_rows(struct buf *sql, const struct pipe_statement *s)
     }
 }
 
-static bool send_bound(const struct pipe *p, PGconn *pg, const struct pipe_statement *s,
-                       const char *sql)
+/* ---- prepared statements ---- */
+
+/* Nobody has bound what is NULL: it is of any type. */
+static bool has_types(const struct postgres_stmt *stmt, const Oid *types, const char *const *values)
 {
+    for (int i = 0; i < stmt->n_params; i++)
+        if (values[i] && types[i] != stmt->prepared[i])
+            return false;
+    return true;
+}
+
+static bool deallocate(PGconn *pg, struct pipe_statement *s, const char *name)
+{
+    char sql[64];
+
+    snprintf(sql, sizeof(sql), "DEALLOCATE %s", name);
+    s->n_preparing++;
+    return PQsendQueryParams(pg, sql, 0, NULL, NULL, NULL, NULL, 1) == 1;
+}
+
+/* Is it to be sent by its name? The second time in a session it is prepared. */
+static bool prepare(struct postgres_connection *c, struct pipe_statement *s, const char *name,
+                    const Oid *types, const char *const *values, bool *ret_is_prepared)
+{
+    struct postgres_stmt *stmt = s->stmt;
+    bool is_good = true;
+
+    *ret_is_prepared = false;
+    if (c->whose != SESSION_OWN)
+        return true;
+    if (stmt->session != c->session) {
+        stmt->session = c->session;
+        stmt->n_uses = 0;
+        return true;
+    }
+    *ret_is_prepared = true;
+    if (stmt->n_uses > 0 && stmt->n_uses < MAX_USES && has_types(stmt, types, values)) {
+        stmt->n_uses++;
+        return true;
+    }
+    if (stmt->n_uses > 0)
+        is_good = deallocate(c->pg, s, name);
+    memcpy(stmt->prepared, types, (size_t)stmt->n_params * sizeof(*types));
+    stmt->n_uses = 1;
+    s->n_preparing++;
+    return is_good && PQsendPrepare(c->pg, name, stmt->sql, stmt->n_params, types) == 1;
+}
+
+static bool send_bound(const struct pipe *p, struct postgres_connection *c,
+                       struct pipe_statement *s, const char *sql)
+{
+    bool is_prepared = false, is_good = true;
+    char name[32];
     const int n = s->stmt->n_params * s->n_runs;
     const char *values[MAX_SENT];
     int lens[MAX_SENT], formats[MAX_SENT];
@@ -160,19 +210,25 @@ static bool send_bound(const struct pipe *p, PGconn *pg, const struct pipe_state
         lens[i] = param->len;
         formats[i] = 1;
     }
-    return PQsendQueryParams(pg, sql, n, types, values, lens, formats, 1) == 1;
+    snprintf(name, sizeof(name), "s%d", (int)(s->stmt - c->statements));
+    if (s->n_runs == 1)
+        is_good = prepare(c, s, name, types, values, &is_prepared);
+    if (is_good && is_prepared)
+        return PQsendQueryPrepared(c->pg, name, n, values, lens, formats, 1) == 1;
+    return is_good && PQsendQueryParams(c->pg, sql, n, types, values, lens, formats, 1) == 1;
 }
 
-static bool send_one(const struct pipe *p, PGconn *pg, const struct pipe_statement *s)
+static bool send_one(const struct pipe *p, struct postgres_connection *c, struct pipe_statement *s)
 {
     struct buf sql = BUF_INIT(MAX_SQL);
 
+    s->n_preparing = 0;
     if (s->stmt == NULL)
-        return PQsendQueryParams(pg, p->bytes.p + s->text_at, 0, NULL, NULL, NULL, NULL, 1) == 1;
+        return PQsendQueryParams(c->pg, p->bytes.p + s->text_at, 0, NULL, NULL, NULL, NULL, 1) == 1;
     if (s->n_runs == 1)
-        return send_bound(p, pg, s, s->stmt->sql);
+        return send_bound(p, c, s, s->stmt->sql);
     write_rows(&sql, s);
-    bool is_sent = !sql.is_overflow && send_bound(p, pg, s, buf_z(&sql));
+    bool is_sent = !sql.is_overflow && send_bound(p, c, s, buf_z(&sql));
     buf_release(&sql);
     return is_sent;
 }
@@ -187,6 +243,19 @@ static PGresult *take_answer(struct postgres_connection *c)
     while (answer && (more = postgres_wait_for_result(c)) != NULL)
         PQclear(more);
     return answer;
+}
+
+/* Those to what prepares it. */
+static void take_preparing(struct postgres_connection *c, const struct pipe_statement *s,
+                           PGresult **bad)
+{
+    for (int i = 0; i < s->n_preparing; i++) {
+        PGresult *answer = take_answer(c);
+        if (*bad == NULL && !postgres_is_good(answer))
+            *bad = answer;
+        else
+            PQclear(answer);
+    }
 }
 
 /* It goes to whoever asked, or away; a bad one stays, the first of them. */
@@ -211,10 +280,12 @@ PGresult *pipe_exchange(struct pipe *p, struct postgres_connection *c, bool *ret
     PGresult *bad = NULL;
 
     for (size_t i = 0; is_sent && i < p->n; i++)
-        is_sent = send_one(p, c->pg, &p->statements[i]);
+        is_sent = send_one(p, c, &p->statements[i]);
     is_sent = is_sent && PQpipelineSync(c->pg) == 1;
-    for (size_t i = 0; is_sent && i < p->n && PQstatus(c->pg) == CONNECTION_OK; i++)
+    for (size_t i = 0; is_sent && i < p->n && PQstatus(c->pg) == CONNECTION_OK; i++) {
+        take_preparing(c, &p->statements[i], &bad);
         give_answer(&p->statements[i], take_answer(c), &bad);
+    }
     if (is_sent && PQstatus(c->pg) == CONNECTION_OK) {
         PGresult *sync = postgres_wait_for_result(c);
         is_over = PQresultStatus(sync) == PGRES_PIPELINE_SYNC && PQexitPipelineMode(c->pg) == 1;

@@ -1,6 +1,8 @@
 /* Statements on their way: they wait until somebody needs an answer, then all of them go to the
  * server at once, and all answers come back (libpq's pipeline mode). A statement costs no round
- * trip so, and the same INSERT several times in a row is one INSERT of several rows.
+ * trip so, and the same INSERT several times in a row is one INSERT of several rows. In a session
+ * of our own a statement is prepared when it is sent the second time, and anew after some hundred
+ * uses: its plan is as good as what the server knew of the tables then.
  *
  * Limits: PIPE_MAX_STATEMENTS, and about PIPE_MAX_BYTES; whoever adds asks pipe_is_full().
  * Threads: that of the connection.
@@ -26,10 +28,11 @@ struct pipe_param {
 };
 
 struct pipe_statement {
-    const struct postgres_stmt *stmt; /* NULL: the text at text_at, without parameters */
-    PGresult **ret_answer;            /* NULL: nobody wants it */
+    struct postgres_stmt *stmt; /* NULL: the text at text_at, without parameters */
+    PGresult **ret_answer;      /* NULL: nobody wants it */
     size_t text_at, first_param;
-    int n_runs; /* rows, of an INSERT */
+    int n_runs;      /* rows, of an INSERT */
+    int n_preparing; /* answers in front of its own */
 };
 
 struct pipe {
@@ -47,7 +50,7 @@ bool pipe_is_full(const struct pipe *p);
 
 /* Add one, as it is bound now, or as it is written. Its answer goes to *ret_answer, in binary, in
  * place of what is there. ST_AGAIN: no memory; ST_REJECT: its texts are beyond all measure. */
-enum st pipe_add(struct pipe *p, const struct postgres_stmt *stmt, PGresult **ret_answer,
+enum st pipe_add(struct pipe *p, struct postgres_stmt *stmt, PGresult **ret_answer,
                  struct err *err) MUST_USE;
 enum st pipe_add_text(struct pipe *p, const char *sql, PGresult **ret_answer,
                       struct err *err) MUST_USE;

@@ -25,8 +25,11 @@ struct postgres_stmt {
     struct str values;  /* in sql, "(…)" of a plain INSERT … VALUES; p is NULL: it is none */
     struct postgres_param params[POSTGRES_MAX_PARAMS];
     int n_params;
-    bool is_sent;     /* it is in the pipe */
-    PGresult *answer; /* NULL: not there yet */
+    uint32_t session;                  /* that it is prepared in, or was sent in; 0: in none */
+    uint32_t n_uses;                   /* there; 0: it is not prepared so far */
+    Oid prepared[POSTGRES_MAX_PARAMS]; /* types of its parameters there */
+    bool is_sent;                      /* it is in the pipe */
+    PGresult *answer;                  /* NULL: not there yet */
     int row;
 };
 

@@ -308,26 +308,49 @@ struct made {
     int64_t frozen_us; /* candles before stay as they are, as what they are made of is gone */
 };
 
+enum st candles_expect(struct store *s, struct err *err)
+{
+    enum st st = db_prepare(&s->db, DB_READ_CANDLES, &s->asks_made, err);
+
+    if (st != ST_OK)
+        return st;
+    db_bind_int(s->asks_made, ":job_id", s->job_id);
+    return db_send(&s->db, s->asks_made, err);
+}
+
+/* It was asked before the transaction stored its polls. */
+static void add_stored(const struct store *s, int64_t *first_us, int64_t *last_us, bool *has_polls)
+{
+    if (!s->has_rows)
+        return;
+    if (!*has_polls || s->first_slot_us < *first_us)
+        *first_us = s->first_slot_us;
+    if (!*has_polls || s->last_slot_us > *last_us)
+        *last_us = s->last_slot_us;
+    *has_polls = true;
+}
+
 static enum st read_made(struct store *s, struct made *ret, struct err *err)
 {
-    struct stmt *stmt;
     bool has_row;
 
-    enum st st = db_prepare(&s->db, DB_READ_CANDLES, &stmt, err);
+    enum st st = s->asks_made ? ST_OK : candles_expect(s, err);
+    if (st == ST_OK)
+        st = db_step(&s->db, s->asks_made, &has_row, err);
     if (st != ST_OK)
         return st;
-    db_bind_int(stmt, ":job_id", s->job_id);
-    st = db_step(&s->db, stmt, &has_row, err);
-    if (st != ST_OK)
-        return st;
+    struct stmt *stmt = s->asks_made;
+    int64_t first_us = db_int(stmt, 1), last_us = db_int(stmt, 2);
     ret->is_begun = !db_is_null(stmt, 0);
     ret->has_polls = !db_is_null(stmt, 1);
-    ret->built_us = time_floor(db_int(stmt, ret->is_begun ? 0 : 1), CANDLE_5M_US);
-    ret->goal_us = time_floor(db_int(stmt, 2), CANDLE_5M_US);
+    add_stored(s, &first_us, &last_us, &ret->has_polls);
+    ret->built_us = time_floor(ret->is_begun ? db_int(stmt, 0) : first_us, CANDLE_5M_US);
+    ret->goal_us = time_floor(last_us, CANDLE_5M_US);
     const int64_t rows_us = db_is_null(stmt, 3) ? INT64_MIN : db_int(stmt, 3);
     const int64_t fine_us = db_is_null(stmt, 4) ? INT64_MIN : db_int(stmt, 4);
     ret->frozen_us = rows_us > fine_us ? rows_us : fine_us;
     db_reset(stmt);
+    s->asks_made = NULL;
     return ST_OK;
 }
 

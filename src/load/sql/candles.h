@@ -40,6 +40,9 @@ enum st candles_touch(struct store *s, int64_t from_us, int64_t to_us, struct er
 enum st candles_touch_slot(struct store *s, int64_t job_id, int64_t slot_us,
                            struct err *err) MUST_USE;
 
+/* How far they are is asked for soon: before the transaction stores anything. */
+enum st candles_expect(struct store *s, struct err *err) MUST_USE;
+
 /* Make what is due, before the transaction's commit; rows are settled. */
 enum st candles_update(struct store *s, struct err *err) MUST_USE;
 

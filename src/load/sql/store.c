@@ -14,7 +14,8 @@ void store_begin(struct store *s, int64_t job_id, enum row_table table, enum sto
     s->has_late = s->is_past = kind == STORE_PAST;
     remake_reset(&s->remake);
     s->knows_before = false;
-    s->asks_before = NULL;
+    s->asks_before = s->asks_made = NULL;
+    s->has_rows = false;
     absences_forget(s);
     s->batch++;
 }
@@ -196,7 +197,9 @@ enum st store_expect(struct store *s, const struct sink_load *load, struct err *
     if (load->rows == NULL)
         return ST_OK;
     enum st st = ask_before(s, load, err);
-    return st == ST_OK && db_table(&s->db)->is_of_coins ? absences_expect(s, err) : st;
+    if (st == ST_OK && db_table(&s->db)->is_of_coins)
+        st = absences_expect(s, err);
+    return st == ST_OK && s->db.table == TABLE_MARKET ? candles_expect(s, err) : st;
 }
 
 /* Once in a transaction, which then keeps the job to itself. */
@@ -382,7 +385,10 @@ static enum st store_rows(struct store *s, const struct store_poll *poll, bool i
     enum st st = ST_OK;
 
     s->has_late |= relation->is_late;
+    s->first_slot_us =
+        s->has_rows && s->first_slot_us < rows->slot_us ? s->first_slot_us : rows->slot_us;
     s->last_slot_us = rows->slot_us;
+    s->has_rows = true;
     if (relation->is_late)
         st = store_keep_next(s, poll->job_id, rows->slot_us, err);
     if (st == ST_OK && is_replacing)

@@ -24,7 +24,9 @@ struct store {
     struct before before;                 /* the job's newest poll that has rows */
     uint64_t batch;                       /* numbers the transactions */
     int64_t job_id;                       /* of this one; its table is db.table */
+    int64_t first_slot_us;                /* the earliest of its polls with rows */
     int64_t last_slot_us;                 /* of its last poll with rows */
+    bool has_rows;                        /* there are such polls */
     bool has_late;   /* it has polls of slots before ones that were stored already */
     bool is_past;    /* it makes polls anew */
     size_t n_absent; /* absences that begin with the poll at hand */
@@ -35,6 +37,7 @@ struct store {
         spans; /* candles.c: from when until when rows are of that this transaction changed */
     struct remake remake;
     struct buckets_of_jobs buckets; /* what polls that were stored make of them */
+    struct stmt *asks_made;         /* how far candles are, when that was sent */
     bool has_candles_due; /* there are more candles to make than the last transaction did */
 };
 

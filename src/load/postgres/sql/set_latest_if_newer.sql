@@ -1,10 +1,16 @@
 -- The rows of coins in polls become their last ones, unless later ones are there. A coin that is
--- there twice has its last poll.
+-- there twice has its last poll. LIMIT keeps the planner from reading all rows
+-- in place of these, OFFSET from reading those whose coins have later ones.
 INSERT INTO {latest} (slot, job_id, {key}, {columns})
 SELECT slot, job_id, {key}, {columns}
-FROM (SELECT CAST(coin_id AS int), max(slot) AS slot
-      FROM unnest(:coin_id, :slot) AS each (coin_id, slot) GROUP BY coin_id) AS touched
-     JOIN {history} USING (slot, coin_id)
-WHERE job_id = :job_id
+FROM (SELECT coin, at
+      FROM (SELECT CAST(coin AS int) AS coin, max(at) AS at
+            FROM unnest(:coin_id, :slot) AS each (coin, at) GROUP BY coin) AS touched
+      WHERE NOT EXISTS (SELECT 1 FROM {latest} AS l
+                        WHERE l.job_id = :job_id AND l.{key} = touched.coin AND l.slot > touched.at)
+      OFFSET 0) AS touched
+     CROSS JOIN LATERAL (SELECT slot, job_id, {key}, {columns} FROM {history}
+                         WHERE slot = touched.at AND job_id = :job_id AND {key} = touched.coin
+                         LIMIT 1) AS stored
 ON CONFLICT (job_id, {key}) DO UPDATE SET slot = excluded.slot{replaced}
 WHERE {latest}.slot <= excluded.slot;

@@ -12,6 +12,7 @@
 
 #define TIMEOUT_MS         30000L
 #define CONNECT_TIMEOUT_MS 10000L
+#define QUIT_S             1L
 #define MAX_MAIL           ((size_t)64 * 1024)
 
 #if LIBCURL_VERSION_NUM >= 0x080200
@@ -231,6 +232,10 @@ static size_t on_answer(char *bytes, size_t size, size_t n, void *ctx)
     const size_t len = line.len < sizeof(s->refusal) - 1 ? line.len : sizeof(s->refusal) - 1;
 
     s->n_answers += len < 4 || line.p[3] != '-';
+    /* The mail is taken or not. libcurl then waits for the answer to its QUIT, and all others wait
+     * with it. */
+    if (s->n_read == s->body.len)
+        curl_easy_setopt(s->easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, QUIT_S);
     if (str_starts(line, STR("354")) && s->n_answers - s->refused_at > s->n_addresses)
         s->refusal[0] = '\0';
     if (len < 3 || (line.p[0] != '4' && line.p[0] != '5'))

@@ -51,6 +51,14 @@ static bool is_polled(const struct status_job *job)
     return !job->is_gone && !job->is_idle;
 }
 
+bool own_is_any_polled(const struct own *own)
+{
+    for (size_t i = 0; i < own->snapshot->n_jobs; i++)
+        if (is_polled(&own->snapshot->jobs[i]))
+            return true;
+    return false;
+}
+
 bool own_is_polled(const struct own *own, struct str name)
 {
     const struct status_snapshot *now = own->snapshot;

@@ -68,6 +68,7 @@ bool own_choose_job(struct own *own, struct str *name, struct http_response *res
 
 /* Does the process poll a job of this name, as of the copy of the status? */
 bool own_is_polled(const struct own *own, struct str name);
+bool own_is_any_polled(const struct own *own); /* of whatever name */
 
 /* The name is that of a job that is polled, or of which the store has polls; for answers that are
  * empty. */

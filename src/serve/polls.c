@@ -151,6 +151,11 @@ void polls_post(struct own *own, const struct http_request *req, struct http_res
     }
     if (!read_job(own, req, &job, res))
         return;
+    if (!own_is_any_polled(own)) { /* while a reload changes them all */
+        own_refuse(res, 503, "no job is polled now; ask again");
+        http_add_header(res, "Retry-After", "1");
+        return;
+    }
     if (!own_is_polled(own, job)) {
         own_refuse_job(own, job, res);
         return;

@@ -49,9 +49,10 @@ async function market_is_live() {
 
 // What else moves without an end is painted 60 times a second by the thread that has everything to do.
 async function what_never_ends_changes_opacity_alone() {
-  for (const hash of ['market', 'coin/bitcoin', 'history', 'quality']) {
+  for (const hash of ['market', 'coin/bitcoin', 'pipeline', 'history', 'quality']) {
     const { page, check, close } = await open(browser, at(hash));
     await page.waitForSelector('.connection >> text=live');
+    if (hash === 'pipeline') await page.waitForSelector('.reel.turning'); // polls flow
     await page.waitForFunction(() => !document.querySelector('.picture-wait'));
     const properties = await page.evaluate(() => document.getAnimations()
       .filter(({ effect }) => effect.getTiming().iterations === Infinity)

@@ -675,7 +675,7 @@ def test_a_coin_that_was_never_seen_here_is_named_with_what_was_meant(tmp_path):
 class Mail:
     """As much of SMTP as it takes."""
 
-    def __init__(self, refused=()):
+    def __init__(self, refused=(), hangs_at_quit=False):
         self.got = []
         outer = self
 
@@ -701,6 +701,8 @@ class Mail:
                         envelope.append(line.decode().strip())
                     elif word == b"EHLO" and refused:
                         self.wfile.write(b"500 too old for that\r\n")
+                        continue
+                    if word == b"QUIT" and hangs_at_quit:
                         continue
                     self.wfile.write(b"221 bye\r\n" if word == b"QUIT" else b"250 test\r\n")
                     if word == b"QUIT":
@@ -746,6 +748,14 @@ def test_each_address_gets_its_mail(tmp_path):
         gecko("alerts", "send-test", "--alert", f"bitcoin.price < 1 to smtp://{mail.host}/?from=a@b.c&to={',,'.join(to)},", check=0, cwd=tmp_path)
         ((envelope, _),) = mail.got
         assert [re.search("<(.*)>", line)[1] for line in envelope] == ["a@b.c", *to]
+
+
+def test_a_mail_server_that_hangs_when_all_is_said_is_left_soon(tmp_path):
+    with Mail(hangs_at_quit=True) as mail:
+        began = time.monotonic()
+        gecko("alerts", "send-test", "--alert", f"bitcoin.price < 1 to smtp://{mail.host}/?from=a@b.c&to=d@e.f", check=0, cwd=tmp_path, timeout=100)
+        assert len(mail.got) == 1
+        assert time.monotonic() - began < 20, "libcurl waits two minutes by itself"
 
 
 def test_an_address_that_is_refused_keeps_no_mail_from_the_others(tmp_path):

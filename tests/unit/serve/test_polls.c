@@ -274,6 +274,20 @@ static void polls_are_closed_without_a_token(void)
     stop();
 }
 
+static void while_no_job_is_polled_it_may_be_asked_again(void)
+{
+    static const char *const queries[] = {"?job=markets-idle", "?job=markets-usd"};
+
+    CHECK(start(&with_polls, "token", 0));
+    for (size_t i = 0; i < 2; i++) {
+        struct client c = post(queries[i], "Bearer token", "");
+        CHECK_EQ(client_status(&c), 503);
+        CHECK(client_has(&c, "\r\nRetry-After: 1\r\n"));
+        CHECK_Z(polled, "");
+    }
+    stop();
+}
+
 static void a_poll_that_cannot_be_is_refused(void)
 {
     static const struct {
@@ -336,5 +350,6 @@ TAP_MAIN(TAP_CASE(polls_are_the_rows_of_the_store),
          TAP_CASE(polls_refuse_what_they_do_not_understand),
          TAP_CASE(polls_say_what_is_wrong_with_the_store),
          TAP_CASE(a_poll_is_asked_for_with_the_token), TAP_CASE(a_poll_needs_the_right_token),
-         TAP_CASE(polls_are_closed_without_a_token), TAP_CASE(a_poll_that_cannot_be_is_refused),
-         TAP_CASE(only_polls_take_a_post))
+         TAP_CASE(polls_are_closed_without_a_token),
+         TAP_CASE(while_no_job_is_polled_it_may_be_asked_again),
+         TAP_CASE(a_poll_that_cannot_be_is_refused), TAP_CASE(only_polls_take_a_post))

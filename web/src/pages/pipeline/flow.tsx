@@ -70,7 +70,7 @@ function Lines({ root, lines }: { root: RefObject<HTMLDivElement | null>; lines:
       {drawn.map((line) => (
         <g key={line.key} class={`line ${line.tone} ${line.isFlowing ? 'flowing' : ''}`}>
           <path class="bed" d={line.path} />
-          <path class="stream" d={line.path} />
+          <path key={`${line.pulse} ${line.isFlowing}`} class="stream" d={line.path} />
           {line.pulse && <circle key={line.pulse} class="pulse" r="4" style={{ offsetPath: `path("${line.path}")` }} />}
           {line.label && <text x={line.x} y={line.y - 7} text-anchor="middle">{line.label}</text>}
         </g>
@@ -146,6 +146,7 @@ function TapeBox({ value }: { value: Status }) {
   const days = disk.day_bytes > 0 ? disk.free_bytes / disk.day_bytes : Infinity;
   const [tone, word]: [Tone, string] = days < 1 ? ['bad', 'full within a day'] : days < 30 ? ['warn', `full in ${Math.floor(days)} days`] : ['good', 'has room'];
   const rate = value.jobs.reduce((sum, job) => sum + recordsPerSecond(seen, job.name), 0);
+  const last = value.jobs.map((job) => job.last_ended).join(); // each poll turns the reels anew, for a while
   const missed = value.jobs.reduce((sum, job) => sum + job.missed_slots, 0);
   return (
     <article class={`box tape ${tone}`} data-box="tape">
@@ -153,7 +154,7 @@ function TapeBox({ value }: { value: Status }) {
       <p class="quiet">every answer, as it came{disk.oldest ? `, since ${disk.oldest.slice(0, 10)}` : ''}</p>
       <svg class="reels" viewBox="0 0 120 40" aria-hidden="true">
         <path d="M22 36h76" />
-        {[22, 98].map((x) => <g key={x} class={`reel ${rate > 0 ? 'turning' : ''}`} style={{ transformOrigin: `${x}px 20px` }}><circle cx={x} cy="20" r="15" /><path d={`M${x} 9v22M${x - 9.5} 14.5l19 11M${x - 9.5} 25.5l19-11`} /><circle class="hub" cx={x} cy="20" r="4" /></g>)}
+        {[22, 98].map((x) => <g key={`${x} ${last}`} class={`reel ${rate > 0 ? 'turning' : ''}`} style={{ transformOrigin: `${x}px 20px` }}><circle cx={x} cy="20" r="15" /><path d={`M${x} 9v22M${x - 9.5} 14.5l19 11M${x - 9.5} 25.5l19-11`} /><circle class="hub" cx={x} cy="20" r="4" /></g>)}
       </svg>
       <Facts pairs={[
         ['records', perSecond(rate)],

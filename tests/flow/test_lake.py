@@ -123,6 +123,22 @@ def test_an_ok_poll_takes_the_place_of_a_partial_one_over_commits(partial_first,
     assert len(read(lake / "market")) == 3 + 8
 
 
+def test_a_partial_poll_whose_file_others_merged_stays(tmp_path):
+    """An ok poll that cannot take its rows away is a duplicate: no slot has the rows of two polls."""
+    data, lake = tmp_path / "data", tmp_path / "lake"
+    make_tape(data, [(SLOT0, "partial", [page(0, 2), None])])
+    load(data, lake)
+    path, add = next(iter(read_log(lake / "market").files.items()))
+    merged = path.replace("part-", "merged-")
+    shutil.copy(lake / "market" / path, lake / "market" / merged)
+    rewrite(lake / "market", 1, lambda _: [{"remove": {"path": path, "dataChange": False, "deletionTimestamp": 1}},
+                                           {"add": {**add, "path": merged, "dataChange": False}}])
+    make_tape(data, [(SLOT0, "ok", [page(1, 3)])])
+    assert "stay, and the ok poll of that slot is a duplicate" in load(data, lake, "--log-level", "info").stderr
+    assert len(read(lake / "market")) == 2
+    assert sorted((p["outcome"], p["loaded"]) for p in read(lake / "poll")) == [("ok", "duplicate"), ("partial", "rows")]
+
+
 def test_columns_that_a_table_lacks_are_added(tmp_path):
     data, lake = tmp_path / "data", tmp_path / "lake"
     make_tape(data, polls(0, 2))

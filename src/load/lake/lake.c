@@ -292,25 +292,52 @@ static void add_poll(struct lake *l, const struct lake_poll *poll)
     l->polls[l->n_polls++] = *poll;
 }
 
-/* Has the slot rows that these must not join? What they take the place of goes. */
-static bool take_slot(struct lake *l, struct lake_poll *poll, const char *job)
+/* The file of a partial poll may have been merged with others by another program, and cannot be
+ * taken away then. */
+static enum st check_partial(struct lake *l, size_t table, const struct held_poll *held,
+                             bool *ret_is_there, struct err *err)
 {
+    const struct sink *s = l->sink;
+
+    *ret_is_there = true;
+    if (strcmp(held->partial, HELD_NO_FILE) == 0)
+        return ST_OK;
+    enum st st = lake_has_file(l, table, held->partial, ret_is_there, err);
+    if (st == ST_OK && !*ret_is_there && s->tell)
+        s->tell(s->tell_ctx, "the rows of a partial poll are in a file that another program made: "
+                             "they stay, and the ok poll of that slot is a duplicate");
+    return st;
+}
+
+/* *ret_is_taken: the slot has rows that these must not join. Else what they take the place of goes.
+ */
+static enum st take_slot(struct lake *l, struct lake_poll *poll, bool *ret_is_taken,
+                         struct err *err)
+{
+    const struct lake_stream *stream = &l->streams[poll->stream];
+    const char *job = stream->id.job;
+    bool is_there = true;
+    enum st st = ST_OK;
+
     struct lake_poll *before = find_poll(l, job, poll->slot_us);
     const struct held_poll *held = before ? NULL : held_find(&l->held, job, poll->slot_us);
 
-    if (before && (!before->is_partial || poll->is_partial))
-        return false;
-    if (held && (held->partial == NULL || held->partial[0] == '\0' || poll->is_partial))
-        return false;
-    if (held)
+    *ret_is_taken = before ? !before->is_partial || poll->is_partial
+                           : held && (held->partial == NULL || poll->is_partial);
+    if (*ret_is_taken)
+        return ST_OK;
+    if (held) {
+        st = check_partial(l, stream->table, held, &is_there, err);
+        *ret_is_taken = !is_there;
         snprintf(poll->replaces, sizeof(poll->replaces), "%s", held->partial);
+    }
     if (before) {
         before->replaced_by = l->n_polls;
         l->files[before->file].is_void = true;
         /* what it was to take the place of goes all the same */
         memcpy(poll->replaces, before->replaces, sizeof(poll->replaces));
     }
-    return true;
+    return st;
 }
 
 static enum st add_rows(struct lake *l, const struct lake_stream *stream, struct lake_file *file,
@@ -352,12 +379,11 @@ static enum st load_rows(struct lake *l, struct lake_stream *stream, const struc
                           rows->unchanged_since == now->base &&
                           now->transform == TRANSFORM_VERSION && newest_us == now->base_slot_us &&
                           rows->slot_us > newest_us;
-    if (!take_slot(l, &poll, stream->id.job)) {
-        result->is_duplicate = true;
-        return ST_OK;
-    }
+    enum st st = take_slot(l, &poll, &result->is_duplicate, err);
+    if (st != ST_OK || result->is_duplicate)
+        return st;
     struct lake_file *file = file_of(l, stream->table, rows->slot_us, poll.is_partial, &poll.file);
-    enum st st = add_rows(l, stream, file, rows, may_skip, result, err);
+    st = add_rows(l, stream, file, rows, may_skip, result, err);
     add_poll(l, &poll);
     if (rows->slot_us < newest_us)
         return st;

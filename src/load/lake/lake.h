@@ -111,6 +111,9 @@ enum st lake_commit(struct lake *l, struct err *err) MUST_USE;
 
 /* rows.c: bring the other tables up to the last commit of polls. */
 enum st lake_roll_forward(struct lake *l, struct err *err) MUST_USE;
+/* Is the file in the table? Reads its whole log. */
+enum st lake_has_file(struct lake *l, size_t table, const char *path, bool *ret_is_there,
+                      struct err *err) MUST_USE;
 /* Append `,"rows":[…]`: for each table the actions, a text each. */
 void lake_add_rows_info(struct buf *info, const struct lake *l, int64_t now_us);
 void lake_add_rows_txns(struct buf *lines, const struct lake *l, int64_t version, int64_t now_us);

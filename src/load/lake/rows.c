@@ -196,3 +196,38 @@ enum st lake_roll_forward(struct lake *l, struct err *err)
     }
     return st;
 }
+
+/* ---- one file ---- */
+
+struct sought {
+    const char *path;
+    bool is_there;
+};
+
+static enum st each_sought(void *ctx, int64_t version, const struct node *action, struct str line,
+                           struct err *err)
+{
+    struct sought *sought = ctx;
+    const bool is_add = str_eq(action->key, STR("add"));
+
+    (void)version, (void)line, (void)err;
+    if ((is_add || str_eq(action->key, STR("remove"))) &&
+        str_eq(node_text(node_get(action, "path")), str_of(sought->path)))
+        sought->is_there = is_add;
+    return ST_OK;
+}
+
+enum st lake_has_file(struct lake *l, size_t table, const char *path, bool *ret_is_there,
+                      struct err *err)
+{
+    struct sought sought = {.path = path};
+    struct delta_log log;
+
+    delta_init(&log, l->store, l->json, l->tables[table].name);
+    log.each = each_sought;
+    log.ctx = &sought;
+    enum st st = delta_refresh(&log, err);
+    delta_release(&log);
+    *ret_is_there = sought.is_there;
+    return st;
+}

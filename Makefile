@@ -6,7 +6,7 @@ ARGS ?=
 SIM ?=
 
 .DEFAULT_GOAL := build
-.PHONY: help build run test check lint docs interop containers bench crash-sweep fuzz-long differential chaos day coverage valgrind clean install
+.PHONY: help build run test check lint docs interop containers deb deb-test bench crash-sweep fuzz-long differential chaos day coverage valgrind clean install
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,13 @@ interop: ## CoinGecko's own clients, schemathesis, other PostgreSQLs, readers of
 
 containers: ## opt-in, as root: image and compose file in front of a real Docker Engine, some ten minutes
 	@tools/containers.sh
+
+deb: ## build/deb/geckotape_VERSION_ARCH.deb of what is committed, looked at by lintian
+	@tools/deps.sh build package
+	@tools/deb.sh $(BUILD)/deb
+
+deb-test: deb ## opt-in, as root: that package in a bare chroot: installed, run, upgraded, purged; some minutes
+	@GECKOTAPE_DEB=$$(ls $(abspath $(BUILD))/deb/geckotape_*.deb) PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -q tests/package $(ARGS)
 
 bench: ## ratios against raw limits and nginx, measured in the same run
 	@tools/deps.sh build test bench

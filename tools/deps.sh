@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Make sure that the packages of the named groups are there; say which ones are installed.
-#   tools/deps.sh build [test] [lint] [interop] [bench] [containers]
+#   tools/deps.sh build [test] [lint] [interop] [bench] [package] [containers]
 # Debian 12 (tested) and Ubuntu 24.04 name them alike, but for the versions of clang.
 set -eu
 
@@ -43,11 +43,14 @@ packages() {
     bench)
         echo wrk nginx-light
         ;;
+    package)
+        echo debhelper lintian fakeroot mmdebstrap python3-pytest
+        ;;
     containers)
         echo docker.io docker-compose iptables iproute2 mmdebstrap slirp4netns postgresql-client
         ;;
     *)
-        echo "tools/deps.sh: $1: no such group; build, test, lint, interop, bench, containers" >&2
+        echo "tools/deps.sh: $1: no such group; build, test, lint, interop, bench, package, containers" >&2
         exit 2
         ;;
     esac

@@ -96,7 +96,7 @@ check banned-functions banned
 check unfinished-work unfinished
 check spelling sh -c "git ls-files ':!LICENSE' ':!tests/fuzz/corpus/*' ':!*.zst' | xargs codespell -L upto,nulll,crate,fo,te,ot,nd,thi,inout,wan,zar"
 check scripts sh -c "git ls-files '*.sh' .ci/run | xargs shellcheck -x"
-check yaml yamllint -s -d '{extends: relaxed, rules: {line-length: {max: 140}}}' docker-compose.yml geckotape.yaml.example
+check yaml yamllint -s -d '{extends: relaxed, rules: {line-length: {max: 140}}}' docker-compose.yml geckotape.yaml.example deploy/prometheus deploy/debian/geckotape.yaml
 check python sh -c "git ls-files '*.py' | xargs -n 20 python3 -m py_compile"
 check typescript sh -c 'tools/dashboard.py install && cd web && npm run --silent check'
 check commit-subjects subjects

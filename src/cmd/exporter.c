@@ -13,14 +13,14 @@
 
 /* ---- which format ---- */
 
-/* What a file's name says; OUTPUT_TABLE: nothing. */
+/* What a file's name says; OUTPUT_AUTO: nothing. */
 static int format_of(struct str name)
 {
     if (str_ends(name, STR(".csv")))
         return OUTPUT_CSV;
     if (str_ends(name, STR(".jsonl")) || str_ends(name, STR(".ndjson")))
         return OUTPUT_JSONL;
-    return str_ends(name, STR(".parquet")) ? OUTPUT_PARQUET : OUTPUT_TABLE;
+    return str_ends(name, STR(".parquet")) ? OUTPUT_PARQUET : OUTPUT_AUTO;
 }
 
 enum st exporter_init(struct exporter *e, const struct config *config, struct err *err)
@@ -33,11 +33,13 @@ enum st exporter_init(struct exporter *e, const struct config *config, struct er
                            .format = config->output,
                            .output = OUTPUT_NONE,
                            .text = BUF_INIT(MAX_TEXT)};
-    if (e->format == OUTPUT_JSON)
-        return err_set(err, ST_REJECT, "--format: export writes csv, jsonl or parquet");
-    if (e->format == OUTPUT_TABLE)
-        e->format = named != OUTPUT_TABLE ? named : OUTPUT_CSV;
-    if (named != OUTPUT_TABLE && named != e->format)
+    if (e->format == OUTPUT_JSON || e->format == OUTPUT_TABLE)
+        return err_set(err, ST_REJECT,
+                       "--format: export writes csv, jsonl or parquet; geckotape query prints %s",
+                       e->format == OUTPUT_TABLE ? "tables" : "JSON");
+    if (e->format == OUTPUT_AUTO)
+        e->format = named != OUTPUT_AUTO ? named : OUTPUT_CSV;
+    if (named != OUTPUT_AUTO && named != e->format)
         return err_set(err, ST_REJECT,
                        "--output %s: --format says otherwise; leave one of them out", file);
     if (e->format == OUTPUT_PARQUET && name.len < strlen(file))

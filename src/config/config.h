@@ -31,7 +31,15 @@ enum verb_bit {
 };
 
 enum api_plan { PLAN_KEYLESS, PLAN_DEMO, PLAN_BASIC, PLAN_ANALYST, PLAN_LITE, PLAN_PRO };
-enum output_format { OUTPUT_TABLE, OUTPUT_CSV, OUTPUT_JSON, OUTPUT_JSONL, OUTPUT_PARQUET };
+/* OUTPUT_AUTO: export's alone; all others have OUTPUT_TABLE then. */
+enum output_format {
+    OUTPUT_TABLE,
+    OUTPUT_CSV,
+    OUTPUT_JSON,
+    OUTPUT_JSONL,
+    OUTPUT_PARQUET,
+    OUTPUT_AUTO
+};
 
 /* What of the API a job fetches: id, CoinGecko's name, begin of the job's name, how often. */
 #define CONFIG_ENDPOINTS(X)                    \

@@ -206,6 +206,8 @@ void config_load(const struct config_sources *sources, uint32_t verb, struct con
     choose_jobs(&read, ret_config);
     list_jobs(&read);
     opts_bind(config_options, n_config_options, verb, ret_settings, ret_config, problems);
+    if (ret_config->output == OUTPUT_AUTO && verb != VERB_EXPORT)
+        ret_config->output = OUTPUT_TABLE;
     sort_ids(&ret_config->job.ids);
     bind_jobs(&read, ret_config);
     prefer_simulator(ret_settings, ret_config);

@@ -13,10 +13,11 @@
 #include <unistd.h>
 
 #define MAX_COINS_ARENA ((size_t)512 * 1024 * 1024)
-#define MAX_ARENA       ((size_t)192 * 1024 * 1024)
+#define MAX_ARENA       ((size_t)192 * 1024 * 1024) /* of the least part, or of candles */
+#define PART_BYTES      ((size_t)48 * 1024 * 1024) /* of others: beyond, it is read by smaller ones */
 #define FIRST_PART_US   (3600 * US_PER_S)
 #define LEAST_PART_US   (10 * US_PER_S)
-#define PART_ROWS       30000 /* about; most arenas hold them twice */
+#define PART_ROWS       20000 /* about: memory is that of a part, and of the file's row group */
 
 struct past {
     struct exporter *e;
@@ -128,10 +129,11 @@ static enum st put_rows(struct past *p, struct str id, struct progress *progress
     for (int64_t at_us = p->span.from_us; st == ST_OK && at_us < p->span.until_us;) {
         const int64_t left_us = p->span.until_us - at_us;
         const int64_t end_us = at_us + (p->part_us < left_us ? p->part_us : left_us);
-        const struct rows_query args = {id, str_of(p->e->config->job.vs), at_us, end_us};
+        const struct rows_query args = {id, str_of(p->e->config->job.vs), at_us, end_us,
+                                        PART_ROWS + PART_ROWS / 4};
         struct err why = ERR_INIT;
         struct rows rows;
-        arena_init(&p->arena, MAX_ARENA);
+        arena_init(&p->arena, p->part_us > LEAST_PART_US ? PART_BYTES : MAX_ARENA);
         st = p->query->driver->rows(p->query, &args, &p->arena, &rows, &why);
         if (st != ST_OK && p->arena.is_full && p->part_us > LEAST_PART_US) {
             arena_release(&p->arena);

@@ -139,8 +139,8 @@ static enum st print_past(const struct config *config, struct query *query, cons
     if (st == ST_OK)
         st = span_choose(config, query, PAST_ROWS_US, &span, err);
     for (size_t i = 0; st == ST_OK && i < n_ids; i++) {
-        const struct rows_query args = {ids[i], str_of(config->job.vs), span.from_us,
-                                        span.until_us};
+        const struct rows_query args = {ids[i], str_of(config->job.vs), span.from_us, span.until_us,
+                                        0};
         st = query->driver->rows(query, &args, arena, &some, err);
         if (st == ST_OK)
             st = add_rows(&rows, &some, arena, err);

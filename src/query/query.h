@@ -75,6 +75,7 @@ struct spark_query {
 struct rows_query {
     struct str id, vs_currency; /* id empty: of all coins */
     int64_t from_us, until_us;
+    size_t n_expected; /* about, to make room at once; 0: nobody knows */
 };
 
 /* What a coin was worth at a moment. */

@@ -132,3 +132,27 @@ def test_parquet_does_not_go_to_a_terminal(store):
     os.close(terminal)
     os.close(leader)
     assert done.returncode == 2 and "give --output FILE" in done.stderr
+
+
+def peak_kb(*words):
+    """As the kernel has it while it runs; what it forked from counts in what wait4() tells."""
+    running, peak = subprocess.Popen([BINARY, *words], env=clean_env()), 0
+    while running.poll() is None:
+        with open(f"/proc/{running.pid}/status", encoding="ascii") as status:
+            peak = max([peak] + [int(line.split()[1]) for line in status if line.startswith("VmHWM:")])
+        time.sleep(0.001)
+    assert running.returncode == 0
+    return peak
+
+
+def test_memory_is_that_of_a_part(tmp_path):
+    """Rows of all coins that begin behind an empty span, where parts grow until rows come: as much memory as an hour of them takes."""
+    make_tape(tmp_path / "data", [(SLOT0 + 60 * n * S_US, "ok", [market_body(250, step=n)]) for n in range(300)])
+    gecko("load", "--from", f"tape:{tmp_path}/data", "--sink", f"sqlite:{tmp_path}/market.db", check=0)
+
+    def peak(since, until, file):
+        return peak_kb("export", "rows", "--from", f"sqlite:{tmp_path}/market.db", "--since", since, "--until", until, "--output", str(tmp_path / file))
+
+    hour = peak("2026-11-23T14:00:00Z", "2026-11-23T15:00:00Z", "hour.csv")
+    assert peak("2026-11-22T07:00:00Z", "2026-11-24T00:00:00Z", "all.csv") < 2 * hour
+    assert (tmp_path / "all.csv").stat().st_size > 4 * (tmp_path / "hour.csv").stat().st_size

@@ -29,8 +29,7 @@ enum st reader_no_room(const struct arena *arena, struct err *err)
     return err_set(err, ST_AGAIN, "the answer needs more than %zu bytes", arena->max);
 }
 
-/* Room for max rows; false when there is none. */
-static bool make_room(struct collected *c, size_t max)
+bool reader_make_room(struct collected *c, size_t max)
 {
     const size_t n_columns = c->rows->table->n_columns;
     struct cell *cells = arena_alloc(c->arena, max * n_columns, sizeof(*cells));
@@ -54,7 +53,7 @@ enum st reader_collect(struct reader *r, struct stmt *stmt, struct collected *c,
         for (size_t i = 0; is_first && i < table->n_columns; i++)
             columns[i] = db_find_column(stmt, table->columns[i].name);
         is_first = false;
-        is_ok = c->rows->n < c->max || make_room(c, c->max > 0 ? c->max * 2 : 64);
+        is_ok = c->rows->n < c->max || reader_make_room(c, c->max > 0 ? c->max * 2 : 64);
         for (size_t i = 0; is_ok && i < table->n_columns; i++)
             is_ok = db_cell(stmt, columns[i], table->columns[i].kind, c->arena,
                             &rows_at(c->rows, c->rows->n)[i]);
@@ -80,7 +79,7 @@ static enum st make_room_for_all(struct reader *r, struct str vs_currency, struc
     db_bind_text(stmt, ":vs_currency", vs_currency);
     st = db_step(&r->db, stmt, &has_row, err);
     if (st == ST_OK && has_row && db_int(stmt, 0) > 0)
-        make_room(c, (size_t)db_int(stmt, 0));
+        reader_make_room(c, (size_t)db_int(stmt, 0));
     db_reset(stmt);
     return st;
 }

@@ -44,6 +44,9 @@ struct collected {
     size_t max;
 };
 
+/* Room for max rows; false when there is none. */
+bool reader_make_room(struct collected *c, size_t max);
+
 /* Add all rows of a statement; it has the table's columns by their names. ST_AGAIN also when the
  * arena is full. */
 enum st reader_collect(struct reader *r, struct stmt *stmt, struct collected *c,

@@ -67,6 +67,8 @@ enum st reader_rows(struct query *q, const struct rows_query *args, struct arena
     struct rows rows = {.table = &market_table};
     struct collected c = {.rows = &rows, .arena = arena};
 
+    if (args->n_expected > 0 && !reader_make_room(&c, args->n_expected))
+        return reader_no_room(arena, err);
     enum st st = reader_begin(r, err);
     if (st == ST_OK)
         st = ask_rows(r, args, &c, err);

@@ -349,7 +349,8 @@ def lost_after(handler):
 def failed_after(status):
     def fault(handler):
         reply, handler.reply = handler.reply, lambda *args, **more: None
-        handler.serve()
+        with contextlib.suppress(Refusal):
+            handler.serve()
         handler.reply = reply
         raise Refusal(status, "InternalError")
     return fault

@@ -39,6 +39,7 @@ enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
     X(TAPE_TORN, "tape_torn_total", COUNTER, "job", "Torn tails cut off at start.")                            \
     X(TAPE_SEALED, "tape_sealed_total", COUNTER, "job", "Segments sealed.")                                    \
     X(TAPE_SEALED_BYTES, "tape_sealed_bytes_total", COUNTER, "job", "Bytes of sealed segments, as sealed.")    \
+    X(TAPE_SHIPPED, "tape_shipped_total", COUNTER, "job", "Segments copied to the store of tape.ship.")        \
     X(TAPE_PRUNED_BYTES, "tape_pruned_bytes_total", COUNTER, "job", "Bytes of old segments removed.")          \
     X(TAPE_DISK_BYTES, "tape_disk_bytes", GAUGE, "job", "Bytes of the tape on disk.")                          \
     X(DISK_FREE, "disk_free_bytes", GAUGE, "", "Free bytes on the disk of the tape.")                          \

@@ -418,11 +418,11 @@ static int tell_end(struct load_verb *v, double seconds)
 
 static enum st read_options(struct load_verb *v, const struct config *config, struct err *err)
 {
-    enum st st = cmd_tape_source(config->from, &v->data_dir, err);
-
-    if (st != ST_OK)
-        return st;
     v->is_following = config->is_following;
+    if (v->is_following && str_starts(str_of(config->from), STR("tape+")))
+        return err_set(err, ST_REJECT,
+                       "--follow: goes with tape:DIR; what is in a store is loaded "
+                       "as it is now");
     if (config->sinks.n == 0)
         return err_set(err, ST_REJECT,
                        "load: where to? --sink names it, as --sink sqlite:./copy.db; repeat it for "
@@ -430,7 +430,7 @@ static enum st read_options(struct load_verb *v, const struct config *config, st
     if (config->sinks.n > MAX_SINKS)
         return err_set(err, ST_REJECT, "--sink: more than %d", MAX_SINKS);
     v->n_works = config->sinks.n;
-    return ST_OK;
+    return cmd_tape_source(config->from, &v->data_dir, err);
 }
 
 static int load(struct load_verb *v, const struct config *config)
@@ -467,7 +467,7 @@ static int run(const struct config *config, const char *const *words, size_t n_w
     cmd_block_signals();
     enum st st = read_options(v, config, &err);
     if (st != ST_OK) {
-        code = cmd_fail(st, &err, EXIT_USAGE);
+        code = cmd_fail(st, &err, st == ST_FATAL ? EXIT_FAILED : EXIT_USAGE);
     } else {
         st = cmd_start_log(config, STDERR_FILENO, cmd_is_simulated(v->data_dir), &err);
         service_open(&v->service, "load");

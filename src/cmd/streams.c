@@ -2,21 +2,59 @@
 #include "cmd/streams.h"
 
 #include "base/file.h"
+#include "pipeline/ship.h"
 #include "tape/reader.h"
 
+#include <errno.h>
+#include <ftw.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define MAX_NAMES (size_t)(4 * 1024 * 1024) /* bytes of all jobs' names */
+
+static char fetched[FILE_MAX_PATH]; /* "": nothing was */
+
+static int remove_one(const char *path, const struct stat *about, int flag, struct FTW *at)
+{
+    (void)about, (void)flag, (void)at;
+    return remove(path);
+}
+
+static void remove_fetched(void)
+{
+    nftw(fetched, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* A tape in an object store, into a directory that lasts as long as the process. */
+static enum st fetch_tape(const char *url, const char **ret_data_dir, struct err *err)
+{
+    const char *tmp = getenv("TMPDIR");
+    enum st st = file_path(fetched, err, "%s/geckotape-tape-XXXXXX", tmp && tmp[0] ? tmp : "/tmp");
+
+    if (st != ST_OK)
+        return st;
+    if (mkdtemp(fetched) == NULL)
+        return err_sys(err, ST_FATAL, errno, "%s", fetched);
+    if (atexit(remove_fetched) != 0) {
+        remove_fetched();
+        return err_set(err, ST_FATAL, "atexit");
+    }
+    *ret_data_dir = fetched;
+    st = ship_fetch(url, fetched, err);
+    return st == ST_OK ? st : err_wrap(err, st, "--from: ");
+}
 
 enum st cmd_tape_source(const char *from, const char **ret_data_dir, struct err *err)
 {
     const struct str scheme = STR("tape:"), given = str_of(from);
 
+    if (str_starts(given, STR("tape+")))
+        return fetch_tape(from + 5, ret_data_dir, err);
     if (given.len > 0 && (!str_starts(given, scheme) || given.len == scheme.len))
         return err_set(err, ST_REJECT,
                        "--from: \"%.80s\" is no source; write tape:DIR, where DIR is a data "
-                       "directory, as tape:./data",
+                       "directory, as tape:./data, or tape+URL of an object store",
                        from);
     *ret_data_dir = given.len > 0 ? from + scheme.len : "./data";
     return ST_OK;

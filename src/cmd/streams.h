@@ -7,7 +7,8 @@
 
 #define CMD_MAX_POLL_BYTES (UINT64_C(512) * 1024 * 1024) /* of one poll in memory */
 
-/* The data directory that --from names as tape:DIR; nothing is given: ./data. */
+/* The data directory that --from names as tape:DIR; nothing is given: ./data. Of tape+URL the tape
+ * is fetched from the object store into a temporary one, which goes with the process. */
 enum st cmd_tape_source(const char *from, const char **ret_data_dir, struct err *err) MUST_USE;
 
 /* Those of all jobs, or of one; at most LOADER_MAX_STREAMS, ST_FATAL beyond; none is fine. */

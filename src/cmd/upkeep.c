@@ -6,6 +6,7 @@
 #include "cmd/cmd.h"
 #include "control/control.h"
 #include "load/known.h"
+#include "pipeline/ship.h"
 #include "pipeline/upkeep_text.h"
 #include "tape/reader.h"
 #include "tape/tape.h"
@@ -163,6 +164,8 @@ static enum st prune_job(struct upkeep *u, struct err *err)
     setup.reference_us = u->reference_us;
     if (st == ST_OK && has_stream)
         st = known_below(u->data_dir, uuid, &setup.below, holder, sizeof(holder), err);
+    if (st == ST_OK && has_stream)
+        st = ship_hold(u->dir, config->tape_ship, &setup.below, holder, sizeof(holder), err);
     if (st == ST_OK && has_stream)
         st = tape_prune(&setup, &pruned, err);
     if (st == ST_OK || pruned.n_segments > 0)

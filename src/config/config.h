@@ -83,6 +83,7 @@ struct config {
     struct opt_list alerts; /* "CONDITION to CHANNEL": pipeline/alerts.h; hold secrets */
     char *seed_sink;        /* the URL that POSTGRES_… make, beside the default sinks; NULL: none */
     int64_t tape_keep_us;   /* 0: for ever */
+    char *tape_ship;        /* an object store's URL; empty: none */
     int64_t retain_rows_us, retain_5m_us; /* in SQL stores; 0: for ever */
     int64_t tape_seal_level;
     bool is_gap_accepted;

@@ -280,6 +280,16 @@ const struct opt_def config_options[] = {
      .verbs = STORE | VERB_LOAD,
      .help = "the same of candles of 5 minutes; those of hours and days stay for ever",
      .offset = AT(retain_5m_us)},
+    {.name = "tape-ship",
+     .path = "tape.ship",
+     .kind = OPT_TEXT,
+     .metavar = "URL",
+     .fallback = "",
+     .verbs = COLLECT | VERB_TAPE,
+     .help =
+         "an object store, as s3://BUCKET/PREFIX, az://ACCOUNT/CONTAINER/PREFIX or file:DIR, to "
+         "which closed segments are copied; none is removed that it does not have",
+     .offset = AT(tape_ship)},
     {.name = "tape-seal-level",
      .path = "tape.seal_level",
      .kind = OPT_INT,
@@ -403,7 +413,9 @@ const struct opt_def config_options[] = {
      .help =
          "query, export, serve: the store, as sqlite:PATH or postgres://… (query, export: default "
          "sqlite:DATA/market.db); load: the data "
-         "directory whose tape is loaded, as tape:DIR (default: tape:./data); simulate: the "
+         "directory whose tape is loaded, as tape:DIR (default: tape:./data), or the store to "
+         "which "
+         "tape.ship copies, as tape+s3://BUCKET/PREFIX; simulate: the "
          "one whose tape is played again in place of a made-up market",
      .offset = AT(from)},
     {.name = "at",

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipeline/housekeeper.h"
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metric.h"
+#include "pipeline/ship.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -12,6 +14,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #define ROUND_US      (60 * US_PER_S)
 #define DAY_US        (86400 * US_PER_S)
@@ -20,7 +23,7 @@
 #define LEAST_SPAN_US (3600 * US_PER_S) /* of files whose growth can be told */
 
 /* Trouble is logged at its start and its end. */
-enum trouble { TROUBLE_NOTE, TROUBLE_SEAL, TROUBLE_PRUNE, TROUBLE_DISK, N_TROUBLES };
+enum trouble { TROUBLE_NOTE, TROUBLE_SEAL, TROUBLE_PRUNE, TROUBLE_DISK, TROUBLE_SHIP, N_TROUBLES };
 
 struct housekeeper {
     struct housekeeper_setup setup;
@@ -28,6 +31,7 @@ struct housekeeper {
     pthread_mutex_t lock; /* for `wake` alone */
     pthread_cond_t wake;
     struct pulse pulse;
+    struct ship *ship; /* NULL: nowhere */
     bool has_trouble[N_TROUBLES];
     bool is_held;                        /* a sink keeps old segments: it was logged */
     int64_t looked_us;                   /* monotonic: since when the files beside the tape … */
@@ -53,7 +57,8 @@ static void set_error(struct housekeeper *h, const char *text)
 static void report(struct housekeeper *h, enum trouble what, enum st st, const struct err *err)
 {
     static const char *const names[] = {"note how far the sinks are", "seal the tape",
-                                        "remove old segments", "look at the disk"};
+                                        "remove old segments", "look at the disk",
+                                        "copy segments to the store of tape.ship"};
     bool *has = &h->has_trouble[what];
 
     if (st != ST_OK) {
@@ -89,6 +94,40 @@ static enum st seal_stream(struct housekeeper *h, size_t i, struct err *err)
             *err = why;
     } while (!is_stopping(h) && (st == ST_REJECT || (st == ST_OK && sealed.segment[0] != '\0')));
     return st == ST_REJECT || is_stopping(h) ? ST_OK : st;
+}
+
+/* As the directory says that verbs read. */
+static enum st is_simulated(const struct housekeeper *h, bool *ret, struct err *err)
+{
+    char path[FILE_MAX_PATH];
+    enum st st = file_path(path, err, "%s/SIMULATED", h->setup.data_dir);
+
+    *ret = st == ST_OK && access(path, F_OK) == 0;
+    return st;
+}
+
+/* All that is closed and as small as it gets, one after the other. */
+static enum st ship_stream(struct housekeeper *h, size_t i, struct err *err)
+{
+    const struct stream *stream = streams_at(h->setup.streams, i);
+    const char *job = stream->job.id.job;
+    char uuid[SINK_UUID_TEXT];
+    struct ship_stream what = {
+        .dir = stream->dir, .job = job, .uuid = uuid, .sealed_upto = h->sealed[i]};
+    struct shipped shipped = {.segment = ""};
+    enum st st = is_simulated(h, &what.is_simulated, err);
+
+    sink_uuid_text(&stream->job.id, uuid);
+    while (st == ST_OK && !is_stopping(h)) {
+        pulse_expect(&h->pulse, STEP_US);
+        st = ship_next(h->ship, &what, &shipped, err);
+        if (st != ST_OK || shipped.segment[0] == '\0')
+            break;
+        metric_add(METRIC_TAPE_SHIPPED, job, NULL, 1);
+        log_debug("tape", "segment shipped", LOG_Z("job", job), LOG_Z("segment", shipped.segment),
+                  LOG_I("bytes", shipped.bytes));
+    }
+    return is_stopping(h) ? ST_OK : st;
 }
 
 static void report_held(struct housekeeper *h, bool is_held, const char *job, const char *holder)
@@ -212,8 +251,8 @@ static void look(struct housekeeper *h)
  * round's. */
 static void keep_up(struct housekeeper *h, size_t n)
 {
-    struct err prune_err = ERR_INIT, seal_err = ERR_INIT;
-    enum st prune_st = ST_OK, seal_st = ST_OK;
+    struct err prune_err = ERR_INIT, seal_err = ERR_INIT, ship_err = ERR_INIT;
+    enum st prune_st = ST_OK, seal_st = ST_OK, ship_st = ST_OK;
     int64_t reference_us = 0;
     bool is_held = false;
 
@@ -225,6 +264,8 @@ static void keep_up(struct housekeeper *h, size_t n)
             prune_st = prune_stream(h, stream, reference_us, &is_held, &prune_err);
         if (seal_st == ST_OK)
             seal_st = seal_stream(h, i, &seal_err);
+        if (h->ship && ship_st == ST_OK)
+            ship_st = ship_stream(h, i, &ship_err);
         if (is_stopping(h))
             return;
     }
@@ -232,6 +273,7 @@ static void keep_up(struct housekeeper *h, size_t n)
         report_held(h, false, "", "");
     report(h, TROUBLE_PRUNE, prune_st, &prune_err);
     report(h, TROUBLE_SEAL, seal_st, &seal_err);
+    report(h, TROUBLE_SHIP, ship_st, &ship_err);
 }
 
 static void clear_error(struct housekeeper *h)
@@ -281,6 +323,13 @@ enum st housekeeper_start(const struct housekeeper_setup *setup, struct housekee
     pthread_condattr_t monotonic;
 
     h->setup = *setup;
+    if (setup->ship_url[0] != '\0') {
+        enum st st = ship_new(setup->ship_url, setup->upkeep->is_stopping, &h->ship, err);
+        if (st != ST_OK) {
+            mem_free(h);
+            return err_wrap(err, st, "tape.ship: ");
+        }
+    }
     pulse_init(&h->pulse);
     pthread_mutex_init(&h->lock, NULL);
     pthread_condattr_init(&monotonic);
@@ -289,6 +338,7 @@ enum st housekeeper_start(const struct housekeeper_setup *setup, struct housekee
     pthread_condattr_destroy(&monotonic);
     int rc = pthread_create(&h->thread, NULL, keeper_main, h);
     if (rc != 0) {
+        ship_free(h->ship);
         mem_free(h);
         return err_sys(err, ST_FATAL, rc, "start a thread");
     }
@@ -305,11 +355,13 @@ void housekeeper_stop(struct housekeeper *h)
 {
     if (h == NULL)
         return;
+    ship_cancel(h->ship);
     pthread_mutex_lock(&h->lock);
     pthread_cond_signal(&h->wake);
     pthread_mutex_unlock(&h->lock);
     pthread_join(h->thread, NULL);
     pthread_cond_destroy(&h->wake);
     pthread_mutex_destroy(&h->lock);
+    ship_free(h->ship);
     mem_free(h);
 }

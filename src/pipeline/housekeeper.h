@@ -19,12 +19,14 @@ struct housekeeper_setup {
     struct streams *streams;
     struct sinks *sinks; /* NULL: none here */
     struct upkeep *upkeep;
-    int64_t keep_us; /* 0: for ever */
-    int seal_level;  /* of zstd; 0: the default */
+    int64_t keep_us;      /* 0: for ever */
+    int seal_level;       /* of zstd; 0: the default */
+    const char *ship_url; /* of the store that gets closed segments; "": none */
 };
 
 struct housekeeper;
 
+/* ST_REJECT, ST_FATAL: ship_url is no store's, or its credentials are none. */
 enum st housekeeper_start(const struct housekeeper_setup *setup, struct housekeeper **ret_keeper,
                           struct err *err) MUST_USE;
 /* Any thread. */

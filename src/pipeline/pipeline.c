@@ -244,7 +244,7 @@ static struct pipeline *new_pipeline(const struct pipeline_setup *setup)
     p->setup = *setup;
     p->clock = clock_system();
     polls_init(&p->polls);
-    upkeep_init(&p->upkeep, setup->data_dir, p->clock, &p->is_stopping);
+    upkeep_init(&p->upkeep, setup->data_dir, setup->config->tape_ship, p->clock, &p->is_stopping);
     pthread_mutex_init(&p->change, NULL);
     pthread_mutex_init(&p->importing, NULL);
     pthread_mutex_init(&p->backfilling, NULL);
@@ -388,6 +388,7 @@ static enum st start_housekeeper(struct pipeline *p, struct err *err)
         .upkeep = &p->upkeep,
         .keep_us = p->setup.config->tape_keep_us,
         .seal_level = (int)p->setup.config->tape_seal_level,
+        .ship_url = p->setup.config->tape_ship,
     };
     return housekeeper_start(&setup, &p->housekeeper, err);
 }

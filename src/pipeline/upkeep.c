@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "load/known.h"
+#include "pipeline/ship.h"
 
 #include <sched.h>
 #include <sys/resource.h>
@@ -72,10 +73,11 @@ static enum st run_idle(struct upkeep *u, struct work *work, struct err *err)
     return work->st;
 }
 
-void upkeep_init(struct upkeep *u, const char *data_dir, struct clock *clock,
+void upkeep_init(struct upkeep *u, const char *data_dir, const char *ship_url, struct clock *clock,
                  const atomic_bool *is_stopping)
 {
     pthread_mutex_init(&u->lock, NULL);
+    u->ship_url = ship_url;
     u->data_dir = data_dir;
     u->clock = clock;
     u->is_stopping = is_stopping;
@@ -144,6 +146,8 @@ enum st upkeep_prune_stream(struct upkeep *u, const struct stream *stream, int64
     ret_holder[0] = '\0';
     sink_uuid_text(&stream->job.id, uuid);
     enum st st = known_below(u->data_dir, uuid, &work.prune.below, ret_holder, UPKEEP_HOLDER, err);
+    if (st == ST_OK)
+        st = ship_hold(stream->dir, u->ship_url, &work.prune.below, ret_holder, UPKEEP_HOLDER, err);
     if (st == ST_OK)
         st = run_idle(u, &work, err);
     if (st != ST_OK)

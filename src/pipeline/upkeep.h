@@ -17,11 +17,12 @@
 struct upkeep {
     pthread_mutex_t lock;
     const char *data_dir;
+    const char *ship_url; /* nothing is removed that is not in this store; "": no store */
     struct clock *clock;
     const atomic_bool *is_stopping; /* give up soon */
 };
 
-void upkeep_init(struct upkeep *u, const char *data_dir, struct clock *clock,
+void upkeep_init(struct upkeep *u, const char *data_dir, const char *ship_url, struct clock *clock,
                  const atomic_bool *is_stopping);
 void upkeep_release(struct upkeep *u);
 

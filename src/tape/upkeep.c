@@ -101,3 +101,37 @@ enum st tape_seal_next(const struct tape_seal_setup *setup, char after[64],
     buf_release(&list);
     return st;
 }
+
+enum st tape_closed_next(const char *dir, uint64_t from, struct tape_closed *ret_closed,
+                         struct err *err)
+{
+    struct buf list = BUF_INIT(MAX_LIST);
+    enum st st = segment_list(dir, &list, err);
+
+    *ret_closed = (struct tape_closed){.first = 0};
+    for (size_t i = 0; st == ST_OK && i + 1 < count_list(&list); i++) {
+        const struct segment *s = segment_at(&list, i);
+        const uint64_t limit = segment_at(&list, i + 1)->first;
+        if (limit <= from || limit == s->first)
+            continue;
+        int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (dir_fd < 0) {
+            st = err_sys(err, ST_AGAIN, errno, "%s", dir);
+            break;
+        }
+        ret_closed->first = s->first;
+        ret_closed->limit = limit;
+        segment_name(s, ret_closed->name);
+        ret_closed->is_sealed = segment_is_sealed(dir_fd, ret_closed->name);
+        close(dir_fd);
+        break;
+    }
+    buf_release(&list);
+    return st;
+}
+
+bool tape_is_segment(const char *name)
+{
+    struct segment ignored;
+    return segment_parse(name, &ignored);
+}

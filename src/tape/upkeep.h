@@ -39,6 +39,20 @@ struct tape_seal_setup {
 enum st tape_seal_next(const struct tape_seal_setup *setup, char after[64],
                        struct tape_sealed *ret_sealed, struct err *err) MUST_USE;
 
+/* A segment that the writer has closed: its records are [first, limit). */
+struct tape_closed {
+    char name[64]; /* "": there is none */
+    uint64_t first, limit;
+    bool is_sealed;
+};
+
+/* The oldest closed segment that has records at or beyond the offset `from`. */
+enum st tape_closed_next(const char *dir, uint64_t from, struct tape_closed *ret_closed,
+                         struct err *err) MUST_USE;
+
+/* Whether a file of that name in a stream's directory is a segment. */
+bool tape_is_segment(const char *name);
+
 /* What "old" counts from: when the newest poll with rows of all streams of data_dir was written,
  * and at most now_us. Its answers carried a Date that agreed with the clock (with a wrong clock all
  * polls fail), so that no jump of the clock makes anything old; and a stream that is polled no more

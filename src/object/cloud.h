@@ -93,7 +93,7 @@ void cloud_header(const struct cloud_answer *a, const char *name, char *ret, siz
 /* Append an answer's body to ret_bytes, without a copy where that is empty. */
 enum st cloud_take_body(struct cloud_answer *a, struct buf *ret_bytes, struct err *err) MUST_USE;
 
-/* Append the part of a ranged GET's answer. */
+/* Append the part that the answer to a ranged GET has. */
 enum st cloud_take_range(struct cloud_answer *a, int64_t from, int64_t len, struct buf *ret_bytes,
                          struct err *err) MUST_USE;
 

@@ -136,7 +136,7 @@ def test_nobody_is_there():
 @pytest.mark.parametrize("url, says", [
     ("s3:bucket", "s3://BUCKET/PREFIX"),
     ("s3://ab", "no bucket's name"),
-    ("s3://buc ket/x", "no bucket's name"),
+    ("s3://a bucket/x", "no bucket's name"),
     ("s3://bucket/a/../b", "no prefix"),
     ("s3://bucket/x?colour=red", "no option"),
     ("s3://bucket/x?endpoint=localhost:9000", "https://HOST"),

@@ -11,7 +11,8 @@
 #define MAX_WHOLE (INT64_C(64) << 20) /* bytes; larger files are read part by part */
 #define MAX_PART  ((size_t)1 << 30)
 
-static void tell(void (*how)(void *, const char *), void *ctx, const char *format, va_list args)
+static PRINTF(3, 0) void tell(void (*how)(void *, const char *), void *ctx, const char *format,
+                              va_list args)
 {
     char line[MAX_LINE];
 

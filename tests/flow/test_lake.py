@@ -244,7 +244,7 @@ def test_real_and_simulated_rows_do_not_mix(tmp_path):
     assert done.returncode != 0 and "SIMULATED" in done.stderr
 
 
-@pytest.mark.parametrize("options,message", [("commit=0s", "commit is a duration"), ("commit=often", "commit is a duration"),
+@pytest.mark.parametrize("options,message", [("commit=0s", "commit is a duration"), ("commit=25h", "up to 1d"), ("commit=often", "commit is a duration"),
                                              ("rows=some", "rows is changed or all"), ("colour=blue", "colour")])
 def test_options_that_mean_nothing_are_refused(options, message, tmp_path):
     done = gecko("once", "--simulate", "--data", tmp_path / "data", "--sink", f"lake:{tmp_path}/lake?{options}")

@@ -8,8 +8,10 @@
 
 #define EVERY_US  (600 * US_PER_S)
 #define MAX_BYTES ((size_t)64 << 20)
-#define MAX_POLLS 10000 /* with rows */
-#define MAX_FILES 8     /* each may hold a row group in memory */
+/* Far less than vacuum's seven days: stores date an upload by its beginning. */
+#define MAX_EVERY_US LAKE_DAY_US
+#define MAX_POLLS    10000 /* with rows */
+#define MAX_FILES    8     /* each may hold a row group in memory */
 
 /* ---- options ---- */
 
@@ -18,8 +20,9 @@ static enum st parse_every(const struct sink_url *url, int64_t *ret_us, struct e
     const char *text = sink_url_option(url, "commit");
 
     *ret_us = EVERY_US;
-    if (text && (!duration_parse(str_of(text), ret_us) || *ret_us == 0))
-        return err_set(err, ST_REJECT, "%s: commit is a duration, as 30s, 10m or 1h", url->shown);
+    if (text && (!duration_parse(str_of(text), ret_us) || *ret_us == 0 || *ret_us > MAX_EVERY_US))
+        return err_set(err, ST_REJECT, "%s: commit is a duration up to 1d, as 30s, 10m or 1h",
+                       url->shown);
     return ST_OK;
 }
 

@@ -18,8 +18,9 @@
 
 #define ROUND_US      (60 * US_PER_S)
 #define DAY_US        (86400 * US_PER_S)
-#define STEP_US       (900 * US_PER_S)  /* a segment is sealed by a child of idle priority */
-#define FIRST_US      (5 * US_PER_S)    /* of the first round, before which there may be no tape */
+#define STEP_US       (900 * US_PER_S) /* a segment is sealed by a child of idle priority */
+#define FIRST_US      (5 * US_PER_S)   /* of the first round, before which there may be no tape */
+#define SHIP_US       (30 * US_PER_S) /* of a stream in a round: a backlog must not hold up sealing */
 #define LEAST_SPAN_US (3600 * US_PER_S) /* of files whose growth can be told */
 
 /* Trouble is logged at its start and its end. */
@@ -32,6 +33,7 @@ struct housekeeper {
     pthread_cond_t wake;
     struct pulse pulse;
     struct ship *ship; /* NULL: nowhere */
+    bool has_more;     /* to ship than a round has time for */
     bool has_trouble[N_TROUBLES];
     bool is_held;                        /* a sink keeps old segments: it was logged */
     int64_t looked_us;                   /* monotonic: since when the files beside the tape … */
@@ -118,8 +120,13 @@ static enum st ship_stream(struct housekeeper *h, size_t i, struct err *err)
     enum st st = is_simulated(h, &what.is_simulated, err);
 
     sink_uuid_text(&stream->job.id, uuid);
+    const int64_t until_us = clock_mono_us(h->setup.clock) + SHIP_US;
+    pulse_rest(&h->pulse); /* a slow line is not mended by a restart */
     while (st == ST_OK && !is_stopping(h)) {
-        pulse_expect(&h->pulse, STEP_US);
+        if (clock_mono_us(h->setup.clock) >= until_us) {
+            h->has_more = true;
+            break;
+        }
         st = ship_next(h->ship, &what, &shipped, err);
         if (st != ST_OK || shipped.segment[0] == '\0')
             break;
@@ -127,6 +134,7 @@ static enum st ship_stream(struct housekeeper *h, size_t i, struct err *err)
         log_debug("tape", "segment shipped", LOG_Z("job", job), LOG_Z("segment", shipped.segment),
                   LOG_I("bytes", shipped.bytes));
     }
+    pulse_expect(&h->pulse, STEP_US);
     return is_stopping(h) ? ST_OK : st;
 }
 
@@ -303,11 +311,14 @@ static void *keeper_main(void *arg)
 
     while (!is_stopping(h)) {
         size_t n = streams_count(h->setup.streams);
+        h->has_more = false;
         pulse_expect(&h->pulse, STEP_US);
         look(h);
         note(h);
         keep_up(h, n);
         clear_error(h);
+        if (h->has_more)
+            round_us = FIRST_US;
         pulse_expect(&h->pulse, round_us);
         wait_round(h, round_us);
         round_us = ROUND_US;
